@@ -1,0 +1,332 @@
+// The door between JavaScript and the plain C below: the only file that knows Node-API. Each environment (main
+// thread or worker) that loads it has an outbox, and lanes once it starts some. Every function here is
+// called on its environment's thread; errors come back as negative errnos and TypeScript words them.
+#include <fcntl.h>
+#include <napi.h>
+
+#include <cerrno>
+#include <cstring>
+#include <ctime>
+#include <mutex>
+#include <string>
+
+extern "C" {
+#include "attempt.h"
+#include "lane_group.h"
+#include "ledger.h"
+#include "outbox.h"
+#include "reaper.h"
+#include "socket_options.h"
+#include "syscalls.h"
+}
+
+namespace {
+
+using Napi::CallbackInfo;
+using Napi::Value;
+
+constexpr size_t kOutcomeFields = 8;  // see Drain and src/binding.ts
+constexpr size_t kDrainAtOnce = 256;
+// So many cancels are sent straight from this thread in so many nanoseconds; what is over goes to the reaper.
+constexpr size_t kDirectCancels = 64;
+constexpr int64_t kDirectWindowNs = 5'000'000;
+
+struct Environment {
+  outbox* box = nullptr;
+  lane_group* lanes = nullptr;
+  lane_options options{256, 64 * 1024, 2000};
+  napi_threadsafe_function bell = nullptr;
+  int64_t cancel_window_ns = 0;
+  size_t cancels_in_window = 0;
+};
+
+Environment& Of(const CallbackInfo& info) { return *static_cast<Environment*>(info.Data()); }
+
+Value Number(const CallbackInfo& info, double value) { return Napi::Number::New(info.Env(), value); }
+
+int Int(const CallbackInfo& info, size_t index) { return info[index].As<Napi::Number>().Int32Value(); }
+
+// 0 or a number of success as it is, -1 as the negative errno.
+Value Result(const CallbackInfo& info, int result) { return Number(info, result < 0 ? -errno : result); }
+
+// On a posting lane, or on this thread; under the outbox's lock, and never after outbox_close.
+void Ring(void* context) {
+  napi_call_threadsafe_function(static_cast<Environment*>(context)->bell, nullptr, napi_tsfn_nonblocking);
+}
+
+// The environment's end: worker terminated, process done. Lanes first, so that none is left behind to post.
+void Close(void* data) {
+  auto* environment = static_cast<Environment*>(data);
+  outbox_close(environment->box);
+  attempts_sweep(environment->box);
+  if (environment->lanes != nullptr) group_close(environment->lanes);
+  if (environment->bell != nullptr) napi_release_threadsafe_function(environment->bell, napi_tsfn_abort);
+  outbox_drop(environment->box);
+  delete environment;
+}
+
+// onOutcomes(callback): called, on a later turn, whenever outcomes wait to be drained. Keeps nothing alive.
+Value OnOutcomes(const CallbackInfo& info) {
+  Environment& environment = Of(info);
+  napi_value name = Napi::String::New(info.Env(), "cancelpoint outcomes");
+  napi_status status = napi_create_threadsafe_function(info.Env(), info[0], nullptr, name, 0, 1, nullptr, nullptr,
+                                                       nullptr, nullptr, &environment.bell);
+  if (status == napi_ok) status = napi_unref_threadsafe_function(info.Env(), environment.bell);
+  return Number(info, status == napi_ok ? 0 : -ENOMEM);
+}
+
+// hold(on): whether outcomes to come keep the event loop alive.
+Value Hold(const CallbackInfo& info) {
+  auto change = info[0].As<Napi::Boolean>().Value() ? napi_ref_threadsafe_function : napi_unref_threadsafe_function;
+  return Number(info, change(info.Env(), Of(info).bell) == napi_ok ? 0 : -EINVAL);
+}
+
+// reserve(records, count, ids): how many ids it wrote. Each record is an attempt_request and its addresses, padded to 4 bytes.
+Value Reserve(const CallbackInfo& info) {
+  auto records = info[0].As<Napi::Uint8Array>();
+  auto ids = info[2].As<Napi::Float64Array>();
+  size_t count = info[1].As<Napi::Number>().Uint32Value();
+  const uint8_t* at = records.Data();
+  const uint8_t* end = at + records.ByteLength();
+  size_t reserved = 0;
+  for (; reserved < count && reserved < ids.ElementLength(); reserved++) {
+    attempt_request request;
+    if (static_cast<size_t>(end - at) < sizeof request) break;
+    std::memcpy(&request, at, sizeof request);
+    size_t addresses = size_t{request.remote_length} + request.local_length;
+    size_t length = (sizeof request + addresses + 3) & ~size_t{3};
+    if (static_cast<size_t>(end - at) < length) break;
+    uint64_t id = attempt_reserve(Of(info).box, &request, at + sizeof request);
+    if (id == 0) break;
+    ids[reserved] = static_cast<double>(id);
+    at += length;
+  }
+  return Number(info, static_cast<double>(reserved));
+}
+static_assert(sizeof(attempt_request) == 20 && offsetof(attempt_request, remote_length) == 14,
+              "src/binding.ts writes this layout");
+
+// laneOptions(maxLanes, stackBytes, idleMs): for the lanes that this environment will start.
+Value LaneOptions(const CallbackInfo& info) {
+  Of(info).options = {info[0].As<Napi::Number>().Uint32Value(), info[1].As<Napi::Number>().Uint32Value(),
+                      info[2].As<Napi::Number>().Uint32Value()};
+  return info.Env().Undefined();
+}
+
+// start(ids): hands reserved attempts to this environment's lanes.
+Value Start(const CallbackInfo& info) {
+  Environment& environment = Of(info);
+  auto ids = info[0].As<Napi::Float64Array>();
+  if (environment.lanes == nullptr) environment.lanes = group_open(&environment.options);
+  if (environment.lanes == nullptr) return Number(info, -errno);
+  group_start(environment.lanes, ids.Data(), ids.ElementLength());
+  return Number(info, 0);
+}
+
+Value Forfeit(const CallbackInfo& info) {
+  auto ids = info[0].As<Napi::Float64Array>();
+  for (size_t i = 0; i < ids.ElementLength(); i++) attempt_forfeit(static_cast<uint64_t>(ids[i]));
+  return info.Env().Undefined();
+}
+
+// How many of `count` cancels may be sent from this thread now without holding it for long.
+size_t DirectCancels(Environment& environment, size_t count) {
+  timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  int64_t now_ns = int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
+  if (now_ns - environment.cancel_window_ns > kDirectWindowNs) {
+    environment.cancel_window_ns = now_ns;
+    environment.cancels_in_window = 0;
+  }
+  size_t left = kDirectCancels - environment.cancels_in_window;
+  size_t direct = count <= left ? count : 0;
+  environment.cancels_in_window += direct;
+  return direct;
+}
+
+// cancel(ids, count): asks for the end of each; the outcomes tell when it has come.
+Value Cancel(const CallbackInfo& info) {
+  auto ids = info[0].As<Napi::Float64Array>();
+  size_t count = info[1].As<Napi::Number>().Uint32Value();
+  if (count > ids.ElementLength()) count = ids.ElementLength();
+  if (DirectCancels(Of(info), count) == 0 && reaper_cancel(ids.Data(), count)) return info.Env().Undefined();
+  for (size_t i = 0; i < count; i++) attempt_cancel(static_cast<uint64_t>(ids[i]));
+  return info.Env().Undefined();
+}
+
+// drain(into): writes outcomes, kOutcomeFields numbers each, and returns how many. One that yields a descriptor must be claimed.
+Value Drain(const CallbackInfo& info) {
+  auto into = info[0].As<Napi::Float64Array>();
+  size_t room = into.ElementLength() / kOutcomeFields;
+  attempt_outcome outcomes[kDrainAtOnce];
+  size_t count = attempt_drain(Of(info).box, outcomes, room < kDrainAtOnce ? room : kDrainAtOnce);
+  double* field = into.Data();
+  for (size_t i = 0; i < count; i++, field += kOutcomeFields) {
+    const attempt_outcome& outcome = outcomes[i];
+    field[0] = static_cast<double>(outcome.id);
+    field[1] = outcome.state;
+    field[2] = -outcome.error;
+    field[3] = outcome.failed_call;
+    field[4] = outcome.by_deadline;
+    field[5] = outcome.started_at;
+    field[6] = outcome.duration_ms;
+    field[7] = outcome.yields ? 1 : outcome.polled;
+  }
+  return Number(info, static_cast<double>(count));
+}
+
+// claim(id): the descriptor, JavaScript's from now on, or -1 where a cancel came first.
+Value Claim(const CallbackInfo& info) {
+  return Number(info, attempt_claim(static_cast<uint64_t>(info[0].As<Napi::Number>().DoubleValue())));
+}
+
+// disown(id): ends a claim; the descriptor is the caller's alone, in no ledger. -1 where there is no such claim.
+Value Disown(const CallbackInfo& info) {
+  return Number(info, attempt_disown(static_cast<uint64_t>(info[0].As<Napi::Number>().DoubleValue())));
+}
+
+Value ReadLedger(const CallbackInfo& info) {
+  auto items = Napi::Array::New(info.Env(), LEDGER_ITEMS);
+  for (uint32_t item = 0; item < LEDGER_ITEMS; item++)
+    items[item] = static_cast<double>(ledger_read(static_cast<ledger_item>(item)));
+  return items;
+}
+
+Value Socket(const CallbackInfo& info) { return Result(info, sys_socket(Int(info, 0), Int(info, 1), 0)); }
+
+Value SetNonblocking(const CallbackInfo& info) {
+  int flags = sys_fcntl(Int(info, 0), F_GETFL, 0);
+  if (flags < 0) return Result(info, -1);
+  bool on = info[1].As<Napi::Boolean>().Value();
+  return Result(info, sys_fcntl(Int(info, 0), F_SETFL, on ? flags | O_NONBLOCK : flags & ~O_NONBLOCK));
+}
+
+// 1 nonblocking, 0 blocking.
+Value IsNonblocking(const CallbackInfo& info) {
+  int flags = sys_fcntl(Int(info, 0), F_GETFL, 0);
+  return Result(info, flags < 0 ? -1 : (flags & O_NONBLOCK) != 0);
+}
+
+template <int (*call)(int, const sockaddr*, socklen_t)>
+Value WithAddress(const CallbackInfo& info) {
+  auto bytes = info[1].As<Napi::Uint8Array>();
+  sockaddr_storage address{};
+  size_t length = bytes.ByteLength() < sizeof address ? bytes.ByteLength() : sizeof address;
+  std::memcpy(&address, bytes.Data(), length);
+  return Result(info, call(Int(info, 0), reinterpret_cast<sockaddr*>(&address), static_cast<socklen_t>(length)));
+}
+
+// The name as bytes, or a negative errno.
+template <int (*call)(int, sockaddr*, socklen_t*)>
+Value NameOf(const CallbackInfo& info) {
+  sockaddr_storage address{};
+  socklen_t length = sizeof address;
+  if (call(Int(info, 0), reinterpret_cast<sockaddr*>(&address), &length) < 0) return Result(info, -1);
+  return Napi::Buffer<uint8_t>::Copy(info.Env(), reinterpret_cast<uint8_t*>(&address), length);
+}
+
+Value SetOption(const CallbackInfo& info) {
+  std::string name = info[1].As<Napi::String>();
+  return Number(info, -socket_option_set(Int(info, 0), name.c_str(), info[2].As<Napi::Number>().DoubleValue()));
+}
+
+Value BindToDevice(const CallbackInfo& info) {
+  std::string device = info[1].As<Napi::String>();
+  return Number(info, -socket_bind_to_device(Int(info, 0), device.c_str()));
+}
+
+Value ListenDrops(const CallbackInfo& info) { return Number(info, static_cast<double>(socket_dropped(Int(info, 0)))); }
+
+Value Listen(const CallbackInfo& info) { return Result(info, sys_listen(Int(info, 0), Int(info, 1))); }
+
+Value SocketError(const CallbackInfo& info) {
+  int error = 0;
+  socklen_t length = sizeof error;
+  if (sys_getsockopt(Int(info, 0), SOL_SOCKET, SO_ERROR, &error, &length) < 0) return Result(info, -1);
+  return Number(info, -error);
+}
+
+Value CloseDescriptor(const CallbackInfo& info) { return Result(info, sys_close(Int(info, 0))); }
+
+Value Inject(const CallbackInfo& info) {
+  std::string name = info[0].As<Napi::String>();
+  call kind = call_by_name(name.c_str());
+  if (kind == CALL_NONE) return Number(info, -EINVAL);
+  seam_inject(kind, info[1].As<Napi::Number>().Uint32Value(), Int(info, 2), info[3].As<Napi::Number>().Uint32Value());
+  return Number(info, 0);
+}
+
+Value Jitter(const CallbackInfo& info) {
+  seam_jitter(info[0].As<Napi::Number>().Uint32Value(), info[1].As<Napi::Number>().Uint32Value());
+  return info.Env().Undefined();
+}
+
+Value ClearFaults(const CallbackInfo& info) {
+  seam_clear();
+  return info.Env().Undefined();
+}
+
+Value CallsSeen(const CallbackInfo& info) {
+  std::string name = info[0].As<Napi::String>();
+  return Number(info, seam_calls(call_by_name(name.c_str())));
+}
+
+template <Value (*function)(const CallbackInfo&)>
+void Export(Napi::Object exports, const char* name, Environment* environment) {
+  exports.Set(name, Napi::Function::New<function>(exports.Env(), name, environment));
+}
+
+Napi::Object Init(Napi::Env env, Napi::Object exports) {
+  static std::once_flag once;
+  static int prime_error = 0;
+  std::call_once(once, [] { prime_error = lane_prime(); });
+  auto* environment = new Environment;
+  environment->box = outbox_open(Ring, environment);
+  if (prime_error != 0 || environment->box == nullptr) {
+    delete environment;
+    Napi::Error::New(env, "cancelpoint: no thread or memory left to start with").ThrowAsJavaScriptException();
+    return exports;
+  }
+  napi_add_env_cleanup_hook(env, Close, environment);
+
+  Export<OnOutcomes>(exports, "onOutcomes", environment);
+  Export<Hold>(exports, "hold", environment);
+  Export<Reserve>(exports, "reserve", environment);
+  Export<LaneOptions>(exports, "laneOptions", environment);
+  Export<Start>(exports, "start", environment);
+  Export<Forfeit>(exports, "forfeit", environment);
+  Export<Cancel>(exports, "cancel", environment);
+  Export<Drain>(exports, "drain", environment);
+  Export<Claim>(exports, "claim", environment);
+  Export<Disown>(exports, "disown", environment);
+  Export<ReadLedger>(exports, "ledger", environment);
+  Export<Socket>(exports, "socket", environment);
+  Export<SetNonblocking>(exports, "setNonblocking", environment);
+  Export<IsNonblocking>(exports, "isNonblocking", environment);
+  Export<WithAddress<sys_bind>>(exports, "bind", environment);
+  Export<WithAddress<sys_connect>>(exports, "connectNow", environment);
+  Export<NameOf<sys_getpeername>>(exports, "getpeername", environment);
+  Export<NameOf<sys_getsockname>>(exports, "getsockname", environment);
+  Export<SetOption>(exports, "setOption", environment);
+  Export<BindToDevice>(exports, "bindToDevice", environment);
+  Export<ListenDrops>(exports, "listenDrops", environment);
+  Export<Listen>(exports, "listen", environment);
+  Export<SocketError>(exports, "socketError", environment);
+  Export<CloseDescriptor>(exports, "close", environment);
+  Export<Inject>(exports, "inject", environment);
+  Export<Jitter>(exports, "jitter", environment);
+  Export<ClearFaults>(exports, "clearFaults", environment);
+  Export<CallsSeen>(exports, "callsSeen", environment);
+
+  auto option_names = Napi::Array::New(env);
+  for (uint32_t i = 0; socket_option_name(i) != nullptr; i++) option_names[i] = socket_option_name(i);
+  exports.Set("optionNames", option_names);
+  auto call_names = Napi::Array::New(env);
+  for (uint32_t kind = 0; kind < CALL_COUNT; kind++) call_names[kind] = call_name(static_cast<call>(kind));
+  exports.Set("callNames", call_names);
+  return exports;
+}
+
+}  // namespace
+
+NODE_API_MODULE(cancelpoint, Init)

@@ -1,0 +1,82 @@
+/*
+ * An attempt as the addon sees it: by id. An id is a slot's index and its generation in one number below
+ * 2^53, so that JavaScript can hold it. registry.c draws the state machine.
+ */
+#ifndef CANCELPOINT_ATTEMPT_H
+#define CANCELPOINT_ATTEMPT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "syscalls.h"
+
+struct outbox;
+
+enum attempt_state {
+  ATTEMPT_FREE,
+  ATTEMPT_RESERVED,  /* the calling environment has an id; nothing is opened */
+  ATTEMPT_QUEUED,    /* in a lane group's queue */
+  ATTEMPT_TAKEN,     /* on a lane, which owns the descriptor and the address buffer */
+  ATTEMPT_CONNECTED, /* the registry owns the descriptor, if the attempt yields one */
+  ATTEMPT_FAILED,    /* `error` tells why */
+  ATTEMPT_CANCELLED, /* at the caller's request */
+  ATTEMPT_LOST,      /* the worker that was to run it, or ran it, ended */
+  ATTEMPT_CLAIMED    /* JavaScript owns the descriptor */
+};
+
+enum attempt_flags {
+  ATTEMPT_PROBE = 1,    /* connect, verify, reset: the lane closes the descriptor itself */
+  ATTEMPT_BORROWED = 2, /* the descriptor is the caller's: never opened, changed or closed here */
+  ATTEMPT_POLL = 4      /* poll(2) on a borrowed descriptor instead of connect(2) */
+};
+
+struct attempt_request {
+  uint32_t flags;
+  uint32_t timeout_ms; /* for connect(2) or poll(2) alone; 0 means none */
+  int32_t fd;          /* borrowed, or -1 */
+  int16_t poll_events;
+  uint16_t remote_length;
+  uint16_t local_length; /* 0: the kernel chooses the source */
+};
+
+struct attempt_outcome {
+  uint64_t id;
+  enum attempt_state state;
+  int error; /* FAILED: the errno, and the call that gave it */
+  enum call failed_call;
+  bool by_deadline;   /* timeout_ms ran out, not the kernel's patience */
+  bool yields;        /* CONNECTED with a descriptor: must be claimed */
+  int16_t polled;     /* revents */
+  double started_at;  /* milliseconds since the epoch */
+  double duration_ms; /* of connect(2) or poll(2) */
+};
+
+/*
+ * FREE to RESERVED. Copies the addresses: remote, then local. Returns 0 where memory or slots ran out: nothing
+ * is held then. The calling environment's thread.
+ */
+uint64_t attempt_reserve(struct outbox *outbox, const struct attempt_request *request, const uint8_t *addresses);
+
+/* RESERVED to LOST, for a task that never ran. Any other state: nothing. The calling environment's thread. */
+void attempt_forfeit(uint64_t id);
+
+/* Asks for the end of an attempt, in whatever state. Idempotent. Any thread but a lane. */
+void attempt_cancel(uint64_t id);
+
+/* Outcomes that wait for an environment, oldest first; fewer than `count` means there are no more. That environment's thread. */
+size_t attempt_drain(struct outbox *outbox, struct attempt_outcome *into, size_t count);
+
+/*
+ * CONNECTED to CLAIMED: the one step in which a connected descriptor becomes JavaScript's. Returns it, or -1
+ * where a cancel came first. Once for each outcome that yields. The calling environment's thread.
+ */
+int attempt_claim(uint64_t id);
+
+/* Ends a claim. Returns the descriptor, which is the caller's from now on and in no ledger, or -1. */
+int attempt_disown(uint64_t id);
+
+/* Cancels all that an environment reserved and closes what it claimed. Its outbox is closed by then. */
+void attempts_sweep(struct outbox *outbox);
+
+#endif

@@ -1,0 +1,17 @@
+{
+  'targets': [{
+    'target_name': 'cancelpoint',
+    'sources': [
+      'addon.cc', 'lane.c', 'lane_group.c', 'ledger.c', 'outbox.c', 'reaper.c', 'registry.c', 'socket.c',
+      'socket_options.c', 'syscalls.c',
+    ],
+    'include_dirs': ["<!(node -p \"require('node-addon-api').include_dir\")"],
+    'defines': ['NAPI_VERSION=9', 'NODE_ADDON_API_DISABLE_DEPRECATED', 'NODE_ADDON_API_DISABLE_CPP_EXCEPTIONS', '_GNU_SOURCE'],
+    # A cancelled lane unwinds through lane.c: C, with -fexceptions, and the shared unwinder (a static libgcc aborts).
+    'cflags': ['-Wall', '-Wextra', '-Werror', '-fvisibility=hidden'],
+    'cflags_c': ['-std=gnu11', '-fexceptions'],
+    'cflags_cc': ['-std=gnu++17'],
+    # Lanes may outlive the environment that loaded the addon: its code stays mapped.
+    'ldflags': ['-Wl,-z,nodelete', '-Wl,-z,now', '-pthread', '-shared-libgcc'],
+  }],
+}

@@ -1,0 +1,270 @@
+/*
+ * One attempt on a lane:
+ *
+ *   lane_take      the group gives an attempt: TAKEN, owned by this lane
+ *   prepare        socket, bind, limit: the descriptor exists and is the lane's before the region is entered
+ *   enter          a cancel that came before now ends it here
+ *     | connect(2), the cancellation point: cancellation is enabled around it and nowhere else.
+ *     | Cancelled inside, `lane_cancelled` releases everything and this thread ends.
+ *   leave          from here on a cancel is only noted
+ *   verify         SO_ERROR, getpeername, not oneself
+ *   lane_publish   CONNECTED, FAILED, or what the cancel asked for; posted to the caller's outbox
+ *
+ * A lane that pthread_cancel was ever called on retires after its attempt, for the cancel may be pending.
+ */
+#include "lane.h"
+
+#if defined(__cplusplus) || !defined(__EXCEPTIONS)
+#error "lane.c is C built with -fexceptions: a cancelled thread unwinds through it, and its cleanup handler must run"
+#endif
+
+#include <errno.h>
+#include <limits.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "lane_group.h"
+#include "ledger.h"
+#include "outbox.h"
+#include "reaper.h"
+#include "socket.h"
+
+static const struct failure none = {0, CALL_NONE};
+static pthread_key_t exit_key;
+
+static int64_t now_ns(clockid_t clock) {
+  struct timespec now;
+  clock_gettime(clock, &now);
+  return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+static const struct sockaddr *remote_of(const struct attempt *attempt) { return (const void *)attempt->addresses; }
+
+static const struct sockaddr *local_of(const struct attempt *attempt) {
+  return (const void *)(attempt->addresses + attempt->request.remote_length);
+}
+
+static void close_descriptor(struct lane *lane) {
+  if (!lane->owns_fd) return;
+  lane->owns_fd = false;
+  sys_close(lane->fd);
+  ledger_add(LEDGER_DESCRIPTORS, -1);
+}
+
+/* What connect(2) or poll(2) may still take; 0 for no limit, never 0 for one that has run out. */
+static uint32_t remaining_ms(const struct lane *lane) {
+  uint32_t limit = lane->attempt->request.timeout_ms;
+  if (limit == 0) return 0;
+  int64_t left = limit - (now_ns(CLOCK_MONOTONIC) - lane->started_ns) / 1000000;
+  return left < 1 ? 1 : (uint32_t)left;
+}
+
+static struct failure prepare(struct lane *lane) {
+  struct attempt *attempt = lane->attempt;
+  const struct attempt_request *request = &attempt->request;
+  struct failure failure = none;
+  attempt->started_at = (double)now_ns(CLOCK_REALTIME) / 1e6;
+  lane->started_ns = now_ns(CLOCK_MONOTONIC);
+  lane->fd = request->fd;
+  if (request->flags & ATTEMPT_POLL) {
+    lane->pollfd = (struct pollfd){.fd = request->fd, .events = request->poll_events};
+  } else if (request->flags & ATTEMPT_BORROWED) {
+    lane->had_peer = socket_has_peer(request->fd);
+  } else {
+    lane->fd = socket_open(remote_of(attempt)->sa_family, &failure);
+    if (lane->fd < 0) return failure;
+    ledger_add(LEDGER_DESCRIPTORS, 1);
+    lane->owns_fd = true;
+    if (request->local_length > 0) failure = socket_bind(lane->fd, local_of(attempt), request->local_length);
+    if (failure.error == 0 && request->timeout_ms > 0) failure = socket_limit(lane->fd, request->timeout_ms);
+  }
+  return failure;
+}
+
+/* False where a cancel came first. */
+static bool enter(struct lane *lane) {
+  pthread_mutex_lock(&lane->lock);
+  bool go = lane->cancel == ATTEMPT_FREE;
+  if (go) lane->phase = LANE_CONNECTING;
+  pthread_mutex_unlock(&lane->lock);
+  return go;
+}
+
+static void leave(struct lane *lane) {
+  pthread_mutex_lock(&lane->lock);
+  lane->phase = LANE_FINISHING;
+  pthread_mutex_unlock(&lane->lock);
+}
+
+/* Moves the word out of TAKEN and lets go of the attempt. Under the lane's lock. */
+static void settle(struct lane *lane, enum attempt_state state) {
+  atomic_store_explicit(&lane->attempt->word, word_of(lane->attempt_id, state), memory_order_release);
+  lane->attempt_id = 0;
+  lane->phase = LANE_IDLE;
+}
+
+/* The cleanup handler: cancelled at the cancellation point. Frames above are gone; the thread ends after this. */
+static void lane_cancelled(void *argument) {
+  struct lane *lane = argument;
+  struct attempt *attempt = lane->attempt;
+  attempt->duration_ns = now_ns(CLOCK_MONOTONIC) - lane->started_ns;
+  /*
+   * glibc before 2.41 may act on a cancel as connect returns, and lose its outcome (BZ 12683). On a
+   * borrowed descriptor success stands, so ask the descriptor.
+   */
+  bool connect_borrowed = (attempt->request.flags & (ATTEMPT_BORROWED | ATTEMPT_POLL)) == ATTEMPT_BORROWED;
+  bool stands = connect_borrowed && !lane->had_peer && socket_has_peer(lane->fd);
+  close_descriptor(lane);
+  attempt_release_buffer(attempt);
+  group_return_slot(lane);
+  pthread_mutex_lock(&lane->lock);
+  settle(lane, stands ? ATTEMPT_CONNECTED : lane->cancel);
+  pthread_mutex_unlock(&lane->lock);
+  lane->to_ring = outbox_post(attempt);
+}
+
+/* The cancellation region. It may not return. Nothing here allocates, locks, or outlives the frame. */
+static void connect_at_cancellation_point(struct lane *lane) {
+  pthread_cleanup_push(lane_cancelled, lane);
+  pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, NULL);
+  if (lane->attempt->request.flags & ATTEMPT_POLL)
+    lane->result = sys_poll(&lane->pollfd, 1, lane->poll_timeout_ms);
+  else
+    lane->result = sys_connect(lane->fd, remote_of(lane->attempt), lane->attempt->request.remote_length);
+  lane->error = errno;
+  pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
+  pthread_cleanup_pop(0);
+}
+
+/* What the call came to, told from its kind and the clock. EINTR is not an outcome and is left to the caller. */
+static struct failure judge(struct lane *lane, bool interrupted_before) {
+  struct attempt *attempt = lane->attempt;
+  if (lane->result >= 0) return none;
+  int error = lane->error;
+  enum call call = attempt->request.flags & ATTEMPT_POLL ? CALL_POLL : CALL_CONNECT;
+  if (attempt->request.flags & ATTEMPT_BORROWED) return (struct failure){error, call};
+  /* TCP goes on in the background after EINTR, and may be there before the next call. */
+  if (error == EISCONN && interrupted_before) return none;
+  /* SO_SNDTIMEO's end: EINPROGRESS or EALREADY for TCP, EAGAIN for AF_UNIX. A tick may be missing. */
+  bool ran_out = attempt->request.timeout_ms > 0 && remaining_ms(lane) <= 10;
+  if (ran_out && (error == EINPROGRESS || error == EALREADY || error == EAGAIN)) {
+    attempt->by_deadline = true;
+    error = ETIMEDOUT;
+  }
+  return (struct failure){error, call};
+}
+
+static struct failure connect_or_poll(struct lane *lane) {
+  const struct attempt_request *request = &lane->attempt->request;
+  for (bool interrupted = false;; interrupted = true) {
+    uint32_t left = remaining_ms(lane);
+    lane->poll_timeout_ms = left == 0 ? -1 : left > INT_MAX ? INT_MAX : (int)left;
+    if (interrupted && !(request->flags & ATTEMPT_BORROWED)) {
+      struct failure failure = socket_limit(lane->fd, left);
+      if (failure.error != 0) return failure;
+    }
+    if (!enter(lane)) return (struct failure){ECANCELED, CALL_CONNECT};
+    connect_at_cancellation_point(lane);
+    leave(lane);
+    struct failure failure = judge(lane, interrupted);
+    /* Every signal is blocked here; SIGSTOP and SIGCONT still interrupt. A borrowed connect tells EINTR as it is. */
+    bool go_on = failure.error == EINTR && (failure.call == CALL_POLL || !(request->flags & ATTEMPT_BORROWED));
+    if (!go_on) return failure;
+  }
+}
+
+/* What the descriptor needs before it is its next owner's. */
+static struct failure finish(struct lane *lane) {
+  const struct attempt_request *request = &lane->attempt->request;
+  if (request->flags & ATTEMPT_POLL) lane->attempt->polled = lane->result > 0 ? lane->pollfd.revents : 0;
+  if (request->flags & ATTEMPT_BORROWED) return none;
+  struct failure failure = socket_verify(lane->fd, remote_of(lane->attempt)->sa_family);
+  if (failure.error != 0) return failure;
+  if (!(request->flags & ATTEMPT_PROBE)) return socket_hand_over(lane->fd, request->timeout_ms > 0);
+  socket_reset_on_close(lane->fd);
+  return none;
+}
+
+static void lane_publish(struct lane *lane, struct failure failure) {
+  struct attempt *attempt = lane->attempt;
+  bool succeeded = failure.error == 0;
+  bool borrowed = attempt->request.flags & ATTEMPT_BORROWED;
+  attempt->duration_ns = now_ns(CLOCK_MONOTONIC) - lane->started_ns;
+  attempt->error = failure.error;
+  attempt->failed_call = failure.call;
+  if (!succeeded || attempt->request.flags & ATTEMPT_PROBE) close_descriptor(lane);
+  attempt_release_buffer(attempt);
+
+  pthread_mutex_lock(&lane->lock);
+  bool cancelled = lane->cancel != ATTEMPT_FREE && !(borrowed && succeeded);
+  if (cancelled) close_descriptor(lane);
+  if (lane->owns_fd) {
+    /* The registry's from the moment the word says CONNECTED. */
+    atomic_store_explicit(&attempt->fd, lane->fd, memory_order_relaxed);
+    lane->owns_fd = false;
+  }
+  settle(lane, cancelled ? lane->cancel : succeeded ? ATTEMPT_CONNECTED : ATTEMPT_FAILED);
+  bool retires = lane->cancel_sent;
+  pthread_mutex_unlock(&lane->lock);
+  if (retires) group_return_slot(lane);
+  outbox_ring(outbox_post(attempt));
+}
+
+void *lane_main(void *argument) {
+  struct lane *lane = argument;
+  pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
+  pthread_setspecific(exit_key, lane);
+  lane->thread = pthread_self();
+  while (!lane->cancel_sent && (lane->attempt = lane_take(lane)) != NULL) {
+    struct failure failure = prepare(lane);
+    if (failure.error == 0) failure = connect_or_poll(lane);
+    if (failure.error == 0) failure = finish(lane);
+    lane_publish(lane, failure);
+  }
+  return NULL;
+}
+
+/* The thread's last act, cancelled or not. No cleanup handler is under way any more, so it may ring. */
+static void lane_exit(void *argument) {
+  struct lane *lane = argument;
+  if (lane->to_ring != NULL) outbox_ring(lane->to_ring);
+  lane->to_ring = NULL;
+  group_lane_leaves(lane);
+  reaper_join(lane);
+}
+
+bool lane_cancel(struct lane *lane, uint64_t id, enum attempt_state as) {
+  pthread_mutex_lock(&lane->lock);
+  bool runs_it = lane->attempt_id == id;
+  if (runs_it) {
+    if (lane->cancel == ATTEMPT_FREE) lane->cancel = as;
+    if (lane->phase == LANE_CONNECTING && !lane->cancel_sent) {
+      lane->cancel_sent = true;
+      pthread_cancel(lane->thread);
+    }
+  }
+  pthread_mutex_unlock(&lane->lock);
+  return runs_it;
+}
+
+void lane_interrupt(struct lane *lane, enum attempt_state as) {
+  pthread_mutex_lock(&lane->lock);
+  uint64_t id = lane->attempt_id;
+  pthread_mutex_unlock(&lane->lock);
+  if (id != 0) lane_cancel(lane, id, as);
+}
+
+static void *wait_to_be_cancelled(void *nothing) {
+  for (;;) pause();
+  return nothing;
+}
+
+int lane_prime(void) {
+  int error = pthread_key_create(&exit_key, lane_exit);
+  if (error != 0) return error;
+  pthread_t thread;
+  error = pthread_create(&thread, NULL, wait_to_be_cancelled, NULL);
+  if (error != 0) return error;
+  pthread_cancel(thread);
+  return pthread_join(thread, NULL);
+}

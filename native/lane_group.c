@@ -1,0 +1,338 @@
+#include "lane_group.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "lane.h"
+#include "ledger.h"
+#include "outbox.h"
+#include "reaper.h"
+
+struct lane_group {
+  pthread_mutex_t lock; /* everything below; taken before a lane's */
+  pthread_cond_t all_joined;
+  struct lane_options options;
+  struct attempt *first, *last; /* QUEUED, oldest first */
+  struct lane *lanes;           /* all that are not joined */
+  struct lane *idle;            /* newest first, so that the ones without work grow old and retire */
+  uint32_t unjoined;
+  uint32_t slots_used; /* lanes that run or will take an attempt: at most options.max_lanes */
+  bool summoned;       /* a lane was woken or started and has not yet come for work */
+  bool closing;
+  struct lane_group *next_unused;
+};
+
+static pthread_mutex_t unused_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct lane_group *unused_groups;
+static struct lane *unused_lanes;
+
+static struct lane *lane_new(void) {
+  pthread_mutex_lock(&unused_lock);
+  struct lane *lane = unused_lanes;
+  if (lane != NULL) unused_lanes = lane->next;
+  pthread_mutex_unlock(&unused_lock);
+  if (lane == NULL) {
+    lane = calloc(1, sizeof *lane);
+    if (lane == NULL) return NULL;
+    pthread_mutex_init(&lane->lock, NULL);
+    pthread_condattr_t monotonic;
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&lane->wake, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+  }
+  lane->attempt = NULL;
+  lane->owns_fd = lane->idle = lane->cancel_sent = false;
+  lane->holds_slot = true;
+  return lane;
+}
+
+static void lane_unused(struct lane *lane) {
+  pthread_mutex_lock(&unused_lock);
+  lane->next = unused_lanes;
+  unused_lanes = lane;
+  pthread_mutex_unlock(&unused_lock);
+}
+
+struct lane_group *group_open(const struct lane_options *options) {
+  int error = reaper_start();
+  if (error != 0) return errno = error, NULL;
+  pthread_mutex_lock(&unused_lock);
+  struct lane_group *group = unused_groups;
+  if (group != NULL) unused_groups = group->next_unused;
+  pthread_mutex_unlock(&unused_lock);
+  if (group == NULL) {
+    group = calloc(1, sizeof *group);
+    if (group == NULL) return reaper_stop(), errno = ENOMEM, NULL;
+    pthread_mutex_init(&group->lock, NULL);
+    pthread_cond_init(&group->all_joined, NULL);
+  }
+  group->options = *options;
+  group->closing = group->summoned = false;
+  return group;
+}
+
+static void append(struct lane_group *group, struct attempt *attempt) {
+  attempt->next = NULL;
+  attempt->previous = group->last;
+  if (group->last != NULL)
+    group->last->next = attempt;
+  else
+    group->first = attempt;
+  group->last = attempt;
+}
+
+static void unlink_attempt(struct lane_group *group, struct attempt *attempt) {
+  if (attempt->previous != NULL)
+    attempt->previous->next = attempt->next;
+  else
+    group->first = attempt->next;
+  if (attempt->next != NULL)
+    attempt->next->previous = attempt->previous;
+  else
+    group->last = attempt->previous;
+}
+
+static void unlink_lane(struct lane_group *group, struct lane *lane) {
+  if (lane->previous != NULL)
+    lane->previous->next = lane->next;
+  else
+    group->lanes = lane->next;
+  if (lane->next != NULL) lane->next->previous = lane->previous;
+}
+
+static void unlink_idle(struct lane_group *group, struct lane *lane) {
+  struct lane **link = &group->idle;
+  while (*link != lane) link = &(*link)->next_idle;
+  *link = lane->next_idle;
+  lane->idle = false;
+}
+
+/* Every signal blocked, so that none ever interrupts an attempt; the stack as asked for. 0 or an errno. */
+static int start_thread(struct lane *lane, uint32_t stack_bytes) {
+  sigset_t all, before;
+  pthread_attr_t attributes;
+  pthread_t thread;
+  pthread_attr_init(&attributes);
+  int error = pthread_attr_setstacksize(&attributes, stack_bytes);
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  if (error == 0) error = sys_thread_create(&thread, &attributes, lane_main, lane);
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  pthread_attr_destroy(&attributes);
+  return error;
+}
+
+/* No thread is to be had, and none lives that could take the queue: its attempts end as this machine's failure. */
+static void fail_queue(struct lane_group *group, int error) {
+  pthread_mutex_lock(&group->lock);
+  struct attempt *failed = group->slots_used == 0 ? group->first : NULL;
+  if (failed != NULL) group->first = group->last = NULL;
+  for (struct attempt *attempt = failed; attempt != NULL; attempt = attempt->next) {
+    uint64_t word = atomic_load_explicit(&attempt->word, memory_order_relaxed);
+    attempt->error = error;
+    attempt->failed_call = CALL_THREAD_CREATE;
+    atomic_store_explicit(&attempt->word, word_of(word_id(word), ATTEMPT_FAILED), memory_order_release);
+  }
+  pthread_mutex_unlock(&group->lock);
+  while (failed != NULL) {
+    struct attempt *next = failed->next;
+    attempt_end_unstarted(failed);
+    failed = next;
+  }
+}
+
+/*
+ * Gets a lane for what waits, if one is due: wakes the idle lane that ran last, or starts one. One at a time; the lane
+ * that comes summons the next while work is left, so a queue that one lane can serve does not wake a hundred.
+ * Called with the group's lock held; releases it, because starting a thread takes long.
+ */
+static void summon_and_unlock(struct lane_group *group) {
+  bool due = group->first != NULL && !group->summoned && !group->closing;
+  struct lane *lane = due ? group->idle : NULL;
+  bool start = due && lane == NULL && group->slots_used < group->options.max_lanes;
+  if (lane != NULL) {
+    unlink_idle(group, lane);
+    pthread_cond_signal(&lane->wake);
+  }
+  if (lane != NULL || start) group->summoned = true;
+  if (start) {
+    group->slots_used++;
+    group->unjoined++;
+  }
+  pthread_mutex_unlock(&group->lock);
+  if (!start) return;
+
+  lane = lane_new();
+  int error = ENOMEM;
+  if (lane != NULL) {
+    lane->group = group;
+    pthread_mutex_lock(&group->lock);
+    lane->previous = NULL;
+    lane->next = group->lanes;
+    if (group->lanes != NULL) group->lanes->previous = lane;
+    group->lanes = lane;
+    pthread_mutex_unlock(&group->lock);
+    ledger_add(LEDGER_LANES, 1);
+    error = start_thread(lane, group->options.stack_bytes);
+    if (error == 0) return;
+    ledger_add(LEDGER_LANES, -1);
+  }
+  pthread_mutex_lock(&group->lock);
+  if (lane != NULL) unlink_lane(group, lane);
+  group->slots_used--;
+  group->unjoined--;
+  group->summoned = false;
+  pthread_cond_signal(&group->all_joined);
+  pthread_mutex_unlock(&group->lock);
+  if (lane != NULL) lane_unused(lane);
+  fail_queue(group, error);
+}
+
+void group_start(struct lane_group *group, const double *ids, size_t count) {
+  pthread_mutex_lock(&group->lock);
+  for (size_t i = 0; i < count; i++) {
+    uint64_t id = (uint64_t)ids[i];
+    struct attempt *attempt = attempt_find(id);
+    uint64_t word = word_of(id, ATTEMPT_RESERVED);
+    if (attempt == NULL || !atomic_compare_exchange_strong(&attempt->word, &word, word_of(id, ATTEMPT_QUEUED))) continue;
+    append(group, attempt);
+    atomic_store(&attempt->group, group);
+  }
+  summon_and_unlock(group);
+}
+
+bool group_withdraw(struct lane_group *group, struct attempt *attempt, uint64_t word) {
+  if (group == NULL) return false;
+  pthread_mutex_lock(&group->lock);
+  bool here = atomic_load(&attempt->word) == word && atomic_load(&attempt->group) == group;
+  if (here) {
+    unlink_attempt(group, attempt);
+    atomic_store_explicit(&attempt->word, word_of(word_id(word), ATTEMPT_CANCELLED), memory_order_release);
+  }
+  pthread_mutex_unlock(&group->lock);
+  return here;
+}
+
+/* QUEUED to TAKEN, at the head of the queue. Under the group's lock. */
+static struct attempt *take_first(struct lane_group *group, struct lane *lane) {
+  struct attempt *attempt = group->first;
+  unlink_attempt(group, attempt);
+  uint64_t id = word_id(atomic_load_explicit(&attempt->word, memory_order_relaxed));
+  pthread_mutex_lock(&lane->lock);
+  lane->attempt_id = id;
+  lane->phase = LANE_PREPARING;
+  lane->cancel = ATTEMPT_FREE;
+  atomic_store(&attempt->lane, lane);
+  atomic_store_explicit(&attempt->word, word_of(id, ATTEMPT_TAKEN), memory_order_release);
+  pthread_mutex_unlock(&lane->lock);
+  return attempt;
+}
+
+/* Waits to be summoned. False when it was idle for too long. Under the group's lock. */
+static bool wait_idle(struct lane_group *group, struct lane *lane) {
+  struct timespec until;
+  clock_gettime(CLOCK_MONOTONIC, &until);
+  until.tv_sec += group->options.idle_ms / 1000;
+  until.tv_nsec += (long)(group->options.idle_ms % 1000) * 1000000;
+  if (until.tv_nsec >= 1000000000) {
+    until.tv_sec++;
+    until.tv_nsec -= 1000000000;
+  }
+  lane->idle = true;
+  lane->next_idle = group->idle;
+  group->idle = lane;
+  int error = 0;
+  while (lane->idle && error == 0) error = pthread_cond_timedwait(&lane->wake, &group->lock, &until);
+  if (!lane->idle) {
+    group->summoned = false;
+    return true;
+  }
+  unlink_idle(group, lane);
+  return false;
+}
+
+static void return_slot(struct lane *lane) {
+  if (lane->holds_slot) lane->group->slots_used--;
+  lane->holds_slot = false;
+}
+
+struct attempt *lane_take(struct lane *lane) {
+  struct lane_group *group = lane->group;
+  struct attempt *attempt = NULL;
+  pthread_mutex_lock(&group->lock);
+  if (lane->attempt == NULL) group->summoned = false; /* started for this */
+  while (!group->closing) {
+    if (group->first != NULL) {
+      attempt = take_first(group, lane);
+      break;
+    }
+    if (!wait_idle(group, lane)) break;
+  }
+  if (attempt == NULL) return_slot(lane);
+  summon_and_unlock(group);
+  return attempt;
+}
+
+void group_return_slot(struct lane *lane) {
+  pthread_mutex_lock(&lane->group->lock);
+  return_slot(lane);
+  pthread_mutex_unlock(&lane->group->lock);
+}
+
+void group_lane_leaves(struct lane *lane) {
+  pthread_mutex_lock(&lane->group->lock);
+  summon_and_unlock(lane->group);
+}
+
+void group_lane_joined(struct lane *lane) {
+  struct lane_group *group = lane->group;
+  ledger_add(LEDGER_LANES, -1);
+  pthread_mutex_lock(&group->lock);
+  unlink_lane(group, lane);
+  if (--group->unjoined == 0) pthread_cond_signal(&group->all_joined);
+  pthread_mutex_unlock(&group->lock);
+  lane_unused(lane);
+}
+
+/* Everything that is queued: LOST. Under the group's lock; the result is a list to end. */
+static struct attempt *lose_queue(struct lane_group *group) {
+  struct attempt *lost = group->first;
+  group->first = group->last = NULL;
+  for (struct attempt *attempt = lost; attempt != NULL; attempt = attempt->next) {
+    uint64_t id = word_id(atomic_load_explicit(&attempt->word, memory_order_relaxed));
+    atomic_store_explicit(&attempt->word, word_of(id, ATTEMPT_LOST), memory_order_release);
+  }
+  return lost;
+}
+
+void group_close(struct lane_group *group) {
+  pthread_mutex_lock(&group->lock);
+  group->closing = true;
+  struct attempt *lost = lose_queue(group);
+  while (group->idle != NULL) {
+    struct lane *lane = group->idle;
+    unlink_idle(group, lane);
+    pthread_cond_signal(&lane->wake);
+  }
+  for (struct lane *lane = group->lanes; lane != NULL; lane = lane->next) lane_interrupt(lane, ATTEMPT_LOST);
+  pthread_mutex_unlock(&group->lock);
+
+  while (lost != NULL) {
+    struct attempt *next = lost->next;
+    attempt_end_unstarted(lost);
+    lost = next;
+  }
+
+  pthread_mutex_lock(&group->lock);
+  while (group->unjoined > 0) pthread_cond_wait(&group->all_joined, &group->lock);
+  pthread_mutex_unlock(&group->lock);
+  reaper_stop();
+  pthread_mutex_lock(&unused_lock);
+  group->next_unused = unused_groups;
+  unused_groups = group;
+  pthread_mutex_unlock(&unused_lock);
+}

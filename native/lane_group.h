@@ -1,0 +1,52 @@
+/*
+ * The lanes of one worker: a queue of attempts, lanes that start on demand and retire when idle. The group
+ * belongs to the environment that opened it and ends with it. Groups are type-stable, as lanes are.
+ */
+#ifndef CANCELPOINT_LANE_GROUP_H
+#define CANCELPOINT_LANE_GROUP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct attempt;
+struct lane;
+struct lane_group;
+
+struct lane_options {
+  uint32_t max_lanes;
+  uint32_t stack_bytes;
+  uint32_t idle_ms; /* a lane without work for so long retires */
+};
+
+/* Once a process, before any lane: the exit key, and one cancel so that the unwinder is loaded. 0 or an errno. lane.c */
+int lane_prime(void);
+
+/* NULL where memory or a thread for the reaper is not to be had; errno tells. The worker's thread. */
+struct lane_group *group_open(const struct lane_options *options);
+
+/* RESERVED to QUEUED for each id that is still reserved. The worker's thread. */
+void group_start(struct lane_group *group, const double *ids, size_t count);
+
+/*
+ * Ends the group: what is queued is LOST, what connects is cancelled and LOST, every lane is joined. Returns after
+ * that; nothing of the group is left. The worker's thread, from its cleanup hook.
+ */
+void group_close(struct lane_group *group);
+
+/* QUEUED to CANCELLED, if the attempt's word is still `word` and the queue is this group's. Any thread. */
+bool group_withdraw(struct lane_group *group, struct attempt *attempt, uint64_t word);
+
+/* The next attempt, QUEUED to TAKEN, waiting for one if need be; NULL when the lane shall retire. The lane. */
+struct attempt *lane_take(struct lane *lane);
+
+/* Gives the lane's place back, so that another may start. Idempotent. The lane; its cleanup handler too. */
+void group_return_slot(struct lane *lane);
+
+/* The lane's thread is about to end: starts another if work waits. The lane, not in a cleanup handler. */
+void group_lane_leaves(struct lane *lane);
+
+/* The lane's thread is joined. The reaper. */
+void group_lane_joined(struct lane *lane);
+
+#endif

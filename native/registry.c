@@ -1,0 +1,243 @@
+/*
+ *                      attempt_reserve
+ *            FREE ---------------------> RESERVED ---------------------------+
+ *             ^                             | group_start                    | attempt_cancel: CANCELLED
+ *             |                             v                                | attempt_forfeit, group_close: LOST
+ *             |                           QUEUED ----------------------------+
+ *             |                             | lane_take                      |
+ *             |                             v                                |
+ *             |                           TAKEN ---- cancelled on the lane --+
+ *             |                             | lane_publish                   |
+ *             |                      +------+-------+                        |
+ *             |                      v              v                        v
+ *             |                  CONNECTED ----> FAILED                CANCELLED, LOST
+ *             |   attempt_claim /    | attempt_cancel: closed, CANCELLED     |
+ *             |                v     v              |                        |
+ *             +---------- CLAIMED  (drained) <------+------------------------+
+ *               disown                 | outbox_drain gave it to JavaScript
+ *             ^------------------------+ attempt_free
+ *
+ * Who owns the descriptor: nobody before TAKEN; the lane in TAKEN; the registry in CONNECTED; JavaScript in
+ * CLAIMED. In FAILED, CANCELLED and LOST it is closed before the state is written.
+ *
+ * Who may move a word: RESERVED, CONNECTED: anyone, by compare-and-exchange, and the winner releases. QUEUED:
+ * under the group's lock. TAKEN: the lane alone, under its own lock. Each ended attempt is posted once to
+ * its outbox, by whoever ended it; CONNECTED to CANCELLED is not an end, it was posted already.
+ */
+#include "registry.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lane.h"
+#include "lane_group.h"
+#include "ledger.h"
+#include "outbox.h"
+
+enum { CHUNK = 1024, CHUNKS = 4096, INDEX_BITS = 22 };
+_Static_assert(CHUNK * CHUNKS == 1 << INDEX_BITS, "every index fits an id");
+
+static pthread_mutex_t table_lock = PTHREAD_MUTEX_INITIALIZER;
+static _Atomic(struct attempt *) table[CHUNKS];
+static uint32_t chunk_count;
+static struct attempt *free_list;
+
+struct attempt *attempt_find(uint64_t id) {
+  uint32_t index = id & ((1u << INDEX_BITS) - 1);
+  struct attempt *chunk = atomic_load_explicit(&table[index / CHUNK], memory_order_acquire);
+  return chunk == NULL ? NULL : &chunk[index % CHUNK];
+}
+
+/* One more chunk of slots. Under table_lock. */
+static bool grow(void) {
+  if (chunk_count == CHUNKS) return false;
+  struct attempt *chunk = sys_allocate(CHUNK * sizeof *chunk);
+  if (chunk == NULL) return false;
+  memset(chunk, 0, CHUNK * sizeof *chunk);
+  for (int slot = CHUNK - 1; slot >= 0; slot--) {
+    struct attempt *attempt = &chunk[slot];
+    attempt->index = chunk_count * CHUNK + (uint32_t)slot;
+    atomic_init(&attempt->fd, -1);
+    /* Generation 1, so that no id is 0. */
+    atomic_init(&attempt->word, word_of((uint64_t)1 << INDEX_BITS | attempt->index, ATTEMPT_FREE));
+    attempt->next = free_list;
+    free_list = attempt;
+  }
+  atomic_store_explicit(&table[chunk_count++], chunk, memory_order_release);
+  return true;
+}
+
+uint64_t attempt_reserve(struct outbox *outbox, const struct attempt_request *request, const uint8_t *addresses) {
+  size_t length = (size_t)request->remote_length + request->local_length;
+  uint8_t *buffer = NULL;
+  if (length > 0) {
+    buffer = sys_allocate(length);
+    if (buffer == NULL) return 0;
+    memcpy(buffer, addresses, length);
+  }
+
+  pthread_mutex_lock(&table_lock);
+  struct attempt *attempt = free_list != NULL || grow() ? free_list : NULL;
+  if (attempt != NULL) free_list = attempt->next;
+  pthread_mutex_unlock(&table_lock);
+  if (attempt == NULL) return free(buffer), 0;
+
+  atomic_store(&attempt->outbox, outbox);
+  outbox_hold(outbox);
+  attempt->drained = false;
+  /* A canceller that sees QUEUED before group_start has written the group waits for it to appear. */
+  atomic_store(&attempt->group, NULL);
+  attempt->request = *request;
+  attempt->addresses = buffer;
+  if (buffer != NULL) ledger_add(LEDGER_BUFFERS, 1);
+  attempt->error = 0;
+  attempt->failed_call = CALL_NONE;
+  attempt->by_deadline = false;
+  attempt->polled = 0;
+  attempt->started_at = 0;
+  attempt->duration_ns = 0;
+  ledger_add(LEDGER_ATTEMPTS, 1);
+  uint64_t id = word_id(atomic_load_explicit(&attempt->word, memory_order_relaxed));
+  atomic_store_explicit(&attempt->word, word_of(id, ATTEMPT_RESERVED), memory_order_release);
+  return id;
+}
+
+void attempt_free(struct attempt *attempt) {
+  outbox_drop(atomic_exchange(&attempt->outbox, NULL));
+  atomic_store_explicit(&attempt->fd, -1, memory_order_relaxed);
+  uint64_t word = atomic_load_explicit(&attempt->word, memory_order_relaxed);
+  if (word_state(word) != ATTEMPT_CLAIMED) ledger_add(LEDGER_ATTEMPTS, -1);
+  /* The next generation. 31 bits: it comes round after years of one slot's constant reuse. */
+  uint64_t id = (word_id(word) + ((uint64_t)1 << INDEX_BITS)) & (((uint64_t)1 << 53) - 1);
+  if (id >> INDEX_BITS == 0) id |= (uint64_t)1 << INDEX_BITS;
+  atomic_store_explicit(&attempt->word, word_of(id, ATTEMPT_FREE), memory_order_release);
+  pthread_mutex_lock(&table_lock);
+  attempt->next = free_list;
+  free_list = attempt;
+  pthread_mutex_unlock(&table_lock);
+}
+
+void attempt_release_buffer(struct attempt *attempt) {
+  if (attempt->addresses == NULL) return;
+  free(attempt->addresses);
+  attempt->addresses = NULL;
+  ledger_add(LEDGER_BUFFERS, -1);
+}
+
+void attempt_end_unstarted(struct attempt *attempt) {
+  attempt_release_buffer(attempt);
+  outbox_ring(outbox_post(attempt));
+}
+
+void attempt_forfeit(uint64_t id) {
+  struct attempt *attempt = attempt_find(id);
+  if (attempt == NULL) return;
+  uint64_t reserved = word_of(id, ATTEMPT_RESERVED);
+  if (atomic_compare_exchange_strong(&attempt->word, &reserved, word_of(id, ATTEMPT_LOST))) attempt_end_unstarted(attempt);
+}
+
+void attempt_discard(struct attempt *attempt, uint64_t word) {
+  /* Read before the exchange: if that succeeds, this was the descriptor of this very id. */
+  int fd = atomic_load_explicit(&attempt->fd, memory_order_relaxed);
+  if (fd < 0) return; /* a probe's or a borrowed descriptor: success stands */
+  if (!atomic_compare_exchange_strong(&attempt->word, &word, word_of(word_id(word), ATTEMPT_CANCELLED))) return;
+  sys_close(fd);
+  ledger_add(LEDGER_DESCRIPTORS, -1);
+}
+
+void attempt_cancel(uint64_t id) {
+  struct attempt *attempt = attempt_find(id);
+  if (attempt == NULL) return;
+  for (;;) {
+    uint64_t word = atomic_load_explicit(&attempt->word, memory_order_acquire);
+    if (word_id(word) != id) return; /* over, and the slot in other hands */
+    switch (word_state(word)) {
+      case ATTEMPT_RESERVED:
+        if (!atomic_compare_exchange_strong(&attempt->word, &word, word_of(id, ATTEMPT_CANCELLED))) continue;
+        attempt_end_unstarted(attempt);
+        return;
+      case ATTEMPT_QUEUED:
+        if (!group_withdraw(atomic_load(&attempt->group), attempt, word)) continue;
+        attempt_end_unstarted(attempt);
+        return;
+      case ATTEMPT_TAKEN:
+        if (!lane_cancel(atomic_load(&attempt->lane), id, ATTEMPT_CANCELLED)) continue;
+        return;
+      case ATTEMPT_CONNECTED:
+        attempt_discard(attempt, word);
+        return;
+      default:
+        return;
+    }
+  }
+}
+
+/* What an ended attempt tells; its slot is freed, unless a descriptor waits in it to be claimed. */
+static struct attempt_outcome read_outcome(struct attempt *attempt) {
+  uint64_t word = atomic_load_explicit(&attempt->word, memory_order_acquire);
+  struct attempt_outcome outcome = {
+      .id = word_id(word),
+      .state = word_state(word),
+      .error = attempt->error,
+      .failed_call = attempt->failed_call,
+      .by_deadline = attempt->by_deadline,
+      .yields = word_state(word) == ATTEMPT_CONNECTED && atomic_load(&attempt->fd) >= 0,
+      .polled = attempt->polled,
+      .started_at = attempt->started_at,
+      .duration_ms = (double)attempt->duration_ns / 1e6,
+  };
+  if (!outcome.yields) attempt_free(attempt);
+  return outcome;
+}
+
+size_t attempt_drain(struct outbox *outbox, struct attempt_outcome *into, size_t count) {
+  struct attempt *ended = outbox_drain(outbox, count);
+  size_t drained = 0;
+  while (ended != NULL) {
+    struct attempt *next = ended->next;
+    into[drained++] = read_outcome(ended);
+    ended = next;
+  }
+  return drained;
+}
+
+int attempt_claim(uint64_t id) {
+  struct attempt *attempt = attempt_find(id);
+  uint64_t connected = word_of(id, ATTEMPT_CONNECTED);
+  if (attempt == NULL) return -1;
+  if (atomic_compare_exchange_strong(&attempt->word, &connected, word_of(id, ATTEMPT_CLAIMED))) {
+    ledger_add(LEDGER_ATTEMPTS, -1);
+    return atomic_load_explicit(&attempt->fd, memory_order_relaxed);
+  }
+  if (connected == word_of(id, ATTEMPT_CANCELLED)) attempt_free(attempt);
+  return -1;
+}
+
+int attempt_disown(uint64_t id) {
+  struct attempt *attempt = attempt_find(id);
+  if (attempt == NULL || atomic_load(&attempt->word) != word_of(id, ATTEMPT_CLAIMED)) return -1;
+  int fd = atomic_load_explicit(&attempt->fd, memory_order_relaxed);
+  ledger_add(LEDGER_DESCRIPTORS, -1);
+  attempt_free(attempt);
+  return fd;
+}
+
+void attempts_sweep(struct outbox *outbox) {
+  pthread_mutex_lock(&table_lock);
+  uint32_t chunks = chunk_count;
+  pthread_mutex_unlock(&table_lock);
+  for (uint32_t index = 0; index < chunks * CHUNK; index++) {
+    struct attempt *attempt = attempt_find(index);
+    uint64_t word = atomic_load_explicit(&attempt->word, memory_order_acquire);
+    if (word_state(word) == ATTEMPT_FREE || atomic_load(&attempt->outbox) != outbox) continue;
+    if (word_state(word) == ATTEMPT_CLAIMED) {
+      int fd = attempt_disown(word_id(word));
+      if (fd >= 0) sys_close(fd);
+    } else {
+      attempt_cancel(word_id(word)); /* whoever posts it will find the outbox closed, and free the slot */
+      if (attempt->drained) attempt_free(attempt);
+    }
+  }
+}

@@ -1,0 +1,56 @@
+/*
+ * The process-wide registry of attempts, as lanes, groups and outboxes see it. registry.c draws the state machine.
+ * Slots are type-stable memory: they are reused, never returned, so a stale id can be looked at safely and
+ * is told by its generation.
+ */
+#ifndef CANCELPOINT_REGISTRY_H
+#define CANCELPOINT_REGISTRY_H
+
+#include <stdatomic.h>
+
+#include "attempt.h"
+
+struct lane;
+struct lane_group;
+
+struct attempt {
+  _Atomic uint64_t word; /* id << 8 | state: compared and exchanged as one */
+  uint32_t index;
+  bool drained; /* given to JavaScript; that environment's thread alone */
+  _Atomic(struct outbox *) outbox; /* of the environment that reserved it; holds a reference */
+  _Atomic(struct lane_group *) group;
+  _Atomic(struct lane *) lane;
+  struct attempt *next, *previous; /* in the free list, a group's queue or an outbox: one at a time */
+
+  struct attempt_request request;
+  uint8_t *addresses; /* remote, then local; freed by whoever ends the attempt */
+
+  _Atomic int fd; /* in states CONNECTED and CLAIMED; else -1 */
+  int error;
+  enum call failed_call;
+  bool by_deadline;
+  int16_t polled;
+  double started_at;
+  int64_t duration_ns;
+};
+
+static inline enum attempt_state word_state(uint64_t word) { return (enum attempt_state)(word & 0xff); }
+static inline uint64_t word_id(uint64_t word) { return word >> 8; }
+static inline uint64_t word_of(uint64_t id, enum attempt_state state) { return id << 8 | state; }
+
+/* The slot an id names, whatever it holds by now; NULL for an id that never was. Any thread. */
+struct attempt *attempt_find(uint64_t id);
+
+/* Frees a slot that nobody else can reach any more: whoever drained it, or posted it to a closed outbox. */
+void attempt_free(struct attempt *attempt);
+
+/* Frees the address buffer. Whoever ends the attempt: its lane, or who took it out of RESERVED or QUEUED. */
+void attempt_release_buffer(struct attempt *attempt);
+
+/* Posts an attempt that no lane has seen, and rings. Whoever has just moved its word out of RESERVED or QUEUED. */
+void attempt_end_unstarted(struct attempt *attempt);
+
+/* Closes what the registry owns of a CONNECTED attempt, unless somebody else was first. Any thread. */
+void attempt_discard(struct attempt *attempt, uint64_t word);
+
+#endif

@@ -1,0 +1,87 @@
+#include "socket.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/time.h>
+
+static struct failure failed(enum call call) { return (struct failure){errno, call}; }
+
+static const struct failure none = {0, CALL_NONE};
+
+int socket_open(int family, struct failure *failure) {
+  int fd = sys_socket(family, SOCK_STREAM, 0);
+  *failure = fd < 0 ? failed(CALL_SOCKET) : none;
+  return fd;
+}
+
+static in_port_t port_of(const struct sockaddr *address) {
+  return address->sa_family == AF_INET6 ? ((const struct sockaddr_in6 *)(const void *)address)->sin6_port
+                                        : ((const struct sockaddr_in *)(const void *)address)->sin_port;
+}
+
+struct failure socket_bind(int fd, const struct sockaddr *local, socklen_t length) {
+  const int on = 1;
+  bool any_port = port_of(local) == 0;
+#ifdef IP_BIND_ADDRESS_NO_PORT
+  if (any_port && sys_setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on) != 0)
+    return failed(CALL_SETSOCKOPT);
+#endif
+  if (!any_port && sys_setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0) return failed(CALL_SETSOCKOPT);
+  return sys_bind(fd, local, length) == 0 ? none : failed(CALL_BIND);
+}
+
+struct failure socket_limit(int fd, uint32_t timeout_ms) {
+  struct timeval limit = {.tv_sec = timeout_ms / 1000, .tv_usec = (suseconds_t)(timeout_ms % 1000) * 1000};
+  return sys_setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit) == 0 ? none : failed(CALL_SETSOCKOPT);
+}
+
+bool socket_has_peer(int fd) {
+  struct sockaddr_storage peer;
+  socklen_t length = sizeof peer;
+  return sys_getpeername(fd, (struct sockaddr *)&peer, &length) == 0;
+}
+
+/* Simultaneous open with oneself: a connect to a local port in the ephemeral range that the kernel also chose as its source. */
+static bool same_endpoint(const struct sockaddr_storage *one, const struct sockaddr_storage *other) {
+  if (one->ss_family != other->ss_family) return false;
+  if (port_of((const struct sockaddr *)one) != port_of((const struct sockaddr *)other)) return false;
+  if (one->ss_family == AF_INET)
+    return ((const struct sockaddr_in *)one)->sin_addr.s_addr == ((const struct sockaddr_in *)other)->sin_addr.s_addr;
+  return memcmp(&((const struct sockaddr_in6 *)one)->sin6_addr, &((const struct sockaddr_in6 *)other)->sin6_addr,
+                sizeof(struct in6_addr)) == 0;
+}
+
+struct failure socket_verify(int fd, int family) {
+  int error = 0;
+  socklen_t length = sizeof error;
+  if (sys_getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length) != 0) return failed(CALL_GETSOCKOPT);
+  if (error != 0) return (struct failure){error, CALL_CONNECT};
+
+  struct sockaddr_storage peer, self;
+  length = sizeof peer;
+  if (sys_getpeername(fd, (struct sockaddr *)&peer, &length) != 0) {
+    if (errno != ENOTCONN) return failed(CALL_GETPEERNAME);
+    /* Reset since SO_ERROR was read: that is what the peer did, and how it is told. */
+    length = sizeof error;
+    sys_getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length);
+    return (struct failure){error != 0 ? error : ECONNRESET, CALL_CONNECT};
+  }
+  if (family != AF_INET && family != AF_INET6) return none;
+  length = sizeof self;
+  if (sys_getsockname(fd, (struct sockaddr *)&self, &length) != 0) return failed(CALL_GETSOCKNAME);
+  /* Nobody listens there, or the port would not have been ours to use. */
+  return same_endpoint(&peer, &self) ? (struct failure){ECONNREFUSED, CALL_CONNECT} : none;
+}
+
+struct failure socket_hand_over(int fd, bool limited) {
+  struct failure failure = limited ? socket_limit(fd, 0) : none;
+  if (failure.error != 0) return failure;
+  return sys_fcntl(fd, F_SETFL, O_NONBLOCK) == 0 ? none : failed(CALL_FCNTL);
+}
+
+void socket_reset_on_close(int fd) {
+  struct linger reset = {.l_onoff = 1, .l_linger = 0};
+  sys_setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+}

@@ -1,0 +1,66 @@
+/*
+ * The one seam for system calls. Everything native goes to the kernel through here, so that a test can
+ * delay or fail the n-th call of a kind. Disarmed, a call costs one relaxed load more.
+ *
+ * sys_connect and sys_poll are entered with cancellation enabled: they allocate nothing and lock nothing.
+ */
+#ifndef CANCELPOINT_SYSCALLS_H
+#define CANCELPOINT_SYSCALLS_H
+
+#include <poll.h>
+#include <pthread.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+/* Also the number by which an outcome tells which call failed. */
+enum call {
+  CALL_NONE,
+  CALL_SOCKET,
+  CALL_BIND,
+  CALL_CONNECT,
+  CALL_CLOSE,
+  CALL_SETSOCKOPT,
+  CALL_GETSOCKOPT,
+  CALL_GETPEERNAME,
+  CALL_GETSOCKNAME,
+  CALL_FCNTL,
+  CALL_POLL,
+  CALL_LISTEN,
+  CALL_THREAD_CREATE,
+  CALL_ALLOCATE,
+  CALL_COUNT
+};
+
+const char *call_name(enum call call);
+enum call call_by_name(const char *name); /* CALL_NONE where there is none */
+
+int sys_socket(int domain, int type, int protocol);
+int sys_bind(int fd, const struct sockaddr *address, socklen_t length);
+int sys_connect(int fd, const struct sockaddr *address, socklen_t length);
+int sys_close(int fd);
+int sys_setsockopt(int fd, int level, int name, const void *value, socklen_t length);
+int sys_getsockopt(int fd, int level, int name, void *value, socklen_t *length);
+int sys_getpeername(int fd, struct sockaddr *address, socklen_t *length);
+int sys_getsockname(int fd, struct sockaddr *address, socklen_t *length);
+int sys_fcntl(int fd, int command, int argument);
+int sys_poll(struct pollfd *fds, nfds_t count, int timeout_ms);
+int sys_listen(int fd, int backlog);
+/* Returns an errno value, as pthread_create does. */
+int sys_thread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *), void *argument);
+void *sys_allocate(size_t size);
+
+/*
+ * Arms the seam: the nth call of this kind from now on (1 is the next; 0 is every one) waits delay_us
+ * before and after, and fails with `error` unless that is 0. A failing close closes all the same, as
+ * Linux's does. Tests only; any thread.
+ */
+void seam_inject(enum call call, uint32_t nth, int error, uint32_t delay_us);
+/* Every call waits up to max_us before and after, at random from the seed. 0 ends it. */
+void seam_jitter(uint32_t seed, uint32_t max_us);
+/* Disarms everything. */
+void seam_clear(void);
+/* Calls of this kind since the last seam_clear, counted while armed (a jitter of 0 arms without any effect). */
+uint32_t seam_calls(enum call call);
+
+#endif

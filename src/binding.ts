@@ -1,0 +1,58 @@
+/** The only loader of the addon, and what it offers. native/addon.cc documents each function beside its code. */
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
+
+/**
+ * Returned numbers are counts or descriptors where they are not negative, and negative errnos where they are.
+ * Ids are attempt ids, below 2^53.
+ */
+export interface Binding {
+  readonly callNames: readonly string[]
+  readonly optionNames: readonly string[]
+
+  onOutcomes(callback: () => void): number
+  hold(on: boolean): number
+  reserve(records: Uint8Array, count: number, ids: Float64Array): number
+  laneOptions(maxLanes: number, stackBytes: number, idleMs: number): void
+  start(ids: Float64Array): number
+  forfeit(ids: Float64Array): void
+  cancel(ids: Float64Array, count: number): void
+  drain(into: Float64Array): number
+  claim(id: number): number
+  disown(id: number): number
+  ledger(): [descriptors: number, buffers: number, lanes: number, attempts: number]
+
+  socket(domain: number, type: number): number
+  setNonblocking(fd: number, on: boolean): number
+  isNonblocking(fd: number): number
+  bind(fd: number, address: Uint8Array): number
+  connectNow(fd: number, address: Uint8Array): number
+  getpeername(fd: number): Buffer | number
+  getsockname(fd: number): Buffer | number
+  setOption(fd: number, name: string, value: number): number
+  bindToDevice(fd: number, device: string): number
+  listen(fd: number, backlog: number): number
+  listenDrops(fd: number): number
+  socketError(fd: number): number
+  close(fd: number): number
+
+  /** The seam, for tests: the nth call of a kind (0: every one) is delayed and fails with a positive errno, unless 0. */
+  inject(call: string, nth: number, errno: number, delayUs: number): number
+  jitter(seed: number, maxUs: number): void
+  clearFaults(): void
+  callsSeen(call: string): number
+}
+
+/** States of an attempt as drain reports them: native/attempt.h. */
+export const AttemptState = { connected: 4, failed: 5, cancelled: 6, lost: 7 } as const
+export type AttemptState = (typeof AttemptState)[keyof typeof AttemptState]
+
+export const AttemptFlag = { none: 0, probe: 1, borrowed: 2, poll: 4 } as const
+
+/** Numbers an outcome takes in drain's array: id, state, errno, call, by deadline, started at, duration, value. */
+export const outcomeFields = 8
+
+const require = createRequire(import.meta.url)
+const load = require('node-gyp-build') as (directory: string) => Binding
+
+export const binding: Binding = load(join(dirname(require.resolve('cancelpoint/package.json')), 'native'))
