@@ -11,3 +11,140 @@ export type ErrnoClass =
   | 'protocol'
   | 'misuse'
   | 'unknown'
+
+/** What one code means, and what a person can do: a sentence each. */
+export interface Advice {
+  means: string
+  remedy: string
+}
+
+/** What was asked for, where the same errno has several meanings. */
+export interface ErrnoContext {
+  family?: 'inet' | 'inet6' | 'unix' | undefined
+  /** The caller asked for a source address or port. */
+  localFixed?: boolean | undefined
+  /** The machine has the endpoint's family switched off, or has no address of it. */
+  familyDisabled?: boolean | undefined
+}
+
+/** What each class says, and what the supervisor does about it. */
+export const classes: Readonly<Record<ErrnoClass, { says: string; supervisor: string }>> = {
+  pending: { says: 'not an outcome yet', supervisor: 'waits for the outcome' },
+  refused: { says: 'the host answered, the service did not', supervisor: 'retries with backoff' },
+  'timed-out': { says: 'nobody answered', supervisor: 'retries, few times' },
+  unreachable: { says: 'no way there', supervisor: 'retries slowly' },
+  local: { says: 'this machine is out of something', supervisor: 'does less at once, tries again, blames no target' },
+  busy: { says: 'the listener’s backlog is full', supervisor: 'waits on a lane, where it can be waited for' },
+  denied: { says: 'policy says no', supervisor: 'gives up' },
+  name: { says: 'the name, not the host', supervisor: 'retries where the name server may yet answer' },
+  protocol: { says: 'connected, and then not what was wanted', supervisor: 'retries with backoff' },
+  misuse: { says: 'a mistake in the call', supervisor: 'gives up at once, loudly' },
+  unknown: { says: 'not in the table', supervisor: 'gives up, names the number' },
+}
+
+type Row = [code: string, errnoClass: ErrnoClass, means: string, remedy: string]
+
+/** What a code says where nothing more is known. */
+// biome-ignore format: a table reads by rows
+const rows: readonly Row[] = [
+  ['EINPROGRESS', 'pending', 'The connection is being made in the background.', 'Wait until the descriptor is writable, then ask for its error.'],
+  ['EALREADY', 'pending', 'An earlier connect on this descriptor is still under way.', 'Wait for that one; do not ask again.'],
+  ['EINTR', 'pending', 'A signal woke the call before it had an answer; TCP goes on connecting.', 'Wait for the outcome on the same descriptor.'],
+
+  ['ECONNREFUSED', 'refused', 'Nothing listens there.', 'Start the service or check the port.'],
+  ['ECONNRESET', 'refused', 'The other side cut the connection off.', 'Look in the service’s log for why it hung up.'],
+  ['ECONNABORTED', 'refused', 'The connection was dropped before it was in use.', 'Look in the service’s log, and at what stands between.'],
+  ['EPIPE', 'refused', 'The other side had already closed.', 'Look in the service’s log for why it hung up.'],
+  ['ENOENT', 'refused', 'No socket file has that path.', 'Start the service or correct the path.'],
+
+  ['ETIMEDOUT', 'timed-out', 'Nobody answered in time.', 'Check that the host is up and that no firewall drops the packets.'],
+
+  ['ENETUNREACH', 'unreachable', 'There is no route to that network.', 'Check the address and this machine’s routes.'],
+  ['EHOSTUNREACH', 'unreachable', 'A router, or this machine, finds no way to that host.', 'Check that the host is up and the route to it.'],
+  ['EHOSTDOWN', 'unreachable', 'The host does not answer on its link.', 'Start the host or check its cable and address.'],
+  ['ENETDOWN', 'unreachable', 'The network interface is down.', 'Bring the interface up.'],
+  ['ENONET', 'unreachable', 'This machine is on no network.', 'Bring a network interface up.'],
+
+  ['EADDRNOTAVAIL', 'local', 'No local port is free for that destination.', 'Connect less often, or widen net.ipv4.ip_local_port_range.'],
+  ['EMFILE', 'local', 'This process has no descriptor left.', 'Raise the limit (ulimit -n) or lower the concurrency.'],
+  ['ENFILE', 'local', 'The whole machine has no descriptor left.', 'Raise fs.file-max or close what leaks descriptors.'],
+  ['ENOBUFS', 'local', 'The kernel has no buffer space left for sockets.', 'Lower the concurrency or give the machine more memory.'],
+  ['ENOMEM', 'local', 'The kernel has no memory left.', 'Lower the concurrency or give the machine more memory.'],
+  ['EAGAIN', 'local', 'Something needed to connect ran out for the moment.', 'Lower the concurrency; look at free ports and routing caches.'],
+  ['ERR_WORKER_ENDED', 'local', 'The thread that made the attempt was ended.', 'Try again; look for what terminates workers.'],
+
+  ['EACCES', 'denied', 'A rule or a file’s permissions forbid it.', 'Check permissions on the path, firewall and routing rules.'],
+  ['EPERM', 'denied', 'A firewall or security policy forbids it.', 'Check the local firewall and security policy.'],
+  ['ERR_BLOCKED', 'denied', 'The block list bars that address.', 'Take the address off the block list, if it is to be reached.'],
+
+  ['ENOTFOUND', 'name', 'No such name.', 'Check its spelling and its DNS records.'],
+  ['EAI_AGAIN', 'name', 'The name servers gave no answer.', 'Try again later; check /etc/resolv.conf and that its servers are up.'],
+
+  ['EPROTO', 'protocol', 'What the other side said is not the protocol that was expected.', 'Check that the port is the right service’s, and whether it wants TLS.'],
+
+  ['EADDRINUSE', 'misuse', 'The source address and port are in use already.', 'Leave the source port to the kernel or choose a free one.'],
+  ['EBADF', 'misuse', 'That number is not an open descriptor.', 'Connect before closing, and look for a second close.'],
+  ['ENOTSOCK', 'misuse', 'That descriptor is open, but is no socket.', 'Give the descriptor that socket() returned.'],
+  ['EAFNOSUPPORT', 'misuse', 'The address is of a family that this socket or machine does not take.', 'Make the socket of the address’s family.'],
+  ['EISCONN', 'misuse', 'The socket is connected already.', 'Use it, or make a new one for another connection.'],
+  ['EINVAL', 'misuse', 'The kernel takes no such address, length or state; a blackhole route says this too.', 'Check the address as given, and the routes to it.'],
+  ['EFAULT', 'misuse', 'The address lies outside the memory of this process.', 'Report this as a bug.'],
+  ['EPROTOTYPE', 'misuse', 'The socket file is of another type: stream against datagram.', 'Make a socket of the type the listener has.'],
+  ['ENAMETOOLONG', 'misuse', 'The path is longer than a socket address holds.', 'Use a path of at most 107 bytes.'],
+  ['ENOTDIR', 'misuse', 'A part of the path is not a directory.', 'Correct the path.'],
+  ['ELOOP', 'misuse', 'The path goes through too many symbolic links.', 'Correct the links on the path.'],
+  ['EPROTONOSUPPORT', 'misuse', 'The family has no such protocol.', 'Ask for a stream or datagram socket of a known family.'],
+  ['ESOCKTNOSUPPORT', 'misuse', 'The family has no such type of socket.', 'Ask for a stream or datagram socket of a known family.'],
+  ['ENOTSUP', 'misuse', 'That kind of socket cannot do this; one that listens cannot connect.', 'Use a new socket to connect.'],
+  ['ENOPROTOOPT', 'misuse', 'The kernel knows no such socket option.', 'Leave the option out or use a newer kernel.'],
+  ['ENOTCONN', 'misuse', 'The socket is not connected.', 'Connect it first, and wait for the outcome.'],
+  ['EDESTADDRREQ', 'misuse', 'The call needs an address and was given none.', 'Give the address to connect to.'],
+]
+
+/** What a code says instead where it has turned out to be of another class. */
+// biome-ignore format: a table reads by rows
+const otherMeanings: readonly Row[] = [
+  ['EADDRNOTAVAIL', 'misuse', 'The source address or port asked for cannot be used.', 'Ask for an address that this machine has, and a port that is free.'],
+  ['EADDRNOTAVAIL', 'unreachable', 'This machine has no address of the kind that destination needs.', 'Enable the family, or use an address of the other one.'],
+  ['EAGAIN', 'busy', 'The listener’s queue of waiting connections is full.', 'Let the service accept faster or give it a longer backlog.'],
+]
+
+/** The table, by code: what each says where nothing more is known. */
+export const codes: ReadonlyMap<string, Advice & { errnoClass: ErrnoClass }> = new Map(
+  rows.map(([code, errnoClass, means, remedy]) => [code, { errnoClass, means, remedy }]),
+)
+
+/** What name servers and resolvers say, in c-ares's words. */
+const nameCodes = new Set(
+  'ENODATA EFORMERR ESERVFAIL ENOTIMP EREFUSED EBADQUERY EBADNAME EBADFAMILY EBADRESP ETIMEOUT EBADSTR ENONAME'.split(
+    ' ',
+  ),
+)
+
+/** OpenSSL's verdicts on certificates, as Node passes them on, and what it says of TLS itself. */
+const tlsCode =
+  /^(ERR_(TLS|SSL)_|(CERT|CRL|DEPTH_ZERO|UNABLE_TO|SELF_SIGNED|ERROR_IN)_|(INVALID_CA|INVALID_PURPOSE|PATH_LENGTH_EXCEEDED|HOSTNAME_MISMATCH)$)/
+
+/** Second names of one number. */
+const aliases: ReadonlyMap<string, string> = new Map([
+  ['EWOULDBLOCK', 'EAGAIN'],
+  ['EOPNOTSUPP', 'ENOTSUP'],
+])
+
+/** The class of a code, told from what was asked for where the code alone does not tell. Unheard-of codes are `unknown`. */
+export function classify(given: string, { family, localFixed, familyDisabled }: ErrnoContext = {}): ErrnoClass {
+  const code = aliases.get(given) ?? given
+  if (code === 'EAGAIN') return family === 'unix' ? 'busy' : 'local'
+  if (code === 'EADDRNOTAVAIL') return localFixed ? 'misuse' : familyDisabled ? 'unreachable' : 'local'
+  if (code === 'ENOENT' && family !== undefined && family !== 'unix') return 'unknown'
+  const known = codes.get(code)
+  if (known) return known.errnoClass
+  if (nameCodes.has(code) || code.startsWith('EAI_')) return 'name'
+  return tlsCode.test(code) ? 'protocol' : 'unknown'
+}
+
+/** What a code means in a class, and what to do; undefined for a code that is not in the table. */
+export function advise(code: string, errnoClass: ErrnoClass): Advice | undefined {
+  const other = otherMeanings.find((row) => row[0] === code && row[1] === errnoClass)
+  return other ? { means: other[2], remedy: other[3] } : codes.get(code)
+}

@@ -1,0 +1,198 @@
+/** Targets as people write them, and the endpoints they name. Pure: names are not resolved, interfaces not looked up. */
+import type { Target } from '../types.js'
+import { InvalidTargetError } from './invalid-target.js'
+import { formatIpv6, parseIpv4, parseIpv6, splitZone } from './ip.js'
+import { pathBytesAtMost } from './sockaddr.js'
+
+export { InvalidTargetError } from './invalid-target.js'
+export { formatIpv4, formatIpv6, parseIpv4, parseIpv6, unmapIpv4 } from './ip.js'
+export { decodeSocketAddress, encodeEndpoint, encodeSocketAddress, type SocketAddress } from './sockaddr.js'
+
+/** One numeric socket address, its text in canonical form. An abstract path is kept with its leading NUL. */
+export type Endpoint =
+  | { family: 'inet'; address: string; port: number }
+  | { family: 'inet6'; address: string; port: number; scopeId?: number }
+  | { family: 'unix'; path: string }
+
+/** `zone`: an interface's name, to be turned into a scope id where interfaces can be looked up. */
+export type ParsedTarget =
+  | { kind: 'endpoint'; endpoint: Endpoint; zone?: string }
+  | { kind: 'name'; hostname: string; port: number }
+
+const forms = 'host:port, [IPv6 address]:port, unix:/path or unix:@name'
+const encoder = new TextEncoder()
+
+/**
+ * Reads a target. `unix:` is always a path, so a host of that name is written `tcp://unix:80`. A hostname keeps its
+ * spelling; one in another script comes back as punycode.
+ * @throws InvalidTargetError
+ */
+export function parseTarget(target: Target): ParsedTarget {
+  if (typeof target === 'string') return parseText(target)
+  if (typeof target === 'object' && target !== null) {
+    if ('path' in target && typeof target.path === 'string') return parsePath(target.path, target)
+    if ('host' in target && typeof target.host === 'string') return parseObject(target)
+  }
+  throw new InvalidTargetError(target, `${forms}, { host, port } or { path }`, 'give one of these')
+}
+
+function parseText(text: string): ParsedTarget {
+  if (text.startsWith('unix:')) return parsePath(text.slice(5), text)
+  const rest = withoutScheme(text)
+  if (rest.startsWith('[')) return parseBracketed(rest, text)
+  const colon = rest.lastIndexOf(':')
+  if (colon < 0) throw new InvalidTargetError(text, forms, `add the port: ${isPlain(rest) ? rest : 'localhost'}:80`)
+  const host = rest.slice(0, colon)
+  if (host.includes(':')) throw manyColons(rest, text)
+  return parseHost(host, parsePort(rest.slice(colon + 1), text), text)
+}
+
+/** Fit to be shown as it is. */
+function isPlain(text: string): boolean {
+  return /^[\w.:%-]{1,64}$/.test(text)
+}
+
+function withoutScheme(text: string): string {
+  const at = text.indexOf('://')
+  if (at < 0) return text
+  if (text.slice(0, at) === 'tcp') return text.slice(at + 3)
+  throw new InvalidTargetError(text, forms, "leave out what stands before '://' and write host and port")
+}
+
+function manyColons(rest: string, text: string): InvalidTargetError {
+  const remedy =
+    isPlain(rest) && parseIpv6(splitZone(rest).address)
+      ? `put brackets around the IPv6 address and add the port: [${rest}]:80`
+      : 'put brackets around an IPv6 address: [::1]:80'
+  return new InvalidTargetError(text, forms, remedy)
+}
+
+function parseBracketed(rest: string, text: string): ParsedTarget {
+  const end = rest.indexOf(']:')
+  if (end < 0) throw new InvalidTargetError(text, '[IPv6 address]:port', 'write it like [::1]:80')
+  return parseZoned(rest.slice(1, end), parsePort(rest.slice(end + 2), text), text)
+}
+
+function parseZoned(host: string, port: number, given: Target): ParsedTarget {
+  const { address, scopeId, zone } = splitZone(host)
+  const bytes = parseIpv6(address)
+  if (!bytes) throw new InvalidTargetError(given, 'an IPv6 address between the brackets', 'write it like [::1]:80')
+  if (zone !== undefined && !/^[^\s/%]{1,15}$/.test(zone)) {
+    throw new InvalidTargetError(given, "an interface's name or number after %", 'write it like [fe80::1%eth0]:80')
+  }
+  const endpoint: Endpoint = { family: 'inet6', address: formatIpv6(bytes), port }
+  if (scopeId) endpoint.scopeId = scopeId
+  return zone === undefined ? { kind: 'endpoint', endpoint } : { kind: 'endpoint', endpoint, zone }
+}
+
+function parseObject(target: { host: string; port: number }): ParsedTarget {
+  const { host } = target
+  const port = requirePort(target.port, target)
+  if (host.startsWith('[') && host.endsWith(']')) return parseZoned(host.slice(1, -1), port, target)
+  return host.includes(':') ? parseZoned(host, port, target) : parseHost(host, port, target)
+}
+
+function parseHost(host: string, port: number, given: Target): ParsedTarget {
+  if (parseIpv4(host)) return { kind: 'endpoint', endpoint: { family: 'inet', address: host, port } }
+  if (host !== '' && isDigitsAndDots(host)) {
+    throw new InvalidTargetError(given, 'four numbers from 0 to 255 without leading zeros', 'correct the IPv4 address')
+  }
+  return { kind: 'name', hostname: parseHostname(host, given), port }
+}
+
+/** RFC 1123, with the underscores that service names have, and a trailing dot. */
+function parseHostname(host: string, given: Target): string {
+  const hostname = isAscii(host) ? host : punycode(host)
+  const labels = hostname.split('.')
+  if (labels.length > 1 && labels.at(-1) === '') labels.pop()
+  const valid = labels.every((label) => /^[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?$/i.test(label))
+  if (!valid || isDigitsAndDots(hostname) || hostname.length > (hostname.endsWith('.') ? 254 : 253)) {
+    throw new InvalidTargetError(given, `${forms}, a host in letters, digits, '-', '_' and '.'`, 'correct the host')
+  }
+  return hostname
+}
+
+/** Empty, and so refused, where it has no such form. The ASCII that would end a URL's host is refused before. */
+function punycode(host: string): string {
+  if (/[\0-,/:-@[-^`{-\x7f]/.test(host)) return ''
+  try {
+    return new URL(`http://${host}`).hostname
+  } catch {
+    return ''
+  }
+}
+
+function isAscii(text: string): boolean {
+  for (let i = 0; i < text.length; i += 1) if (text.charCodeAt(i) > 127) return false
+  return true
+}
+
+function isDigitsAndDots(text: string): boolean {
+  return /^[\d.]+$/.test(text)
+}
+
+/** A port as written, 1 to 65535 in plain decimals. */
+export function parsePort(text: string, given: Target): number {
+  return requirePort(/^[1-9]\d{0,4}$/.test(text) ? Number(text) : Number.NaN, given)
+}
+
+function requirePort(port: number, given: Target): number {
+  if (Number.isInteger(port) && port >= 1 && port <= 65_535) return port
+  throw new InvalidTargetError(given, 'a port from 1 to 65535', 'correct the port')
+}
+
+function parsePath(written: string, given: Target): ParsedTarget {
+  const abstract = written.startsWith('@') || written.startsWith('\0')
+  const path = abstract ? `\0${written.slice(1)}` : written
+  if (path.length <= (abstract ? 1 : 0)) throw new InvalidTargetError(given, forms, 'add the path')
+  if (!abstract && path.includes('\0')) throw new InvalidTargetError(given, 'a path without NUL', 'correct the path')
+  const most = abstract ? pathBytesAtMost : pathBytesAtMost - 1
+  const { length } = encoder.encode(path)
+  if (length > most) {
+    const expected = abstract ? `an abstract name of at most ${most - 1} bytes` : `a path of at most ${most} bytes`
+    throw new InvalidTargetError(given, expected, `use a shorter one: this has ${length - (abstract ? 1 : 0)}`)
+  }
+  return { kind: 'endpoint', endpoint: { family: 'unix', path } }
+}
+
+/** A target as a string that reads back as the same target. Never throws: what is no target is shown as it is. */
+export function formatTarget(target: Target): string {
+  if (typeof target === 'object' && target !== null) {
+    if ('path' in target) return formatPath(String(target.path))
+    if ('host' in target) {
+      const host = String(target.host)
+      return host.includes(':') && !host.startsWith('[') ? `[${host}]:${target.port}` : `${host}:${target.port}`
+    }
+  }
+  return String(target)
+}
+
+/** `127.0.0.1:80`, `[fe80::1%2]:80`, `unix:/path`, `unix:@name`. */
+export function formatEndpoint(endpoint: Endpoint): string {
+  switch (endpoint.family) {
+    case 'inet':
+      return `${endpoint.address}:${endpoint.port}`
+    case 'inet6':
+      return `[${endpoint.address}${endpoint.scopeId ? `%${endpoint.scopeId}` : ''}]:${endpoint.port}`
+    case 'unix':
+      return formatPath(endpoint.path)
+  }
+}
+
+function formatPath(path: string): string {
+  return `unix:${path.startsWith('\0') ? `@${path.slice(1)}` : path}`
+}
+
+/**
+ * Numeric text and a port (0 to 65535) as an endpoint; undefined where they are none. `fe80::1%2` is read, a zone by
+ * name is not. A scope id that is given wins.
+ */
+export function endpointOf(address: string, port: number, scopeId?: number): Endpoint | undefined {
+  if (!(Number.isInteger(port) && port >= 0 && port <= 65_535)) return undefined
+  if (parseIpv4(address)) return { family: 'inet', address, port }
+  const { address: numeric, scopeId: written, zone } = splitZone(address)
+  const bytes = zone === undefined ? parseIpv6(numeric) : undefined
+  if (!bytes) return undefined
+  const scope = scopeId ?? written
+  return { family: 'inet6', address: formatIpv6(bytes), port, ...(scope ? { scopeId: scope } : {}) }
+}

@@ -1,0 +1,44 @@
+/** The errno table with this platform's numbers, and look-ups between names and numbers of either sign. */
+import { constants } from 'node:os'
+import { getSystemErrorMap } from 'node:util'
+
+import { type Advice, classify as classifyCode, codes, type ErrnoClass, type ErrnoContext } from './core/errno.js'
+
+const numbers = new Map<string, number>()
+const names = new Map<number, string>()
+
+/** Node's own name for a number comes first: EAGAIN, not EWOULDBLOCK. Node's map lacks some, such as EINPROGRESS. */
+for (const [errno, [code]] of getSystemErrorMap()) add(code, errno)
+for (const [code, number] of Object.entries(constants.errno)) add(code, -number)
+
+function add(code: string, errno: number): void {
+  if (!numbers.has(code)) numbers.set(code, errno)
+  if (!names.has(errno)) names.set(errno, code)
+}
+
+/** The errnos that a connect can end with, those this platform numbers. `errno` is negative. */
+export const errnos: ReadonlyMap<string, Readonly<Advice & { errno: number; errnoClass: ErrnoClass }>> = new Map(
+  [...codes]
+    .filter(([code]) => numbers.has(code))
+    .map(([code, { errnoClass, means, remedy }]) => [
+      code,
+      Object.freeze({ errno: errnoOf(code), errnoClass, means, remedy }),
+    ]),
+)
+
+/** The class of a code, or of an errno of either sign; `context` tells apart what the code alone does not. */
+export function classify(code: string | number, context?: ErrnoContext): ErrnoClass {
+  return classifyCode(typeof code === 'number' ? codeOf(code) : code, context)
+}
+
+/** 'ECONNREFUSED' for 111 and -111; 'ERRNO_4000' for a number that has no name here. */
+export function codeOf(errno: number): string {
+  const number = Math.abs(errno)
+  return names.get(-number) ?? `ERRNO_${number}`
+}
+
+/** The negative errno of a code, `ERRNO_4000` included; 0 for a code that is no errno. */
+export function errnoOf(code: string): number {
+  const unnamed = /^ERRNO_(\d+)$/.exec(code)
+  return numbers.get(code) ?? (unnamed ? -Number(unnamed[1]) : 0)
+}
