@@ -1,0 +1,74 @@
+/** `cancelpoint errno`: the errno table for people. */
+import type { Command } from 'commander'
+
+import { table } from '../check/report.js'
+import { advise, classes, codes, type ErrnoClass } from '../core/errno.js'
+import { codeOf, errnoOf, errnos } from '../errnos.js'
+import { UsageError } from './exit-code.js'
+
+export function addErrnoCommand(program: Command): void {
+  program
+    .command('errno')
+    .summary('what an errno means, and what is done about it')
+    .description(
+      'Says what an errno of connect(2) means, its class, what the supervisor does and what a person can do.',
+    )
+    .argument('[name|number]', 'one errno: ECONNREFUSED, 111 or -111; all of them without')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  $ cancelpoint errno\n  $ cancelpoint errno ETIMEDOUT\n  $ cancelpoint errno 111\n',
+    )
+    .action((which: string | undefined) => {
+      process.stdout.write(`${which === undefined ? everything() : one(which)}\n`)
+    })
+}
+
+function everything(): string {
+  const rows = [...codes].map(([code, { errnoClass, means }]) => [code, numberOf(code), errnoClass, means])
+  const classRows = Object.entries(classes).map(([name, { says, supervisor }]) => [name, says, supervisor])
+  return [
+    table([['ERRNO', 'NUMBER', 'CLASS', 'MEANING'], ...rows]),
+    table([['CLASS', 'IT SAYS', 'THE SUPERVISOR'], ...classRows]),
+    '  cancelpoint errno NAME says what can be done about one.',
+  ].join('\n\n')
+}
+
+function one(which: string): string {
+  const code = codeFor(which)
+  const row = codes.get(code)
+  if (!row) throw new UsageError(`${described(which, code)} is not in the table: cancelpoint errno lists what is`)
+  // The class depends on what was asked for, and with it the meaning.
+  const others = (Object.keys(classes) as ErrnoClass[]).filter((name) => {
+    return name !== row.errnoClass && advise(code, name)?.means !== row.means
+  })
+  const meanings = [row.errnoClass, ...others].map((name) => table(meaningRows(code, name)))
+  return `${code}  ${numberOf(code)}\n${meanings.join('\n  or\n')}`
+}
+
+function meaningRows(code: string, errnoClass: ErrnoClass): string[][] {
+  const { means, remedy } = advise(code, errnoClass)!
+  const { says, supervisor } = classes[errnoClass]
+  return [
+    ['meaning', means],
+    ['class', `${errnoClass}: ${says}`],
+    ['supervisor', supervisor],
+    ['you', remedy],
+  ]
+}
+
+/** `111`, `-111`, `econnrefused` and other names of one number (EWOULDBLOCK) are one code. */
+function codeFor(which: string): string {
+  const name = which.toUpperCase()
+  if (codes.has(name)) return name
+  const number = /^-?\d+$/.test(which) ? Number(which) : errnoOf(name)
+  return number === 0 ? name : codeOf(number)
+}
+
+const described = (which: string, code: string): string =>
+  which.toUpperCase() === code || code.startsWith('ERRNO_') ? which : `${which} (${code})`
+
+/** What the resolver and cancelpoint itself say has a name and no number. */
+const numberOf = (code: string): string => {
+  const errno = errnos.get(code)?.errno
+  return errno === undefined ? '-' : String(-errno)
+}

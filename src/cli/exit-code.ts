@@ -1,0 +1,15 @@
+/** What the process exits with; where several apply, the highest. */
+export const exitCodes = {
+  ok: 0,
+  /** `check`: a target is not up. */
+  notUp: 1,
+  /** Bad usage or input, or the command could not run. */
+  bad: 2,
+  /** `check`: Ctrl-C or SIGTERM before the end. */
+  interrupted: 130,
+} as const
+
+/** Something the person who typed the command can put right; shown without a stack, exit code 2. */
+export class UsageError extends Error {
+  override name = 'UsageError'
+}

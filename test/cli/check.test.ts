@@ -1,0 +1,132 @@
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { CheckResult } from 'cancelpoint'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type Fleet, startFleet } from '#internal/lab/fleet'
+import { bin, run } from './run.js'
+
+let fleet: Fleet
+let up: string[]
+let refusing: string
+const directory = mkdtempSync(join(tmpdir(), 'cancelpoint-cli-'))
+
+beforeAll(async () => {
+  fleet = await startFleet({ targets: 40 })
+  up = fleet.targets.filter(({ behaviour }) => behaviour === 'accept').map(({ target }) => target)
+  refusing = fleet.targets.find(({ behaviour }) => behaviour === 'refuse')!.target
+})
+afterAll(async () => {
+  await fleet.close()
+  rmSync(directory, { recursive: true })
+})
+
+const results = (stdout: string): CheckResult[] =>
+  stdout
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line))
+
+describe('cancelpoint check', () => {
+  it('exits with 0 and a table when all are up', async () => {
+    const { code, stdout, stderr } = await run(['check', up[0]!, up[1]!])
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+    expect(stdout).toMatch(/TARGET +STATUS +CONNECT/)
+    expect(stdout).toMatch(/2 targets checked in .* 2 up, 0 down/)
+    expect(stdout).toMatch(/p50 +p90 +p99 +max/)
+  })
+
+  it('exits with 1 and says why when one is not', async () => {
+    const { code, stdout } = await run(['check', up[0]!, refusing])
+    expect(code).toBe(1)
+    expect(stdout).toContain('ECONNREFUSED (refused)')
+    expect(stdout).toContain('1 up, 1 down')
+  })
+
+  it('prints JSON lines and nothing else on standard output', async () => {
+    const { code, stdout, stderr } = await run(['check', '--json', '--engine', 'blocking', up[0]!, refusing])
+    expect({ code, stderr }).toEqual({ code: 1, stderr: '' })
+    const byTarget = new Map(results(stdout).map((result) => [result.target, result]))
+    expect(byTarget.size).toBe(2)
+    expect(byTarget.get(up[0]!)).toMatchObject({ status: 'up', attempts: 1, connectMs: expect.any(Number) })
+    expect(byTarget.get(refusing)).toMatchObject({ status: 'down', code: 'ECONNREFUSED', errnoClass: 'refused' })
+  })
+
+  it('reads a pipe when no targets are given', async () => {
+    const { code, stdout } = await run(['check', '--json'], `# mine\n${up[0]}\n\n${up[1]} # too\n`)
+    expect(code).toBe(0)
+    expect(
+      results(stdout)
+        .map(({ target }) => target)
+        .sort(),
+    ).toEqual([up[0], up[1]].sort())
+  })
+
+  it.each([[['-']], [['--file', '-']]])('reads standard input for %j', async (argument) => {
+    const { code, stdout } = await run(['check', '--json', ...argument], `${up[0]}\n`)
+    expect(code).toBe(0)
+    expect(results(stdout)).toHaveLength(1)
+  })
+
+  it('reports bad lines with file and line, checks the rest, and exits with 2', async () => {
+    const file = join(directory, 'targets.txt')
+    writeFileSync(file, `${up[0]}\nnonsense\n${up[1]}\n127.0.0.1:99999\n`)
+    const { code, stdout, stderr } = await run(['check', '--json', '--file', file])
+    expect(code).toBe(2)
+    expect(results(stdout)).toHaveLength(2)
+    const lines = stderr.trimEnd().split('\n')
+    expect(lines).toHaveLength(2)
+    expect(lines[0]).toMatch(/targets\.txt:2: .*expected/)
+    expect(lines[1]).toMatch(/targets\.txt:4: .*expected/)
+  })
+
+  it('says without a stack that it cannot write', async () => {
+    const { status, stderr } = spawnSync('sh', ['-c', `"$0" "$1" check ${up[0]} > /dev/full`, process.execPath, bin])
+    expect(status).toBe(2)
+    expect(stderr.toString()).toMatch(/^cancelpoint: .*no space left on device.*\n$/)
+  })
+
+  it('expands ranges', async () => {
+    const [, address, port] = /^(127\.\d+\.\d+)\.\d+:(\d+)$/.exec(up[0]!)!
+    const { stdout } = await run(['check', '--json', `${address}.8/29:${port}`])
+    expect(results(stdout).filter(({ status }) => status === 'up')).toHaveLength(8)
+  })
+
+  it('checks the lab', async () => {
+    const { code, stdout } = await run(['check', '--lab', '--timeout', '300ms'])
+    expect(code).toBe(1)
+    expect(stdout).toMatch(/240 targets checked/)
+    for (const word of ['refused', 'timed-out', 'ECONNREFUSED:', '--json prints every result'])
+      expect(stdout).toContain(word)
+  })
+})
+
+describe('cancelpoint check, bad usage', () => {
+  it.each([
+    [['check', '--timeout', '3x', 'a:1'], /--timeout.*500ms/],
+    [['check', '--timeout', '0s', 'a:1'], /--timeout.*1ms to 10m/],
+    [['check', '--concurrency', '0', 'a:1'], /--concurrency.*whole number from 1/],
+    [['check', '--concurrency', 'many', 'a:1'], /--concurrency.*whole number from 1/],
+    [['check', '--engine', 'steam', 'a:1'], /--engine.*blocking/],
+    [['check', '--file', join(directory, 'missing')], /missing: cannot be read: no such file/],
+    [['check', '-', '-'], /only once/],
+    [['check'], /no targets/],
+    [['chekc'], /unknown command/],
+  ])('%j exits with 2 and says why', async (args, message) => {
+    const { code, stdout, stderr } = await run(args, '')
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
+    expect(stderr).toMatch(message)
+    expect(stderr).not.toMatch(/\n +at /)
+  })
+
+  it.each([
+    [['--version'], /^0\.\d+\.\d+\n$/],
+    [['--help'], /Examples:/],
+    [['check', '--help'], /Exit codes:/],
+  ])('%j exits with 0', async (args, text) => {
+    const { code, stdout } = await run(args, '')
+    expect(code).toBe(0)
+    expect(stdout).toMatch(text)
+  })
+})

@@ -1,0 +1,103 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Readable } from 'node:stream'
+import { afterAll, describe, expect, it } from 'vitest'
+import { countTargets, type Input, type Problem, readTargets } from '#internal/check/input'
+
+const directory = mkdtempSync(join(tmpdir(), 'cancelpoint-input-'))
+afterAll(() => rmSync(directory, { recursive: true }))
+
+function fileOf(name: string, text: string): Input & { kind: 'file' } {
+  const path = join(directory, name)
+  writeFileSync(path, text)
+  return { kind: 'file', path }
+}
+
+async function readAll(inputs: Input[], signal?: AbortSignal): Promise<{ targets: string[]; problems: Problem[] }> {
+  const targets: string[] = []
+  const problems: Problem[] = []
+  for await (const target of readTargets(inputs, { signal, onProblem: (problem) => problems.push(problem) })) {
+    targets.push(target)
+  }
+  return { targets, problems }
+}
+
+describe('readTargets', () => {
+  it('reads arguments, files and streams in order, with ranges expanded', async () => {
+    const { targets, problems } = await readAll([
+      { kind: 'argument', text: '127.0.0.1:80-81' },
+      fileOf('plain.txt', '\uFEFF# a comment\n\n127.0.0.2:80 # why\r\n127.0.0.3:80'),
+      {
+        kind: 'stream',
+        name: 'standard input',
+        stream: Readable.from([Buffer.from('127.0.0.4:8'), Buffer.from('0\n')]),
+      },
+      { kind: 'targets', targets: ['unix:@a'] },
+    ])
+    expect(problems).toEqual([])
+    const ports = ['127.0.0.1:80', '127.0.0.1:81']
+    expect(targets).toEqual([...ports, '127.0.0.2:80', '127.0.0.3:80', '127.0.0.4:80', 'unix:@a'])
+  })
+
+  it('tells file and line of what is no target, and goes on', async () => {
+    const input = fileOf('bad.txt', '127.0.0.1:80\nno port here\n127.0.0.1:70000\n127.0.0.2:80\n')
+    const { targets, problems } = await readAll([{ kind: 'argument', text: '127.0.0.1' }, input])
+    expect(targets).toEqual(['127.0.0.1:80', '127.0.0.2:80'])
+    expect(problems.map(({ where }) => where)).toEqual([undefined, `${input.path}:2`, `${input.path}:3`])
+    for (const { message } of problems) expect(message).toMatch(/expected/)
+  })
+
+  it('reports a file that cannot be read, and goes on', async () => {
+    const { targets, problems } = await readAll([
+      { kind: 'file', path: join(directory, 'missing.txt') },
+      { kind: 'file', path: directory },
+      { kind: 'argument', text: '127.0.0.1:80' },
+    ])
+    expect(targets).toEqual(['127.0.0.1:80'])
+    expect(problems.map(({ message }) => message)).toEqual([
+      'cannot be read: no such file or directory',
+      'cannot be read: illegal operation on a directory',
+    ])
+  })
+
+  it('skips a line too long to hold, in whatever chunks it comes', async () => {
+    const long = 'x'.repeat(200_000)
+    const { targets, problems } = await readAll([fileOf('long.txt', `127.0.0.1:80\n${long}\n127.0.0.2:80\n${long}`)])
+    expect(targets).toEqual(['127.0.0.1:80', '127.0.0.2:80'])
+    expect(problems.map(({ where }) => where?.replace(/.*:/, ''))).toEqual(['2', '4'])
+  })
+
+  it('reads no further than it is asked to', async () => {
+    let given = 0
+    const endless = new Readable({
+      highWaterMark: 1024,
+      read() {
+        given += 1
+        this.push('127.0.0.1:80\n'.repeat(50))
+      },
+    })
+    for await (const _ of readTargets([{ kind: 'stream', name: 'standard input', stream: endless }])) break
+    expect(given).toBeLessThan(10)
+    expect(endless.destroyed).toBe(true)
+  })
+
+  it('ends quietly when aborted while it waits for input', async () => {
+    const controller = new AbortController()
+    const silent = new Readable({ read() {} })
+    const all = readAll([{ kind: 'stream', name: 'standard input', stream: silent }], controller.signal)
+    setTimeout(() => controller.abort(), 10)
+    expect(await all).toEqual({ targets: [], problems: [] })
+    expect(silent.destroyed).toBe(true)
+  })
+})
+
+describe('countTargets', () => {
+  it('counts what can be read twice, up to a limit', async () => {
+    const inputs: Input[] = [fileOf('count.txt', '127.0.0.1:80-89\nbad\n'), { kind: 'targets', targets: ['unix:@a'] }]
+    expect(await countTargets(inputs, 11)).toBe(11)
+    expect(await countTargets(inputs, 10)).toBeUndefined()
+    const stream: Input = { kind: 'stream', name: 'standard input', stream: Readable.from([]) }
+    expect(await countTargets([stream], 10)).toBeUndefined()
+  })
+})
