@@ -72,6 +72,9 @@ Value OnOutcomes(const CallbackInfo& info) {
   napi_status status = napi_create_threadsafe_function(info.Env(), info[0], nullptr, name, 0, 1, nullptr, nullptr,
                                                        nullptr, nullptr, &environment.bell);
   if (status == napi_ok) status = napi_unref_threadsafe_function(info.Env(), environment.bell);
+  // Hooks run newest first: the bell has one of its own now, and ours must come before it.
+  napi_remove_env_cleanup_hook(info.Env(), Close, &environment);
+  napi_add_env_cleanup_hook(info.Env(), Close, &environment);
   return Number(info, status == napi_ok ? 0 : -ENOMEM);
 }
 
@@ -167,10 +170,10 @@ Value Drain(const CallbackInfo& info) {
     field[1] = outcome.state;
     field[2] = -outcome.error;
     field[3] = outcome.failed_call;
-    field[4] = outcome.by_deadline;
+    field[4] = (outcome.by_deadline ? 1 : 0) | (outcome.yields ? 2 : 0);
     field[5] = outcome.started_at;
     field[6] = outcome.duration_ms;
-    field[7] = outcome.yields ? 1 : outcome.polled;
+    field[7] = outcome.polled;
   }
   return Number(info, static_cast<double>(count));
 }
@@ -210,10 +213,9 @@ Value IsNonblocking(const CallbackInfo& info) {
 template <int (*call)(int, const sockaddr*, socklen_t)>
 Value WithAddress(const CallbackInfo& info) {
   auto bytes = info[1].As<Napi::Uint8Array>();
-  sockaddr_storage address{};
-  size_t length = bytes.ByteLength() < sizeof address ? bytes.ByteLength() : sizeof address;
-  std::memcpy(&address, bytes.Data(), length);
-  return Result(info, call(Int(info, 0), reinterpret_cast<sockaddr*>(&address), static_cast<socklen_t>(length)));
+  // As it is, whatever its length: the kernel is to judge it.
+  auto* address = reinterpret_cast<const sockaddr*>(bytes.Data());
+  return Result(info, call(Int(info, 0), address, static_cast<socklen_t>(bytes.ByteLength())));
 }
 
 // The name as bytes, or a negative errno.

@@ -32,7 +32,7 @@ function build() {
   const result = spawnSync('node-gyp', ['rebuild', '-C', native], { encoding: 'utf8' })
   if (result.status === 0) return
   process.stderr.write(`${result.stdout ?? ''}${result.stderr ?? result.error?.message}\n`)
-  process.stderr.write('cancelpoint: its native addon did not build; the lines above are the compiler\'s.\n')
+  process.stderr.write("cancelpoint: its native addon did not build; the lines above are the compiler's.\n")
   process.exitCode = 1
 }
 

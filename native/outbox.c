@@ -77,7 +77,7 @@ struct attempt *outbox_drain(struct outbox *outbox, size_t count) {
   pthread_mutex_lock(&outbox->lock);
   struct attempt *drained = outbox->first, *last = NULL;
   for (struct attempt *attempt = drained; attempt != NULL && count > 0; attempt = attempt->next, count--) {
-    attempt->drained = true;
+    atomic_store(&attempt->drained, true);
     last = attempt;
   }
   if (last != NULL) {

@@ -86,7 +86,7 @@ uint64_t attempt_reserve(struct outbox *outbox, const struct attempt_request *re
 
   atomic_store(&attempt->outbox, outbox);
   outbox_hold(outbox);
-  attempt->drained = false;
+  atomic_store(&attempt->drained, false);
   /* A canceller that sees QUEUED before group_start has written the group waits for it to appear. */
   atomic_store(&attempt->group, NULL);
   attempt->request = *request;
@@ -230,6 +230,8 @@ void attempts_sweep(struct outbox *outbox) {
   pthread_mutex_unlock(&table_lock);
   for (uint32_t index = 0; index < chunks * CHUNK; index++) {
     struct attempt *attempt = attempt_find(index);
+    /* Before the owner is asked for: a slot that is another environment's by now may have been drained there. */
+    bool drained = atomic_load(&attempt->drained);
     uint64_t word = atomic_load_explicit(&attempt->word, memory_order_acquire);
     if (word_state(word) == ATTEMPT_FREE || atomic_load(&attempt->outbox) != outbox) continue;
     if (word_state(word) == ATTEMPT_CLAIMED) {
@@ -237,7 +239,7 @@ void attempts_sweep(struct outbox *outbox) {
       if (fd >= 0) sys_close(fd);
     } else {
       attempt_cancel(word_id(word)); /* whoever posts it will find the outbox closed, and free the slot */
-      if (attempt->drained) attempt_free(attempt);
+      if (drained) attempt_free(attempt);
     }
   }
 }

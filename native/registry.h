@@ -16,7 +16,7 @@ struct lane_group;
 struct attempt {
   _Atomic uint64_t word; /* id << 8 | state: compared and exchanged as one */
   uint32_t index;
-  bool drained; /* given to JavaScript; that environment's thread alone */
+  _Atomic bool drained; /* given to JavaScript: set by that environment's thread alone */
   _Atomic(struct outbox *) outbox; /* of the environment that reserved it; holds a reference */
   _Atomic(struct lane_group *) group;
   _Atomic(struct lane *) lane;

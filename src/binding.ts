@@ -49,7 +49,7 @@ export type AttemptState = (typeof AttemptState)[keyof typeof AttemptState]
 
 export const AttemptFlag = { none: 0, probe: 1, borrowed: 2, poll: 4 } as const
 
-/** Numbers an outcome takes in drain's array: id, state, errno, call, by deadline, started at, duration, value. */
+/** Numbers an outcome takes in drain's array: id, state, errno, call, bits (1 by deadline, 2 yields a descriptor), started at, duration, revents. */
 export const outcomeFields = 8
 
 const require = createRequire(import.meta.url)

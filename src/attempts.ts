@@ -1,0 +1,174 @@
+/**
+ * This environment's side of the registry: reserves ids, keeps who waits for which, and settles them as outcomes
+ * come back. Outcomes reach it straight from native code, whatever worker the attempt ran under.
+ */
+import { AttemptFlag, AttemptState, binding, outcomeFields } from './binding.js'
+import { outcomesPerSlice } from './core/limits.js'
+
+/** One connect(2) to ask for. */
+export interface AttemptRequest {
+  /** The remote sockaddr as the kernel takes it. */
+  remote: Uint8Array
+  /** The source sockaddr, if the caller fixed one. */
+  local?: Uint8Array | undefined
+  /** For connect(2) alone, kept by the kernel. Milliseconds; 0 is no limit. */
+  timeoutMs: number
+  /** Connect, verify, reset: no descriptor comes back. */
+  probe?: boolean
+}
+
+/** How an attempt ended. Whatever it held is released by then, but for a claimed descriptor. */
+export type Outcome =
+  | { state: 'connected'; claim?: Claim; startedAt: number; durationMs: number; polled: number }
+  | { state: 'failed'; errno: number; call: string; byDeadline: boolean; startedAt: number; durationMs: number }
+  | { state: 'cancelled'; startedAt: number; durationMs: number }
+  | { state: 'lost'; startedAt: number; durationMs: number }
+
+/** A connected descriptor that is JavaScript's: whoever holds this ends it by `disown` or `close`, once. */
+export interface Claim {
+  readonly fd: number
+  /** The descriptor is the caller's alone from now on, and in no ledger. */
+  disown(): number
+  close(): void
+}
+
+/** What the native side is asked for; see struct attempt_request in native/attempt.h. */
+export interface NativeRequest extends AttemptRequest {
+  flags?: number
+  fd?: number
+  pollEvents?: number
+}
+
+type Settle = (outcome: Outcome) => void
+
+const waiting = new Map<number, Settle>()
+const outcomes = new Float64Array(outcomesPerSlice * outcomeFields)
+let listening = false
+let held: number[] | undefined
+
+const headerBytes = 20
+const padded = (length: number) => (length + 3) & ~3
+
+const nothing = new Uint8Array(0)
+
+function pack(requests: readonly NativeRequest[]): Uint8Array {
+  let length = 0
+  for (const { remote, local } of requests) length += padded(headerBytes + remote.length + (local?.length ?? 0))
+  const records = new Uint8Array(length)
+  const view = new DataView(records.buffer)
+  let at = 0
+  for (const { flags, timeoutMs, fd, pollEvents, remote, local = nothing, probe } of requests) {
+    view.setUint32(at, flags ?? (probe ? AttemptFlag.probe : AttemptFlag.none), littleEndian)
+    view.setUint32(at + 4, Math.min(timeoutMs, 0xffff_ffff), littleEndian)
+    view.setInt32(at + 8, fd ?? -1, littleEndian)
+    view.setInt16(at + 12, pollEvents ?? 0, littleEndian)
+    view.setUint16(at + 14, remote.length, littleEndian)
+    view.setUint16(at + 16, local.length, littleEndian)
+    records.set(remote, at + headerBytes)
+    records.set(local, at + headerBytes + remote.length)
+    at += padded(headerBytes + remote.length + local.length)
+  }
+  return records
+}
+
+const littleEndian = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1
+
+/**
+ * Reserves an id and an address buffer for each request, in order. Fewer ids come back where native memory ran
+ * out; the rest holds nothing. Each reserved id must be started or forfeited, and is settled once.
+ */
+export function reserve(requests: readonly NativeRequest[], settles: readonly Settle[]): Float64Array {
+  listen()
+  const ids = new Float64Array(requests.length)
+  const count = binding.reserve(pack(requests), requests.length, ids)
+  for (let i = 0; i < count; i++) waiting.set(ids[i]!, settles[i]!)
+  if (count > 0 && waiting.size === count) binding.hold(true)
+  return count === ids.length ? ids : ids.slice(0, count)
+}
+
+/** Asks for the end of a reserved attempt. It is settled when everything it held is released. */
+export function cancel(id: number): void {
+  if (held) held.push(id)
+  else binding.cancel(Float64Array.of(id), 1)
+}
+
+/** Sends the cancels that `run` asks for as one, so that an abort shared by thousands is one native call. */
+export function batchCancels(run: () => void): void {
+  if (held) {
+    run()
+    return
+  }
+  held = []
+  try {
+    run()
+  } finally {
+    const ids = Float64Array.from(held)
+    held = undefined
+    if (ids.length > 0) binding.cancel(ids, ids.length)
+  }
+}
+
+/** The addon calls back once for any number of outcomes, until it is drained. */
+function listen(): void {
+  if (listening) return
+  listening = true
+  binding.onOutcomes(settleSome)
+}
+
+/** Settles in slices, so that thousands of rejections at once do not hold the event loop. */
+function settleSome(): void {
+  const count = binding.drain(outcomes)
+  for (let i = 0; i < count; i++) settleOne(i * outcomeFields)
+  if (waiting.size === 0) binding.hold(false)
+  if (count === outcomesPerSlice) setImmediate(settleSome)
+}
+
+function settleOne(at: number): void {
+  const id = outcomes[at]!
+  const settle = waiting.get(id)
+  waiting.delete(id)
+  // An id nobody waits for would be a defect; its descriptor must not be lost all the same.
+  const outcome = readOutcome(at, id)
+  if (settle) settle(outcome)
+  else if (outcome.state === 'connected') outcome.claim?.close()
+}
+
+function readOutcome(at: number, id: number): Outcome {
+  const startedAt = outcomes[at + 5]!
+  const durationMs = outcomes[at + 6]!
+  const byDeadline = (outcomes[at + 4]! & 1) !== 0
+  const yields = (outcomes[at + 4]! & 2) !== 0
+  switch (outcomes[at + 1]) {
+    case AttemptState.connected:
+      if (yields) return readClaimed(id, startedAt, durationMs)
+      return { state: 'connected', startedAt, durationMs, polled: outcomes[at + 7]! }
+    case AttemptState.failed: {
+      const call = binding.callNames[outcomes[at + 3]!]!
+      return { state: 'failed', errno: outcomes[at + 2]!, call, byDeadline, startedAt, durationMs }
+    }
+    case AttemptState.cancelled:
+      return { state: 'cancelled', startedAt, durationMs }
+    default:
+      return { state: 'lost', startedAt, durationMs }
+  }
+}
+
+function readClaimed(id: number, startedAt: number, durationMs: number): Outcome {
+  const claim = claimOf(id)
+  if (!claim) return { state: 'cancelled', startedAt, durationMs }
+  return { state: 'connected', claim, startedAt, durationMs, polled: 0 }
+}
+
+/** CONNECTED to CLAIMED. Undefined where a cancel closed the descriptor first. */
+function claimOf(id: number): Claim | undefined {
+  const fd = binding.claim(id)
+  if (fd < 0) return undefined
+  return {
+    fd,
+    disown: () => binding.disown(id),
+    close: () => {
+      const owned = binding.disown(id)
+      if (owned >= 0) binding.close(owned)
+    },
+  }
+}
