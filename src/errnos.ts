@@ -1,5 +1,5 @@
 /** The errno table with this platform's numbers, and look-ups between names and numbers of either sign. */
-import { constants } from 'node:os'
+import { constants, networkInterfaces } from 'node:os'
 import { getSystemErrorMap } from 'node:util'
 
 import { type Advice, classify as classifyCode, codes, type ErrnoClass, type ErrnoContext } from './core/errno.js'
@@ -41,4 +41,10 @@ export function codeOf(errno: number): string {
 export function errnoOf(code: string): number {
   const unnamed = /^ERRNO_(\d+)$/.exec(code)
   return numbers.get(code) ?? (unnamed ? -Number(unnamed[1]) : 0)
+}
+
+/** Whether EADDRNOTAVAIL says that this machine has IPv6 switched off, and not that it is out of ports. */
+export function isFamilyDisabled(code: string, family: ErrnoContext['family']): boolean {
+  if (code !== 'EADDRNOTAVAIL' || family !== 'inet6') return false
+  return !Object.values(networkInterfaces()).some((list) => list?.some((entry) => entry.family === 'IPv6'))
 }

@@ -1,0 +1,92 @@
+/**
+ * AbortSignal to cancellation point. One listener a signal, however many calls share it, removed with the last of
+ * them. A Cancellation is one call's: whatever ends the call (the signal, the deadline, the manager's close) asks
+ * here, first come first served, and each step of the call that holds something listens.
+ */
+import { batchCancels } from './attempts.js'
+import { abortError } from './errors.js'
+
+interface Fanout {
+  listeners: Set<() => void>
+  listener: () => void
+}
+
+const fanouts = new WeakMap<AbortSignal, Fanout>()
+
+/** Calls back once when the signal aborts. The result stops that; the last one removes the signal's only listener. */
+function onAbort(signal: AbortSignal, listener: () => void): () => void {
+  let fanout = fanouts.get(signal)
+  if (!fanout) {
+    const listeners = new Set<() => void>()
+    fanout = {
+      listeners,
+      listener: () =>
+        batchCancels(() => {
+          for (const each of [...listeners]) each()
+        }),
+    }
+    fanouts.set(signal, fanout)
+    signal.addEventListener('abort', fanout.listener, { once: true })
+  }
+  const { listeners } = fanout
+  listeners.add(listener)
+  return () => {
+    if (!listeners.delete(listener) || listeners.size > 0) return
+    signal.removeEventListener('abort', fanout.listener)
+    fanouts.delete(signal)
+  }
+}
+
+export class Cancellation {
+  #error: (() => Error) | undefined
+  #steps = new Set<() => void>()
+  #stop: (() => void) | undefined
+  #controller: AbortController | undefined
+
+  constructor(signal?: AbortSignal) {
+    if (signal?.aborted) this.request(() => abortError(signal.reason))
+    else if (signal) this.#stop = onAbort(signal, () => this.request(() => abortError(signal.reason)))
+  }
+
+  get requested(): boolean {
+    return this.#error !== undefined
+  }
+
+  /** What the call rejects with. Made late: thousands made in one turn would hold it. */
+  error(): Error {
+    return this.#error!()
+  }
+
+  throwIfRequested(): void {
+    if (this.#error) throw this.#error()
+  }
+
+  /** Asks for the end of the call; only the first request counts. */
+  request(error: () => Error): void {
+    if (this.#error) return
+    this.#error = error
+    this.end()
+    for (const step of [...this.#steps]) step()
+    this.#controller?.abort()
+  }
+
+  /** Calls `step` when the end is asked for, at once if it was. The result stops that. */
+  onRequest(step: () => void): () => void {
+    if (this.#error) step()
+    else this.#steps.add(step)
+    return () => this.#steps.delete(step)
+  }
+
+  /** For what takes a signal: resolvers and lookups. */
+  get signal(): AbortSignal {
+    this.#controller ??= new AbortController()
+    if (this.#error) this.#controller.abort()
+    return this.#controller.signal
+  }
+
+  /** The call is over: the caller's signal is let go. */
+  end(): void {
+    this.#stop?.()
+    this.#stop = undefined
+  }
+}

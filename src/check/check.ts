@@ -1,0 +1,144 @@
+/**
+ * The health check: connect, record, close. Targets are pulled only as there is room, results yielded as they come;
+ * what is in flight and what the consumer has not yet taken never exceed the concurrency together.
+ */
+import type { Cancellation } from '../cancellation.js'
+import type { Call } from '../connect.js'
+import * as limits from '../core/limits.js'
+import type { Engine } from '../engines/engine.js'
+import { abortError } from '../errors.js'
+import { requireCount } from '../options.js'
+import type { CheckOptions, CheckResult, ConnectOptions, Target } from '../types.js'
+import { checkTarget } from './check-target.js'
+
+export interface CheckContext {
+  engine: Engine
+  /** A whole call of the manager, with its deadline; see ConnectionManager. */
+  run<T>(options: ConnectOptions, work: (call: Call) => Promise<T>): Promise<T>
+  /** Ends the whole check. */
+  cancellation: Cancellation
+  settings: CheckOptions & Call['options']
+}
+
+type AnyIterator = Iterator<Target> | AsyncIterator<Target>
+
+export async function* check(
+  targets: Iterable<Target> | AsyncIterable<Target>,
+  context: CheckContext,
+): AsyncGenerator<CheckResult, void, undefined> {
+  const window = new CheckWindow(targets, context)
+  try {
+    for (;;) {
+      context.cancellation.throwIfRequested()
+      window.fill()
+      const result = window.take()
+      if (result) yield result
+      else if (window.finished) return
+      else await window.changed()
+    }
+  } finally {
+    await window.close()
+  }
+}
+
+/** The targets in flight and the results that wait for the consumer. */
+class CheckWindow {
+  readonly #iterator: AnyIterator
+  readonly #context: CheckContext
+  readonly #concurrency: number
+  #inFlight = 0
+  #results: CheckResult[] = []
+  #taken = 0
+  #exhausted = false
+  #pulling = false
+  #failure: { error: unknown } | undefined
+  #wake: (() => void) | undefined
+
+  constructor(targets: Iterable<Target> | AsyncIterable<Target>, context: CheckContext) {
+    this.#concurrency = context.settings.concurrency ?? limits.checkConcurrency
+    requireCount('concurrency', this.#concurrency, limits.lanesAtMost)
+    this.#context = context
+    this.#iterator = Symbol.asyncIterator in targets ? targets[Symbol.asyncIterator]() : targets[Symbol.iterator]()
+    context.cancellation.onRequest(() => this.#notify())
+  }
+
+  get finished(): boolean {
+    return this.#exhausted && this.#inFlight === 0
+  }
+
+  /** Starts targets while there is room. A source that has to be waited for is asked for one at a time. */
+  fill(): void {
+    if (this.#failure) throw this.#failure.error
+    const { cancellation } = this.#context
+    while (!this.#exhausted && !this.#pulling && !cancellation.requested && this.#hasRoom()) {
+      const next = this.#iterator.next()
+      if (!(next instanceof Promise)) {
+        this.#accept(next as IteratorResult<Target>)
+        continue
+      }
+      this.#pulling = true
+      next
+        .then(
+          (result) => this.#accept(result),
+          (error) => {
+            this.#failure = { error }
+          },
+        )
+        .finally(() => {
+          this.#pulling = false
+          this.#notify()
+        })
+    }
+  }
+
+  /** The oldest result that was not taken. */
+  take(): CheckResult | undefined {
+    const result = this.#results[this.#taken]
+    if (result === undefined) {
+      this.#results = []
+      this.#taken = 0
+    } else {
+      this.#taken++
+    }
+    return result
+  }
+
+  /** Resolves on the next result, target or cancel. */
+  changed(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#wake = resolve
+    })
+  }
+
+  /** Cancels what is in flight and waits until it is released; lets the source of targets end. */
+  async close(): Promise<void> {
+    this.#exhausted = true
+    if (this.#inFlight > 0) this.#context.cancellation.request(() => abortError(new Error('the check was left early')))
+    while (this.#inFlight > 0) await this.changed()
+    if (!this.#pulling) await this.#iterator.return?.()
+  }
+
+  #hasRoom(): boolean {
+    return this.#inFlight + this.#results.length - this.#taken < this.#concurrency
+  }
+
+  #accept(next: IteratorResult<Target>): void {
+    if (next.done) this.#exhausted = true
+    else if (!this.#exhausted) this.#start(next.value)
+  }
+
+  #start(target: Target): void {
+    this.#inFlight++
+    checkTarget(target, this.#context, (result) => {
+      this.#inFlight--
+      if (result) this.#results.push(result)
+      this.#notify()
+    })
+  }
+
+  #notify(): void {
+    const wake = this.#wake
+    this.#wake = undefined
+    wake?.()
+  }
+}

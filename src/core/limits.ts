@@ -1,0 +1,34 @@
+/** Every bound in one place, with why it is what it is. Times in milliseconds, sizes in bytes. */
+
+/** connect's whole call, as API.md has it. */
+export const callTimeoutMs = 30_000
+export const attemptTimeoutMs = 10_000
+/** A health check asks a yes or no of something near. */
+export const checkAttemptTimeoutMs = 3_000
+
+/** Enough to keep a fan-out moving past targets that hang, at some 40 KB of kernel and user memory each. */
+export const lanes = 256
+/** Beyond this a 2-core machine spends its time switching threads; pid_max is 32,768 on small ones. */
+export const lanesAtMost = 16_384
+/** For cancelpoint/posix, whose polls may wait long. */
+export const posixLanes = 1_024
+/** 10 KiB is a lane's high-water mark; more costs address space, not memory. */
+export const laneStackBytes = 64 * 1024
+/** Starting a thread costs some 9 microseconds, so there is no need to keep one for long. */
+export const laneIdleMs = 2_000
+
+/** A worker hands attempts to lanes and is idle otherwise; the second one replaces or relieves the first. */
+export const workers = 2
+/** Tasks end at once, so this bounds what one worker has not yet read. */
+export const tasksPerWorker = 256
+/** Attempts in one task: keeps a turn of the worker short. */
+export const attemptsPerTask = 1_000
+
+/** Outcomes settled in one turn; the rest waits for the next, so that 10,000 rejections do not hold the event loop. */
+export const outcomesPerSlice = 256
+
+/** Targets in flight in one check. */
+export const checkConcurrency = 256
+
+/** The longest wait Node's timers take; longer ones would fire at once. */
+export const timerAtMostMs = 2_147_483_647

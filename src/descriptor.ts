@@ -1,0 +1,76 @@
+/** Owned descriptors: who closes what, the step into net.Socket, and the count of it all. */
+import { Socket, type SocketConstructorOpts } from 'node:net'
+import type { Claim } from './attempts.js'
+import { binding } from './binding.js'
+import type { Ledger } from './types.js'
+
+export interface AdoptOptions {
+  noDelay?: boolean | undefined
+  keepAlive?: boolean | undefined
+  allowHalfOpen?: boolean | undefined
+}
+
+/**
+ * A connected descriptor and the duty to end it: by `adopt`, `release` or `close`. Nonblocking, close-on-exec.
+ * `fd` is -1 after any of them; `adopt` and `release` throw then, `close` is idempotent.
+ */
+export class Descriptor implements Disposable {
+  #claim: Claim | undefined
+  readonly #options: AdoptOptions
+
+  constructor(claim: Claim, options: AdoptOptions = {}) {
+    this.#claim = claim
+    this.#options = options
+  }
+
+  get fd(): number {
+    return this.#claim?.fd ?? -1
+  }
+
+  /** Turns it into Node's own socket, which owns it from then on. If Node refuses it, it is closed. */
+  adopt(): Socket {
+    const fd = this.release()
+    try {
+      return asSocket(fd, this.#options)
+    } catch (error) {
+      binding.close(fd)
+      throw error
+    }
+  }
+
+  /** Gives the bare number away: the caller closes it, and it leaves the ledger. */
+  release(): number {
+    if (!this.#claim) throw new Error('the descriptor is gone: it was adopted, released or closed before')
+    const claim = this.#claim
+    this.#claim = undefined
+    return claim.disown()
+  }
+
+  close(): void {
+    this.#claim?.close()
+    this.#claim = undefined
+  }
+
+  [Symbol.dispose](): void {
+    this.close()
+  }
+}
+
+function asSocket(fd: number, { noDelay, keepAlive, allowHalfOpen = false }: AdoptOptions): Socket {
+  // manualStart: without it a socket made from a descriptor reads at once, and could fail, with nobody listening yet.
+  const options: SocketConstructorOpts & { manualStart: boolean } = { fd, allowHalfOpen, manualStart: true }
+  const socket = new Socket(options)
+  if (noDelay) socket.setNoDelay(true)
+  if (keepAlive) socket.setKeepAlive(true)
+  return socket
+}
+
+/**
+ * What the whole process owns, counted in native code: descriptors and address buffers of lanes, registry and
+ * Descriptors, lanes not yet joined, attempts not yet settled. Adopted sockets and cancelpoint/posix's
+ * descriptors are not in it. All 0 once every manager is closed.
+ */
+export function ledger(): Ledger {
+  const [descriptors, buffers, lanes, attempts] = binding.ledger()
+  return { descriptors, buffers, lanes, attempts }
+}

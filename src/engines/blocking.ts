@@ -1,0 +1,172 @@
+/**
+ * The blocking engine: connect(2) on native lanes, under a Piscina pool. Workers only hand attempts to lanes;
+ * outcomes and cancels go between the registry and this thread directly (attempts.ts).
+ */
+import { constants } from 'node:os'
+import { fileURLToPath } from 'node:url'
+import { Piscina } from 'piscina'
+import { cancel, type NativeRequest, type Outcome, reserve } from '../attempts.js'
+import { binding } from '../binding.js'
+import * as limits from '../core/limits.js'
+import type { EngineStats } from '../types.js'
+import type { Attempt, Engine } from './engine.js'
+
+export interface BlockingOptions {
+  /** Native threads at most, so attempts in flight at most. */
+  lanes?: number | undefined
+  /** Bytes. */
+  laneStackBytes?: number | undefined
+  /** A lane without work for so long ends. Milliseconds. */
+  laneIdleMs?: number | undefined
+  workers?: number | undefined
+}
+
+/** What a worker is told once: workers/lanes.ts. */
+export interface LaneSettings {
+  lanes: number
+  stackBytes: number
+  idleMs: number
+}
+
+interface Job {
+  request: NativeRequest
+  settle: (outcome: Outcome) => void
+  /** 0 until reserved. */
+  id: number
+}
+
+const workerFile = fileURLToPath(new URL('../../workers/lanes.js', import.meta.url))
+
+export class BlockingEngine implements Engine {
+  readonly name = 'blocking'
+  readonly #lanes: number
+  readonly #options: BlockingOptions
+  /** Asked for in this turn; they travel as one task. */
+  #staged = new Set<Job>()
+  /** Wait for a lane. */
+  #queued = new Set<Job>()
+  #inFlight = 0
+  #pool: Piscina | undefined
+  #closing: Promise<void> | undefined
+  #running = new Set<Job>()
+  #idle: (() => void) | undefined
+
+  constructor(options: BlockingOptions = {}) {
+    this.#lanes = options.lanes ?? limits.lanes
+    this.#options = options
+  }
+
+  submit(request: NativeRequest, settle: (outcome: Outcome) => void): Attempt {
+    const job: Job = { request, settle, id: 0 }
+    if (this.#inFlight < this.#lanes) this.#stage(job)
+    else this.#queued.add(job)
+    return { cancel: () => this.#cancel(job) }
+  }
+
+  stats(): EngineStats {
+    return { inFlight: this.#inFlight, queued: this.#queued.size, limit: this.#lanes }
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  #stage(job: Job): void {
+    this.#inFlight++
+    // After the microtasks of this turn, so that what they ask for travels along.
+    if (this.#staged.size === 0) process.nextTick(() => this.#start())
+    this.#staged.add(job)
+  }
+
+  #start(): void {
+    const jobs = [...this.#staged]
+    this.#staged.clear()
+    for (let at = 0; at < jobs.length; at += limits.attemptsPerTask) {
+      this.#startTask(jobs.slice(at, at + limits.attemptsPerTask))
+    }
+  }
+
+  #startTask(jobs: Job[]): void {
+    // The ids are this side's before any worker hears of them, so no worker's death can lose one.
+    const ids = reserve(
+      jobs.map((job) => job.request),
+      jobs.map((job) => (outcome: Outcome) => this.#settle(job, outcome)),
+    )
+    jobs.forEach((job, i) => {
+      if (i < ids.length) {
+        job.id = ids[i]!
+        this.#running.add(job)
+      } else {
+        this.#settle(job, outOfMemory())
+      }
+    })
+    if (ids.length > 0) void this.#run(ids)
+  }
+
+  /** The task's end says only that its ids were handed to lanes; what was not is given up. */
+  async #run(ids: Float64Array): Promise<void> {
+    try {
+      const started: number = await this.#workers().run(ids)
+      if (started < 0) binding.forfeit(ids)
+    } catch {
+      binding.forfeit(ids)
+    }
+  }
+
+  #workers(): Piscina {
+    this.#pool ??= new Piscina({
+      filename: workerFile,
+      minThreads: 1,
+      maxThreads: this.#options.workers ?? limits.workers,
+      concurrentTasksPerWorker: limits.tasksPerWorker,
+      idleTimeout: Number.POSITIVE_INFINITY,
+      // Waiting in Atomics.wait would park the worker's event loop between tasks.
+      atomics: 'disabled',
+      execArgv: [],
+      workerData: {
+        lanes: this.#lanes,
+        stackBytes: this.#options.laneStackBytes ?? limits.laneStackBytes,
+        idleMs: this.#options.laneIdleMs ?? limits.laneIdleMs,
+      } satisfies LaneSettings,
+    })
+    return this.#pool
+  }
+
+  #cancel(job: Job): void {
+    // Without an id nothing is held. It settles a little later all the same, as every attempt does.
+    if (job.id !== 0) cancel(job.id)
+    else if (this.#staged.delete(job)) queueMicrotask(() => this.#settle(job, cancelledBeforeStart()))
+    else if (this.#queued.delete(job)) queueMicrotask(() => job.settle(cancelledBeforeStart()))
+  }
+
+  #settle(job: Job, outcome: Outcome): void {
+    this.#running.delete(job)
+    this.#inFlight--
+    const next = this.#queued.values().next()
+    if (!next.done) {
+      this.#queued.delete(next.value)
+      this.#stage(next.value)
+    }
+    job.settle(outcome)
+    if (this.#inFlight === 0) this.#idle?.()
+  }
+
+  async #close(): Promise<void> {
+    for (const job of [...this.#queued, ...this.#staged, ...this.#running]) this.#cancel(job)
+    if (this.#inFlight > 0)
+      await new Promise<void>((resolve) => {
+        this.#idle = resolve
+      })
+    await this.#pool?.destroy()
+  }
+}
+
+function cancelledBeforeStart(): Outcome {
+  return { state: 'cancelled', startedAt: Date.now(), durationMs: 0 }
+}
+
+function outOfMemory(): Outcome {
+  const errno = -constants.errno.ENOMEM
+  return { state: 'failed', errno, call: 'malloc', byDeadline: false, startedAt: Date.now(), durationMs: 0 }
+}

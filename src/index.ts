@@ -1,0 +1,18 @@
+export type { ErrnoClass } from './core/errno.js'
+export { connect } from './default-manager.js'
+export { Descriptor, ledger } from './descriptor.js'
+export { classify, errnos } from './errnos.js'
+export { ConnectError } from './errors.js'
+export { ConnectionManager } from './manager.js'
+export type {
+  AttemptRecord,
+  CheckOptions,
+  CheckResult,
+  ConnectOptions,
+  EngineName,
+  EngineStats,
+  Ledger,
+  ManagerOptions,
+  ManagerStats,
+  Target,
+} from './types.js'
