@@ -77,6 +77,14 @@ export class Cancellation {
     return () => this.#steps.delete(step)
   }
 
+  /** What `work` comes to, or this cancellation's error without waiting for it: for callers' code, which may never settle. */
+  race<T>(work: Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const stop = this.onRequest(() => reject(this.error()))
+      Promise.resolve(work).then(resolve, reject).finally(stop)
+    })
+  }
+
   /** For what takes a signal: resolvers and lookups. */
   get signal(): AbortSignal {
     this.#controller ??= new AbortController()

@@ -70,9 +70,10 @@ async function addressesOf(target: ParsedTarget, call: Call): Promise<Endpoint[]
   const { hostname, port } = target
   const { cancellation, options, resolver } = call
   const startedAt = performance.now()
-  const lookup =
-    options.lookup ?? ((name: string, { signal }: { signal: AbortSignal }) => resolver.resolve(name, { signal }))
-  const addresses = await lookup(hostname, { signal: cancellation.signal })
+  const { signal } = cancellation
+  const addresses = options.lookup
+    ? await cancellation.race(options.lookup(hostname, { signal }))
+    : await resolver.resolve(hostname, { signal })
   call.nameMs = performance.now() - startedAt
   return addresses.map((address) => endpointOf(address, port) ?? notNumeric(hostname, address))
 }
