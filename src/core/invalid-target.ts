@@ -21,7 +21,7 @@ function show(given: unknown): string {
 }
 
 /** Undefined where there is none: functions, symbols, cycles, big integers. */
-function toJson(given: unknown): string | undefined {
+export function toJson(given: unknown): string | undefined {
   try {
     return JSON.stringify(given)
   } catch {

@@ -30,5 +30,34 @@ export const outcomesPerSlice = 256
 /** Targets in flight in one check. */
 export const checkConcurrency = 256
 
+/** A small policy: what is worth trying again has mostly come back by then. Tries, the first included. */
+export const retryTries = 3
+/** Retries as a share of first tries, and what is granted whatever the share: as Finagle has them. */
+export const retryBudget = 0.2
+export const budgetMinPerSecond = 10
+export const budgetSeconds = 10
+
+/** A local failure is waited out for some seconds, then told: whoever waits longer can call again. */
+export const requeuesAtMost = 12
+export const requeuePatienceMs = 5_000
+export const requeueBaseMs = 20
+export const requeueCapMs = 1_000
+
+/** A call that waited for longer than this share of its time has no word to say about its target. */
+export const waitedShare = 0.1
+
+/** Modest: a burst of this many connects hurts no machine, and doubling reaches thousands in half a second. */
+export const windowStart = 64
+/** Long enough for what was added to show its effect. */
+export const windowStepMs = 50
+/** Attempts that failed together are one message. */
+export const windowCutMs = 100
+/** Descriptors left to the rest of the process: accepted connections, files, name look-ups. */
+export const descriptorReserve = 128
+
+/** More worker or lane failures than this in so long are no accident any more. */
+export const failuresAtMost = 10
+export const failurePeriodMs = 10_000
+
 /** The longest wait Node's timers take; longer ones would fire at once. */
 export const timerAtMostMs = 2_147_483_647

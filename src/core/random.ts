@@ -1,0 +1,13 @@
+/** Numbers from 0 up to 1, the same for the same seed: what is random in a decision can be repeated. Not for secrets. */
+export type Random = () => number
+
+/** mulberry32: 32 bits of state, ample for jitter. */
+export function seeded(seed: number): Random {
+  let state = seed | 0
+  return () => {
+    state = (state + 0x6d2b79f5) | 0
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296
+  }
+}

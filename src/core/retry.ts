@@ -1,0 +1,230 @@
+/**
+ * Whether to try again, and when. By errno class: what a failure says about whose fault it is decides what is done. Backoff
+ * is exponential with full jitter (any wait from none to the whole step), so that callers who failed together do not come
+ * back together. Times are milliseconds of one monotonic clock, passed in as `now`.
+ */
+import type { RetryPolicy, RetryRule } from '../types.js'
+import type { ErrnoClass } from './errno.js'
+import * as limits from './limits.js'
+import type { Random } from './random.js'
+
+export interface Failure {
+  code: string
+  errnoClass: ErrnoClass
+}
+
+export type Decision =
+  /** Once more after `delayMs`; `requeue` costs the target nothing: the failure was this machine's. */
+  | { action: 'retry' | 'requeue'; delayMs: number }
+  | { action: 'give-up'; because: 'rule' | 'tries' | 'budget' | 'patience' }
+
+type Rule = Required<RetryRule>
+
+/** Tries count the first one. A class that is not here is given up at once. */
+const rules: Partial<Record<ErrnoClass, Rule>> = {
+  refused: { tries: 3, baseMs: 100, capMs: 2_000 },
+  'timed-out': { tries: 2, baseMs: 200, capMs: 5_000 },
+  unreachable: { tries: 3, baseMs: 1_000, capMs: 10_000 },
+  busy: { tries: 3, baseMs: 100, capMs: 2_000 },
+  name: { tries: 3, baseMs: 200, capMs: 5_000 },
+  protocol: { tries: 3, baseMs: 100, capMs: 2_000 },
+}
+
+/** A mistake stays a mistake and a no stays a no; what is local is requeued whatever the policy says. */
+const neverRetried: ReadonlySet<ErrnoClass> = new Set(['misuse', 'denied', 'pending', 'local'])
+
+/** Names that do not exist will not come to exist within a call. */
+const finalCodes: ReadonlySet<string> = new Set(['ENOTFOUND'])
+
+/**
+ * The rule for a failure under a policy: an errno's own override before its class's, that before the policy's own
+ * numbers, and those before the table's.
+ */
+export function ruleFor({ code, errnoClass }: Failure, policy: RetryPolicy | false): Rule | undefined {
+  if (policy === false || neverRetried.has(errnoClass)) return undefined
+  const override = policy.errnos?.[code] ?? policy.classes?.[errnoClass]
+  const known = finalCodes.has(code) ? undefined : rules[errnoClass]
+  if (override === false || (!override && !known)) return undefined
+  const { tries, baseMs, capMs } = { ...(known ?? rules.refused!), ...defined(policy), ...defined(override ?? {}) }
+  return { tries, baseMs, capMs }
+}
+
+/** Spreading must not let an option that is there but undefined hide a default. */
+function defined({ tries, baseMs, capMs }: RetryRule): RetryRule {
+  return {
+    ...(tries === undefined ? {} : { tries }),
+    ...(baseMs === undefined ? {} : { baseMs }),
+    ...(capMs === undefined ? {} : { capMs }),
+  }
+}
+
+/** One call's tries. */
+export class RetryPlan {
+  readonly #policy: RetryPolicy | false
+  readonly #budget: RetryBudget
+  readonly #random: Random
+  /** Tries that failed, of the target's doing. */
+  #failed = 0
+  readonly #failedByClass = new Map<ErrnoClass, number>()
+
+  /** At the start of the first try, which the budget counts. */
+  constructor(policy: RetryPolicy | false, budget: RetryBudget, random: Random, now: number) {
+    this.#policy = policy
+    this.#budget = budget
+    this.#random = random
+    if (policy !== false) budget.deposit(now)
+  }
+
+  /** What to do about a try that failed. A retry that is granted is taken from the budget. */
+  after(failure: Failure, now: number): Decision {
+    this.#failed += 1
+    const failedOfClass = (this.#failedByClass.get(failure.errnoClass) ?? 0) + 1
+    this.#failedByClass.set(failure.errnoClass, failedOfClass)
+    const rule = ruleFor(failure, this.#policy)
+    if (!rule || this.#policy === false) return { action: 'give-up', because: 'rule' }
+    const tries = this.#policy.tries ?? limits.retryTries
+    if (failedOfClass >= rule.tries || this.#failed >= Math.max(tries, rule.tries)) {
+      return { action: 'give-up', because: 'tries' }
+    }
+    if (!this.#budget.withdraw(this.#policy.budget ?? limits.retryBudget, now)) {
+      return { action: 'give-up', because: 'budget' }
+    }
+    return { action: 'retry', delayMs: backoffMs(this.#failed, rule, this.#random) }
+  }
+}
+
+/** Full jitter over base * 2^(n-1), capped. `failed` counts from 1. */
+export function backoffMs(failed: number, { baseMs, capMs }: Pick<Rule, 'baseMs' | 'capMs'>, random: Random): number {
+  return random() * Math.min(capMs, baseMs * 2 ** (failed - 1))
+}
+
+/**
+ * One call's patience with this machine. A local failure costs the target nothing, and is not waited out for ever; what
+ * the call spent in waiting is counted, so that it is not laid to the target either.
+ */
+export class Patience {
+  #requeues = 0
+  #since = 0
+  #waitedMs = 0
+  #waitingSince: number | undefined
+
+  /** What to do about a local failure. */
+  after(now: number, random: Random): Decision {
+    if (this.#requeues === 0) this.#since = now
+    this.#requeues += 1
+    const patient = this.#requeues <= limits.requeuesAtMost && now - this.#since < limits.requeuePatienceMs
+    if (!patient) return { action: 'give-up', because: 'patience' }
+    const step = { baseMs: limits.requeueBaseMs, capMs: limits.requeueCapMs }
+    return { action: 'requeue', delayMs: backoffMs(this.#requeues, step, random) }
+  }
+
+  /** The call waits for its turn from now on. */
+  waits(now: number): void {
+    this.#waitingSince ??= now
+  }
+
+  /** Its turn has come. */
+  runs(now: number): void {
+    this.#waitedMs = this.waitedMs(now)
+    this.#waitingSince = undefined
+  }
+
+  waitedMs(now: number): number {
+    return this.#waitedMs + (this.#waitingSince === undefined ? 0 : now - this.#waitingSince)
+  }
+}
+
+/**
+ * Retries of a manager as a share of its first tries over the last ten seconds, as Finagle's: a few retries a second are
+ * always granted, so that a quiet client can retry at all; a storm is not made worse by everybody trying again.
+ */
+export class RetryBudget {
+  /** One slot a second, by the second's number. */
+  readonly #slots = Array.from({ length: limits.budgetSeconds }, () => ({ second: -1, firsts: 0, retries: 0 }))
+
+  /** A first try. */
+  deposit(now: number): void {
+    this.#slot(now).firsts += 1
+  }
+
+  /** Takes one retry out, if the share allows it. */
+  withdraw(share: number, now: number): boolean {
+    const since = Math.floor(now / 1000) - limits.budgetSeconds
+    let allowed = limits.budgetMinPerSecond * limits.budgetSeconds
+    for (const { second, firsts, retries } of this.#slots) {
+      if (second > since) allowed += (firsts && firsts * share) - retries
+    }
+    if (allowed < 1) return false
+    this.#slot(now).retries += 1
+    return true
+  }
+
+  #slot(now: number) {
+    const second = Math.floor(now / 1000)
+    const slot = this.#slots[second % this.#slots.length]!
+    if (slot.second !== second) Object.assign(slot, { second, firsts: 0, retries: 0 })
+    return slot
+  }
+}
+
+/** What one of several addresses says for the whole target, the strongest word first. */
+const strongest: readonly ErrnoClass[] = [
+  // A reason on this side leaves open what the target is.
+  'local',
+  'protocol',
+  'refused',
+  'busy',
+  'timed-out',
+  'unreachable',
+  'denied',
+  'name',
+  'unknown',
+  'misuse',
+  'pending',
+]
+
+/** Of several addresses' failures the one that speaks for the target; of equals the last. */
+export function speaker<T extends Failure>(failures: readonly T[]): T | undefined {
+  return failures.reduce<T | undefined>((best, failure) => {
+    const stronger = best && strongest.indexOf(best.errnoClass) < strongest.indexOf(failure.errnoClass)
+    return stronger ? best : failure
+  }, undefined)
+}
+
+const retryable = Object.keys(rules).join(', ')
+
+/** @throws RangeError or TypeError that names the option. */
+export function requireRetryPolicy(policy: RetryPolicy | false | undefined): void {
+  if (policy === undefined || policy === false) return
+  if (typeof policy !== 'object' || policy === null) {
+    throw new TypeError(`retry is ${String(policy)}: expected false or an object such as { tries: 3 }`)
+  }
+  requireRule('retry', policy)
+  const { budget, classes = {}, errnos = {} } = policy
+  if (budget !== undefined && !(budget >= 0)) {
+    throw new RangeError(
+      `retry.budget is ${budget}: expected a share of first tries, 0.2 say, or Infinity for no limit`,
+    )
+  }
+  for (const [name, rule] of Object.entries(classes)) {
+    if (rule === false) continue
+    if (rule && (neverRetried.has(name as ErrnoClass) || !strongest.includes(name as ErrnoClass))) {
+      throw new TypeError(
+        `retry.classes has a rule for '${name}', which is never retried: expected one of ${retryable}`,
+      )
+    }
+    requireRule(`retry.classes.${name}`, rule ?? {})
+  }
+  for (const [name, rule] of Object.entries(errnos)) if (rule) requireRule(`retry.errnos.${name}`, rule)
+}
+
+function requireRule(name: string, { tries, baseMs, capMs }: RetryRule): void {
+  if (tries !== undefined && !(Number.isInteger(tries) && tries >= 1)) {
+    throw new RangeError(`${name}.tries is ${tries}: expected a whole number from 1 up, the first try included`)
+  }
+  for (const [option, value] of Object.entries({ baseMs, capMs })) {
+    if (value !== undefined && !(value >= 0 && value < Number.POSITIVE_INFINITY)) {
+      throw new RangeError(`${name}.${option} is ${value}: expected milliseconds from 0 up`)
+    }
+  }
+}
