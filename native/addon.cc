@@ -248,6 +248,8 @@ Value SocketError(const CallbackInfo& info) {
   return Number(info, -error);
 }
 
+Value DescriptorLimit(const CallbackInfo& info) { return Number(info, static_cast<double>(sys_descriptor_limit())); }
+
 Value CloseDescriptor(const CallbackInfo& info) { return Result(info, sys_close(Int(info, 0))); }
 
 Value Inject(const CallbackInfo& info) {
@@ -314,6 +316,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   Export<ListenDrops>(exports, "listenDrops", environment);
   Export<Listen>(exports, "listen", environment);
   Export<SocketError>(exports, "socketError", environment);
+  Export<DescriptorLimit>(exports, "descriptorLimit", environment);
   Export<CloseDescriptor>(exports, "close", environment);
   Export<Inject>(exports, "inject", environment);
   Export<Jitter>(exports, "jitter", environment);

@@ -28,7 +28,8 @@ enum attempt_state {
 enum attempt_flags {
   ATTEMPT_PROBE = 1,    /* connect, verify, reset: the lane closes the descriptor itself */
   ATTEMPT_BORROWED = 2, /* the descriptor is the caller's: never opened, changed or closed here */
-  ATTEMPT_POLL = 4      /* poll(2) on a borrowed descriptor instead of connect(2) */
+  ATTEMPT_POLL = 4,     /* poll(2) on a borrowed descriptor instead of connect(2) */
+  ATTEMPT_HALF_OPEN = 8 /* a TCP probe that holds back the handshake's last ACK; the reset takes its place */
 };
 
 struct attempt_request {

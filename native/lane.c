@@ -77,6 +77,7 @@ static struct failure prepare(struct lane *lane) {
     lane->owns_fd = true;
     if (request->local_length > 0) failure = socket_bind(lane->fd, local_of(attempt), request->local_length);
     if (failure.error == 0 && request->timeout_ms > 0) failure = socket_limit(lane->fd, request->timeout_ms);
+    if (failure.error == 0 && request->flags & ATTEMPT_HALF_OPEN) failure = socket_hold_back_ack(lane->fd);
   }
   return failure;
 }

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <string.h>
 #include <sys/time.h>
 
@@ -35,6 +36,16 @@ struct failure socket_bind(int fd, const struct sockaddr *local, socklen_t lengt
 struct failure socket_limit(int fd, uint32_t timeout_ms) {
   struct timeval limit = {.tv_sec = timeout_ms / 1000, .tv_usec = (suseconds_t)(timeout_ms % 1000) * 1000};
   return sys_setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit) == 0 ? none : failed(CALL_SETSOCKOPT);
+}
+
+struct failure socket_hold_back_ack(int fd) {
+#ifdef TCP_QUICKACK
+  const int off = 0;
+  if (sys_setsockopt(fd, IPPROTO_TCP, TCP_QUICKACK, &off, sizeof off) != 0) return failed(CALL_SETSOCKOPT);
+#else
+  (void)fd; /* the listener accepts and sees a reset: a plain probe */
+#endif
+  return none;
 }
 
 bool socket_has_peer(int fd) {

@@ -25,6 +25,9 @@ struct failure socket_bind(int fd, const struct sockaddr *local, socklen_t lengt
 /* SO_SNDTIMEO: how long connect(2) may block, rounded up to the kernel's tick. 0 means for ever. */
 struct failure socket_limit(int fd, uint32_t timeout_ms);
 
+/* TCP_QUICKACK off: the handshake's last ACK waits for data, and a reset within 190 ms takes its place. */
+struct failure socket_hold_back_ack(int fd);
+
 /* A connected socket is believed only after SO_ERROR is 0, getpeername answers and the peer is not itself. */
 struct failure socket_verify(int fd, int family);
 

@@ -2,9 +2,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -34,6 +36,7 @@ static const char *const names[CALL_COUNT] = {
     [CALL_FCNTL] = "fcntl",
     [CALL_POLL] = "poll",
     [CALL_LISTEN] = "listen",
+    [CALL_GETRLIMIT] = "getrlimit",
     [CALL_THREAD_CREATE] = "pthread_create",
     [CALL_ALLOCATE] = "malloc",
 };
@@ -165,6 +168,14 @@ int sys_poll(struct pollfd *fds, nfds_t count, int timeout_ms) {
 }
 
 int sys_listen(int fd, int backlog) { THROUGH_SEAM(CALL_LISTEN, -1, listen(fd, backlog)); }
+
+static int get_limit(struct rlimit *limit) { THROUGH_SEAM(CALL_GETRLIMIT, -1, getrlimit(RLIMIT_NOFILE, limit)); }
+
+long sys_descriptor_limit(void) {
+  struct rlimit limit;
+  if (get_limit(&limit) != 0) return -1;
+  return limit.rlim_cur > LONG_MAX ? LONG_MAX : (long)limit.rlim_cur;
+}
 
 int sys_thread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *), void *argument) {
   struct hit hit = before(CALL_THREAD_CREATE);

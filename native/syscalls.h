@@ -27,6 +27,7 @@ enum call {
   CALL_FCNTL,
   CALL_POLL,
   CALL_LISTEN,
+  CALL_GETRLIMIT,
   CALL_THREAD_CREATE,
   CALL_ALLOCATE,
   CALL_COUNT
@@ -46,6 +47,8 @@ int sys_getsockname(int fd, struct sockaddr *address, socklen_t *length);
 int sys_fcntl(int fd, int command, int argument);
 int sys_poll(struct pollfd *fds, nfds_t count, int timeout_ms);
 int sys_listen(int fd, int backlog);
+/* RLIMIT_NOFILE's soft limit, or -1. */
+long sys_descriptor_limit(void);
 /* Returns an errno value, as pthread_create does. */
 int sys_thread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *), void *argument);
 void *sys_allocate(size_t size);

@@ -15,6 +15,8 @@ export interface AttemptRequest {
   timeoutMs: number
   /** Connect, verify, reset: no descriptor comes back. */
   probe?: boolean
+  /** A probe whose handshake is not completed: reset after the SYN's answer, so that TCP listeners never accept it. */
+  halfOpen?: boolean | undefined
 }
 
 /** How an attempt ended. Whatever it held is released by then, but for a claimed descriptor. */
@@ -57,8 +59,9 @@ function pack(requests: readonly NativeRequest[]): Uint8Array {
   const records = new Uint8Array(length)
   const view = new DataView(records.buffer)
   let at = 0
-  for (const { flags, timeoutMs, fd, pollEvents, remote, local = nothing, probe } of requests) {
-    view.setUint32(at, flags ?? (probe ? AttemptFlag.probe : AttemptFlag.none), littleEndian)
+  for (const request of requests) {
+    const { timeoutMs, fd, pollEvents, remote, local = nothing } = request
+    view.setUint32(at, flagsOf(request), littleEndian)
     view.setUint32(at + 4, Math.min(timeoutMs, 0xffff_ffff), littleEndian)
     view.setInt32(at + 8, fd ?? -1, littleEndian)
     view.setInt16(at + 12, pollEvents ?? 0, littleEndian)
@@ -69,6 +72,10 @@ function pack(requests: readonly NativeRequest[]): Uint8Array {
     at += padded(headerBytes + remote.length + local.length)
   }
   return records
+}
+
+function flagsOf({ flags = AttemptFlag.none, probe, halfOpen }: NativeRequest): number {
+  return flags | (probe ? AttemptFlag.probe : 0) | (probe && halfOpen ? AttemptFlag.halfOpen : 0)
 }
 
 const littleEndian = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1

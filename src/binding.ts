@@ -35,6 +35,8 @@ export interface Binding {
   listenDrops(fd: number): number
   socketError(fd: number): number
   close(fd: number): number
+  /** RLIMIT_NOFILE, the soft one. */
+  descriptorLimit(): number
 
   /** The seam, for tests: the nth call of a kind (0: every one) is delayed and fails with a positive errno, unless 0. */
   inject(call: string, nth: number, errno: number, delayUs: number): number
@@ -47,7 +49,7 @@ export interface Binding {
 export const AttemptState = { connected: 4, failed: 5, cancelled: 6, lost: 7 } as const
 export type AttemptState = (typeof AttemptState)[keyof typeof AttemptState]
 
-export const AttemptFlag = { none: 0, probe: 1, borrowed: 2, poll: 4 } as const
+export const AttemptFlag = { none: 0, probe: 1, borrowed: 2, poll: 4, halfOpen: 8 } as const
 
 /** Numbers an outcome takes in drain's array: id, state, errno, call, bits (1 by deadline, 2 yields a descriptor), started at, duration, revents. */
 export const outcomeFields = 8

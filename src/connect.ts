@@ -1,11 +1,10 @@
 /**
- * The main path of one connect: target, addresses, attempts in order, descriptor; then socket, and TLS on top.
- * Each step that holds something lets go of it before the call's promise settles.
+ * The main path of one connect: target, addresses, attempts in order, descriptor. Each step that holds something lets go
+ * of it before the call's promise settles.
  */
-
-import { isIP, type Socket } from 'node:net'
+import { isIP } from 'node:net'
 import { networkInterfaces } from 'node:os'
-import { type ConnectionOptions, type TLSSocket, connect as tlsConnect } from 'node:tls'
+
 import type { AttemptRequest, Claim, Outcome } from './attempts.js'
 import type { Cancellation } from './cancellation.js'
 import {
@@ -17,10 +16,12 @@ import {
   parseTarget,
   unmapIpv4,
 } from './core/address.js'
+import { type Failure, type Patience, speaker } from './core/retry.js'
 import type { Engine } from './engines/engine.js'
 import { classify, codeOf, isFamilyDisabled } from './errnos.js'
 import { ConnectError } from './errors.js'
 import type { Resolver } from './resolver.js'
+import { SupervisedAttempt, type Supervision, type Task } from './supervisor.js'
 import type { AttemptRecord, ConnectOptions, Target } from './types.js'
 
 /** One call in progress: what it may use, what it has tried, and how it is cancelled. */
@@ -28,23 +29,37 @@ export interface Call {
   readonly engine: Engine
   readonly resolver: Resolver
   readonly cancellation: Cancellation
-  readonly options: ConnectOptions & { attemptTimeoutMs: number }
+  readonly options: ConnectOptions & { attemptTimeoutMs: number; halfOpen?: boolean | undefined }
+  readonly supervision: Supervision
+  readonly patience: Patience
+  /** Every attempt so far, of all tries. */
   readonly attempts: AttemptRecord[]
   nameMs?: number
-}
-
-export interface Established {
-  /** The connected descriptor; the caller's to end. */
-  claim: Claim
-  endpoint: Endpoint
+  /** Names are being resolved. */
+  naming?: boolean
 }
 
 /**
- * Connects to the first address that takes it, in order.
+ * Connects to the first address that takes it, in order. The descriptor is the caller's to end.
  * @throws ConnectError with every attempt; the cancellation's error once everything is released.
  */
-export async function establish(target: Target, call: Call): Promise<Established> {
+export async function establish(target: Target, call: Call): Promise<{ claim: Claim; endpoint: Endpoint }> {
   const endpoints = await addressesOf(parseTarget(target), call)
+  const { claim, endpoint } = await firstToConnect(endpoints, call, false)
+  return { claim: claim!, endpoint }
+}
+
+/** The same by a probe, which leaves nothing open: the endpoint that took it. */
+export async function probe(target: Target, call: Call): Promise<Endpoint> {
+  const endpoints = await addressesOf(parseTarget(target), call)
+  return (await firstToConnect(endpoints, call, true)).endpoint
+}
+
+async function firstToConnect(
+  endpoints: readonly Endpoint[],
+  call: Call,
+  asProbe: boolean,
+): Promise<{ claim?: Claim | undefined; endpoint: Endpoint }> {
   const errors: ConnectError[] = []
   for (const endpoint of endpoints) {
     call.cancellation.throwIfRequested()
@@ -53,11 +68,9 @@ export async function establish(target: Target, call: Call): Promise<Established
       errors.push(blocked)
       continue
     }
-    const outcome = await attempt(endpoint, call)
-    if (outcome.state === 'connected') {
-      if (!call.cancellation.requested) return { claim: outcome.claim!, endpoint }
-      outcome.claim!.close()
-    }
+    const outcome = await attempt(endpoint, call, asProbe)
+    if (outcome.state === 'connected' && !call.cancellation.requested) return { claim: outcome.claim, endpoint }
+    if (outcome.state === 'connected') outcome.claim?.close()
     call.cancellation.throwIfRequested()
     errors.push(errorOf(outcome, endpoint, call))
   }
@@ -65,15 +78,17 @@ export async function establish(target: Target, call: Call): Promise<Established
 }
 
 /** Names to endpoints; what is numeric or a path already is one. */
-async function addressesOf(target: ParsedTarget, call: Call): Promise<Endpoint[]> {
+export async function addressesOf(target: ParsedTarget, call: Call): Promise<Endpoint[]> {
   if (target.kind === 'endpoint') return [withZone(target.endpoint, target.zone)]
   const { hostname, port } = target
   const { cancellation, options, resolver } = call
   const startedAt = performance.now()
   const { signal } = cancellation
+  call.naming = true
   const addresses = options.lookup
     ? await cancellation.race(options.lookup(hostname, { signal }))
     : await resolver.resolve(hostname, { signal })
+  call.naming = false
   call.nameMs = performance.now() - startedAt
   return addresses.map((address) => endpointOf(address, port) ?? notNumeric(hostname, address))
 }
@@ -96,22 +111,45 @@ function withZone(endpoint: Endpoint, zone: string | undefined): Endpoint {
   })
 }
 
-/** One connect(2), cancelled when the call is. */
-function attempt(endpoint: Endpoint, call: Call): Promise<Outcome> {
+/** One connect(2), and more where this machine is what fails; cancelled when the call is. */
+function attempt(endpoint: Endpoint, call: Call, asProbe: boolean): Promise<Outcome> {
+  const { engine, options, patience, supervision, cancellation, attempts } = call
   return new Promise((resolve) => {
-    const request = requestFor(endpoint, call.options, false)
-    const running = call.engine.submit(request, (outcome) => {
+    const task: Task = {
+      ...taskFor(endpoint, engine, options, asProbe),
+      patience,
+      again: attempts.length > 0,
+      judge(outcome) {
+        attempts.push(recordOf(outcome, endpoint, call))
+        return failureOf(outcome, endpoint, options)
+      },
+    }
+    const running = new SupervisedAttempt(task, supervision, (outcome) => {
       stop()
-      call.attempts.push(recordOf(outcome, endpoint, call))
       resolve(outcome)
     })
-    const stop = call.cancellation.onRequest(() => running.cancel())
+    const stop = cancellation.onRequest(() => running.cancel())
   })
 }
 
-export function requestFor(endpoint: Endpoint, options: Call['options'], probe: boolean): AttemptRequest {
+/** What limits per host count by. */
+export const hostOf = (endpoint: Endpoint): string => (endpoint.family === 'unix' ? endpoint.path : endpoint.address)
+
+/** What an engine is asked for to make an attempt at `endpoint`; a probe closes it again with a reset. */
+export function taskFor(endpoint: Endpoint, engine: Engine, options: Call['options'], asProbe: boolean): Task {
+  return {
+    engine,
+    request: requestFor(endpoint, options, asProbe),
+    endpoint: formatEndpoint(endpoint),
+    host: hostOf(endpoint),
+    judge: (outcome) => failureOf(outcome, endpoint, options),
+  }
+}
+
+function requestFor(endpoint: Endpoint, options: Call['options'], asProbe: boolean): AttemptRequest {
   const timeoutMs = Number.isFinite(options.attemptTimeoutMs) ? Math.ceil(options.attemptTimeoutMs) : 0
-  return { remote: encodeEndpoint(endpoint), local: sourceFor(endpoint, options), timeoutMs, probe }
+  const halfOpen = options.halfOpen && endpoint.family !== 'unix'
+  return { remote: encodeEndpoint(endpoint), local: sourceFor(endpoint, options), timeoutMs, probe: asProbe, halfOpen }
 }
 
 function sourceFor(endpoint: Endpoint, { localAddress, localPort }: ConnectOptions): Uint8Array | undefined {
@@ -133,15 +171,18 @@ export function refuseBlocked(endpoint: Endpoint, { blockList }: ConnectOptions)
 function recordOf(outcome: Outcome, endpoint: Endpoint, call: Call): AttemptRecord {
   const { startedAt, durationMs } = outcome
   const record: AttemptRecord = { endpoint: formatEndpoint(endpoint), engine: call.engine.name, startedAt, durationMs }
-  if (outcome.state === 'connected') return record
   if (outcome.state === 'cancelled') return { ...record, code: 'ABORT_ERR' }
-  const { code, errnoClass } = verdict(outcome, endpoint, call.options)
-  return { ...record, code, errnoClass }
+  return { ...record, ...failureOf(outcome, endpoint, call.options) }
 }
 
-/** A failed attempt's code and class, told from what was asked for. */
-export function verdict(outcome: Outcome, endpoint: Endpoint, { localAddress, localPort }: ConnectOptions) {
-  if (outcome.state !== 'failed') return { code: 'ERR_WORKER_ENDED', errnoClass: 'local' as const }
+/** A failed attempt's code and class, told from what was asked for; undefined where it did not fail. */
+export function failureOf(
+  outcome: Outcome,
+  endpoint: Endpoint,
+  { localAddress, localPort }: ConnectOptions,
+): Failure | undefined {
+  if (outcome.state === 'connected' || outcome.state === 'cancelled') return undefined
+  if (outcome.state === 'lost') return { code: 'ERR_WORKER_ENDED', errnoClass: 'local' }
   const code = codeOf(outcome.errno)
   const errnoClass = classify(code, {
     family: endpoint.family,
@@ -152,81 +193,19 @@ export function verdict(outcome: Outcome, endpoint: Endpoint, { localAddress, lo
 }
 
 function errorOf(outcome: Outcome, endpoint: Endpoint, call: Call): ConnectError {
-  const { code, errnoClass } = verdict(outcome, endpoint, call.options)
+  const { code, errnoClass } = failureOf(outcome, endpoint, call.options)!
   const failed = outcome.state === 'failed' ? outcome : undefined
   const timedOutBy = code === 'ETIMEDOUT' ? (failed?.byDeadline ? 'deadline' : 'kernel') : undefined
   const { attempts } = call
   return new ConnectError({ code, syscall: failed?.call ?? 'connect', endpoint, errnoClass, attempts, timedOutBy })
 }
 
-/** Of several failures the last one speaks, and carries all. */
+/** Of several failures one speaks, and carries all. */
 function combine(errors: ConnectError[], call: Call): ConnectError {
-  const last = errors.at(-1)
-  if (!last)
+  const speaks = speaker(errors)
+  if (!speaks)
     return new ConnectError({ code: 'ENOTFOUND', syscall: 'connect', errnoClass: 'name', attempts: call.attempts })
-  last.attempts = call.attempts
-  if (errors.length > 1) last.errors = errors
-  return last
-}
-
-/** TLS on top of a connected socket. Cancelled or failed, both are closed before the promise settles. */
-export async function secure(socket: Socket, target: Target, call: Call): Promise<TLSSocket> {
-  const { tls } = call.options
-  const parsed = parseTarget(target)
-  const options: ConnectionOptions = { ...(typeof tls === 'object' ? tls : {}), socket }
-  if (parsed.kind === 'name') options.servername ??= parsed.hostname
-  else if (parsed.endpoint.family !== 'unix') options.host ??= parsed.endpoint.address
-  const secured = tlsConnect(options)
-  try {
-    await handshake(secured, call.cancellation)
-    return secured
-  } catch (error) {
-    await Promise.all([closed(secured), closed(socket)])
-    call.cancellation.throwIfRequested()
-    throw protocolError(error as NodeJS.ErrnoException, parsed, call)
-  }
-}
-
-/** Destroys a socket and waits until its descriptor is closed. */
-export function closed(socket: Socket): Promise<void> {
-  if (socket.closed) return Promise.resolve()
-  return new Promise((resolve) => {
-    socket.once('close', () => resolve())
-    socket.destroy()
-  })
-}
-
-function handshake(secured: TLSSocket, cancellation: Cancellation): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const stop = cancellation.onRequest(() => settle(new Error('cancelled')))
-    const failed = (error: Error) => settle(error)
-    const ended = () => settle(Object.assign(new Error('the peer closed the connection'), { code: 'ECONNRESET' }))
-    const done = () => settle()
-    function settle(error?: Error) {
-      stop()
-      secured.off('secureConnect', done).off('close', ended)
-      if (error) reject(error)
-      else {
-        secured.off('error', failed)
-        resolve()
-      }
-    }
-    secured.once('secureConnect', done).once('close', ended).on('error', failed)
-  })
-}
-
-function protocolError(error: NodeJS.ErrnoException, target: ParsedTarget, call: Call): ConnectError {
-  const code = error.code ?? 'EPROTO'
-  const endpoint = target.kind === 'endpoint' ? target.endpoint : undefined
-  const known = classify(code)
-  const errnoClass = known === 'unknown' ? 'protocol' : known
-  return new ConnectError({
-    code,
-    syscall: 'tls',
-    endpoint,
-    errnoClass,
-    attempts: call.attempts,
-    detail: error.message,
-    cause: error,
-  })
+  speaks.attempts = call.attempts
+  if (errors.length > 1) speaks.errors = errors
+  return speaks
 }

@@ -1,6 +1,8 @@
 /** What calls reject with. An AbortError looks as Node's own does; everything else says what to do next. */
 import { type Endpoint, formatEndpoint } from './core/address.js'
 import { advise, classes, type ErrnoClass } from './core/errno.js'
+import * as limits from './core/limits.js'
+import type { Patience } from './core/retry.js'
 import { errnoOf } from './errnos.js'
 import type { AttemptRecord } from './types.js'
 
@@ -85,6 +87,13 @@ function clause(sentence: string): string {
   return `${sentence[0]!.toLowerCase()}${sentence.slice(1, -1)}`
 }
 
+/** As far as a call has come: see connect.ts. */
+interface CallProgress {
+  attempts: AttemptRecord[]
+  patience: Patience
+  naming?: boolean
+}
+
 class AbortError extends Error {
   static {
     AbortError.prototype.name = 'AbortError'
@@ -99,6 +108,32 @@ class AbortError extends Error {
  */
 export function abortError(reason: unknown): Error {
   return new AbortError('The operation was aborted', { cause: reason })
+}
+
+/** A call whose `timeoutMs` ran out. What it was doing then says whose fault that is. */
+export function deadlineError(timeoutMs: number, call: CallProgress): ConnectError {
+  const waitedMs = call.patience.waitedMs(performance.now())
+  const { attempts } = call
+  const detail = `not connected within ${timeoutMs} ms`
+  const common = { code: 'ETIMEDOUT', syscall: 'connect', timedOutBy: 'deadline', attempts } as const
+  if (call.naming)
+    return new ConnectError({ ...common, errnoClass: 'name', detail: `${detail}: its name was still being looked up` })
+  // What was spent on waiting for this machine was not the target's.
+  if (waitedMs > timeoutMs * limits.waitedShare)
+    return new ConnectError({
+      ...common,
+      errnoClass: 'local',
+      detail: `${detail}, of which ${Math.round(waitedMs)} ms were spent waiting for this machine`,
+    })
+  return new ConnectError({ ...common, errnoClass: 'timed-out', detail })
+}
+
+/** More workers or lanes failed than is an accident. The manager is closed by then. */
+export function poolFailedError(last: Error): ConnectError {
+  const detail =
+    `more than ${limits.failuresAtMost} workers or lanes failed within ${limits.failurePeriodMs / 1000} s, so the manager was closed; ` +
+    `the last one said: ${last.message}`
+  return new ConnectError({ code: 'ERR_POOL_FAILED', syscall: 'connect', errnoClass: 'local', detail, cause: last })
 }
 
 /** A call to a manager after its close. */

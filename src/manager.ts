@@ -1,37 +1,62 @@
-/** ConnectionManager: owns the engine, the resolver and every call in progress; nothing is left when it is closed. */
+/** ConnectionManager: owns the engine, the resolver, the limits and every call in progress; nothing is left when it is closed. */
 import type { Socket } from 'node:net'
 import pTimeout from 'p-timeout'
 
 import { Cancellation } from './cancellation.js'
 import { check } from './check/check.js'
-import { type Call, closed, establish, secure } from './connect.js'
+import { type Call, establish } from './connect.js'
+import { formatTarget } from './core/address.js'
+import { Intensity } from './core/intensity.js'
 import * as limits from './core/limits.js'
+import { seeded } from './core/random.js'
+import { Patience, RetryBudget } from './core/retry.js'
+import { InFlightWindow } from './core/window.js'
 import { Descriptor } from './descriptor.js'
+import * as diagnostics from './diagnostics.js'
 import { BlockingEngine } from './engines/blocking.js'
 import type { Engine } from './engines/engine.js'
-import { abortError, ConnectError, managerClosedError } from './errors.js'
-import { requireCount, requireEngine, requireMs } from './options.js'
+import { abortError, deadlineError, managerClosedError, poolFailedError } from './errors.js'
+import { Gate } from './gate.js'
+import { descriptorsFree, localPorts } from './machine.js'
+import { requireManagerOptions, requireOptions } from './options.js'
 import { Resolver } from './resolver.js'
+import { closed, secure } from './secure.js'
+import { type Supervision, supervise } from './supervisor.js'
 import type { CheckOptions, CheckResult, ConnectOptions, ManagerOptions, ManagerStats, Target } from './types.js'
 
 export class ConnectionManager implements AsyncDisposable {
   readonly #defaults: ConnectOptions
   readonly #engine: Engine
   readonly #resolver = new Resolver()
+  readonly #window: InFlightWindow
+  readonly #supervision: Supervision
+  readonly #intensity = new Intensity(limits.failuresAtMost, limits.failurePeriodMs)
   readonly #calls = new Set<Cancellation>()
   #settled: (() => void) | undefined
   #closing: Promise<void> | undefined
-  #delivered = 0
-  #failed = 0
-  #cancelled = 0
+  #failure: (() => Error) | undefined
+  readonly #counts = { delivered: 0, failed: 0, cancelled: 0, retries: 0, requeues: 0 }
 
   /** @throws RangeError or TypeError that names the option. */
-  constructor({ maxInFlight, lanes = maxInFlight ?? limits.lanes, ...defaults }: ManagerOptions = {}) {
-    requireCount('lanes', lanes, limits.lanesAtMost)
-    if (maxInFlight !== undefined) requireCount('maxInFlight', maxInFlight, limits.lanesAtMost)
-    requireOptions(defaults)
+  constructor(options: ManagerOptions = {}) {
+    requireManagerOptions(options)
+    const { maxInFlight, lanes = maxInFlight ?? limits.lanes, rate, seed, ...defaults } = options
     this.#defaults = defaults
-    this.#engine = new BlockingEngine({ lanes: Math.min(lanes, maxInFlight ?? lanes) })
+    this.#engine = new BlockingEngine({ lanes }, (error) => this.#onEngineFailure(error))
+    this.#window = new InFlightWindow(Math.min(lanes, maxInFlight ?? lanes, descriptorsFree()))
+    const ports = localPorts()
+    this.#supervision = {
+      budget: new RetryBudget(),
+      random: seeded(seed ?? Math.random() * 2 ** 32),
+      gate: new Gate({
+        window: this.#window,
+        perSecond: rate,
+        perHost: ports < this.#window.ceiling ? ports : undefined,
+      }),
+      onDecision: (action) => {
+        this.#counts[action === 'retry' ? 'retries' : 'requeues'] += 1
+      },
+    }
   }
 
   /**
@@ -41,6 +66,7 @@ export class ConnectionManager implements AsyncDisposable {
    */
   connect(target: Target, options?: ConnectOptions): Promise<Socket> {
     return this.#call(
+      target,
       options,
       async (call) => {
         const { noDelay, keepAlive, allowHalfOpen, tls } = call.options
@@ -55,6 +81,7 @@ export class ConnectionManager implements AsyncDisposable {
   /** The same without adoption: the descriptor is the caller's to adopt, release or close. No TLS. */
   open(target: Target, options?: ConnectOptions): Promise<Descriptor> {
     return this.#call(
+      target,
       options,
       async (call) => new Descriptor((await establish(target, call)).claim, call.options),
       (descriptor) => descriptor.close(),
@@ -69,21 +96,28 @@ export class ConnectionManager implements AsyncDisposable {
     targets: Iterable<Target> | AsyncIterable<Target>,
     options: CheckOptions = {},
   ): AsyncGenerator<CheckResult, void, undefined> {
-    if (this.#closing) throw managerClosedError()
+    if (this.#closing) throw this.#closedError()
     const settings = {
       ...this.#defaults,
       attemptTimeoutMs: this.#defaults.attemptTimeoutMs ?? limits.checkAttemptTimeoutMs,
+      retry: this.#defaults.retry ?? false,
       ...options,
     }
     requireOptions(settings)
+    const { ratePerSecond, perHost } = settings
+    const line = new Gate({ perSecond: ratePerSecond, perHost })
+    const supervision = { ...this.#supervision, again: line }
     const cancellation = new Cancellation(settings.signal)
     this.#calls.add(cancellation)
     try {
       yield* check(targets, {
         engine: this.#engine,
+        supervision,
+        line,
         cancellation,
         settings,
-        run: (each, work) => this.#call(each, work),
+        run: (target, work, more) =>
+          this.#call(target, { ...settings, ...more, signal: cancellation.signal }, work, () => {}, supervision),
       })
     } finally {
       this.#end(cancellation)
@@ -94,10 +128,9 @@ export class ConnectionManager implements AsyncDisposable {
     const engine = this.#engine.stats()
     return {
       inFlight: this.#calls.size,
-      waiting: engine.queued,
-      delivered: this.#delivered,
-      failed: this.#failed,
-      cancelled: this.#cancelled,
+      waiting: this.#supervision.gate.waiting + engine.queued,
+      ...this.#counts,
+      window: this.#window.size,
       engines: { blocking: engine },
     }
   }
@@ -107,7 +140,7 @@ export class ConnectionManager implements AsyncDisposable {
    * thread, no descriptor. Delivered sockets are untouched. Later calls reject with ERR_MANAGER_CLOSED. Idempotent.
    */
   close(): Promise<void> {
-    this.#closing ??= this.#close()
+    this.#closing ??= this.#close(() => abortError(new Error('the manager was closed')))
     return this.#closing
   }
 
@@ -116,23 +149,26 @@ export class ConnectionManager implements AsyncDisposable {
   }
 
   /**
-   * Runs `work` under the call's signal, deadline and the manager's close. What it yields is delivered in one step,
-   * after which a cancel has no effect; a cancel before that discards it. Settles after everything is released.
+   * Runs `work` under the call's signal, deadline, retries and the manager's close. What it yields is delivered in one
+   * step, after which a cancel has no effect; a cancel before that discards it. Settles after everything is released.
    */
   #call<T>(
+    target: Target,
     options: ConnectOptions = {},
     work: (call: Call) => Promise<T>,
-    discard: (value: T) => void | Promise<void> = () => {},
+    discard: (value: T) => void | Promise<void>,
+    supervision = this.#supervision,
   ): Promise<T> {
     let call: Call
     try {
-      call = this.#begin(options)
+      call = this.#begin(options, supervision)
     } catch (error) {
       return Promise.reject(error)
     }
     const { cancellation } = call
+    const startedAt = performance.now()
     const timeoutMs = call.options.timeoutMs ?? limits.callTimeoutMs
-    const running = run(call, work)
+    const running = run(target, call, work)
     // Its own rejection would come before the release, so the fallback cancels and waits for the work's own end.
     const bounded = pTimeout(running, {
       milliseconds: Math.min(timeoutMs, limits.timerAtMostMs),
@@ -144,21 +180,21 @@ export class ConnectionManager implements AsyncDisposable {
     return new Promise<T>((resolve, reject) => {
       const fail = (error: unknown) => {
         this.#end(cancellation)
-        if (cancellation.requested) this.#cancelled++
-        else this.#failed++
+        this.#counts[cancellation.requested ? 'cancelled' : 'failed'] += 1
         reject(cancellation.requested ? cancellation.error() : error)
       }
       bounded.then((value) => {
         if (cancellation.requested) return Promise.resolve(discard(value)).then(fail, fail)
-        this.#delivered++
+        this.#counts.delivered += 1
         this.#end(cancellation)
+        diagnostics.delivery(target, call.attempts, performance.now() - startedAt)
         return resolve(value)
       }, fail)
     })
   }
 
-  #begin(options: ConnectOptions): Call {
-    if (this.#closing) throw managerClosedError()
+  #begin(options: ConnectOptions, supervision: Supervision): Call {
+    if (this.#closing) throw this.#closedError()
     const settings = { ...this.#defaults, ...options }
     requireOptions(settings)
     const cancellation = new Cancellation(settings.signal)
@@ -168,6 +204,8 @@ export class ConnectionManager implements AsyncDisposable {
       resolver: this.#resolver,
       cancellation,
       options: { ...settings, attemptTimeoutMs: settings.attemptTimeoutMs ?? limits.attemptTimeoutMs },
+      supervision,
+      patience: new Patience(),
       attempts: [],
     }
   }
@@ -178,9 +216,8 @@ export class ConnectionManager implements AsyncDisposable {
     if (this.#calls.size === 0) this.#settled?.()
   }
 
-  async #close(): Promise<void> {
-    const reason = new Error('the manager was closed')
-    for (const cancellation of [...this.#calls]) cancellation.request(() => abortError(reason))
+  async #close(error: () => Error): Promise<void> {
+    for (const cancellation of [...this.#calls]) cancellation.request(error)
     if (this.#calls.size > 0)
       await new Promise<void>((resolve) => {
         this.#settled = resolve
@@ -188,26 +225,21 @@ export class ConnectionManager implements AsyncDisposable {
     await this.#engine.close()
     this.#resolver.close()
   }
+
+  /** A worker or a lane failed, and is replaced; too often, and what is wrong is not in them. */
+  #onEngineFailure(error: Error): void {
+    if (this.#closing || !this.#intensity.exceededBy(performance.now())) return
+    this.#failure = () => poolFailedError(error)
+    this.#closing = this.#close(this.#failure)
+  }
+
+  #closedError(): Error {
+    return this.#failure?.() ?? managerClosedError()
+  }
 }
 
-async function run<T>(call: Call, work: (call: Call) => Promise<T>): Promise<T> {
-  call.cancellation.throwIfRequested()
-  return work(call)
-}
-
-function deadlineError(timeoutMs: number, call: Call): ConnectError {
-  return new ConnectError({
-    code: 'ETIMEDOUT',
-    syscall: 'connect',
-    errnoClass: 'timed-out',
-    timedOutBy: 'deadline',
-    attempts: call.attempts,
-    detail: `not connected within ${timeoutMs} ms`,
-  })
-}
-
-function requireOptions(options: ConnectOptions): void {
-  requireMs('timeoutMs', options.timeoutMs)
-  requireMs('attemptTimeoutMs', options.attemptTimeoutMs)
-  requireEngine(options.engine)
+async function run<T>(target: Target, call: Call, work: (call: Call) => Promise<T>): Promise<T> {
+  const { cancellation, options, supervision } = call
+  cancellation.throwIfRequested()
+  return supervise(formatTarget(target), options.retry ?? {}, supervision, cancellation, () => work(call))
 }

@@ -1,7 +1,11 @@
 /** Checks of what a caller passes in: one clear error that names the option, what came and what was expected. */
 
+import * as limits from './core/limits.js'
+import { requireRetryPolicy } from './core/retry.js'
+import type { CheckOptions, ConnectOptions, ManagerOptions } from './types.js'
+
 /** A duration: above 0; Infinity is no limit. */
-export function requireMs(name: string, value: unknown): void {
+function requireMs(name: string, value: unknown): void {
   if (value === undefined) return
   if (typeof value === 'number' && value > 0) return
   throw new RangeError(`${name} is ${describe(value)}: expected milliseconds above 0, or Infinity for no limit`)
@@ -12,9 +16,32 @@ export function requireCount(name: string, value: unknown, atMost: number): void
   throw new RangeError(`${name} is ${describe(value)}: expected a whole number from 1 to ${atMost}`)
 }
 
-export function requireEngine(value: unknown): void {
+function requireEngine(value: unknown): void {
   if (value === undefined || value === 'auto' || value === 'blocking') return
   throw new TypeError(`engine is ${describe(value)}: expected 'blocking' or 'auto'`)
 }
 
 const describe = (value: unknown) => (typeof value === 'string' ? `'${value}'` : String(value))
+
+function requireRate(name: string, value: unknown): void {
+  if (value === undefined || (typeof value === 'number' && value > 0 && value < Number.POSITIVE_INFINITY)) return
+  throw new RangeError(`${name} is ${describe(value)}: expected a number a second above 0`)
+}
+
+export function requireOptions(options: ConnectOptions & CheckOptions): void {
+  requireMs('timeoutMs', options.timeoutMs)
+  requireMs('attemptTimeoutMs', options.attemptTimeoutMs)
+  requireEngine(options.engine)
+  requireRetryPolicy(options.retry)
+  requireRate('ratePerSecond', options.ratePerSecond)
+  if (options.perHost !== undefined) requireCount('perHost', options.perHost, limits.lanesAtMost)
+  if (options.halfOpen && options.tls) throw new TypeError('halfOpen and tls exclude each other: give one of them')
+}
+
+export function requireManagerOptions({ lanes, maxInFlight, rate, seed, ...defaults }: ManagerOptions): void {
+  if (lanes !== undefined) requireCount('lanes', lanes, limits.lanesAtMost)
+  if (maxInFlight !== undefined) requireCount('maxInFlight', maxInFlight, limits.lanesAtMost)
+  requireRate('rate', rate)
+  if (seed !== undefined && !Number.isFinite(seed)) throw new RangeError(`seed is ${describe(seed)}: expected a number`)
+  requireOptions(defaults)
+}

@@ -10,6 +10,28 @@ import type { ErrnoClass } from './core/errno.js'
  */
 export type Target = string | { host: string; port: number } | { path: string }
 
+/** How often, and how long between. What is left out is the table's: see core/retry.ts. */
+export interface RetryRule {
+  /** The first try included. */
+  tries?: number | undefined
+  /** The first backoff step, doubled with every try; the wait is random within it. Milliseconds. */
+  baseMs?: number | undefined
+  /** The longest step. Milliseconds. */
+  capMs?: number | undefined
+}
+
+/**
+ * Retries by errno class. `misuse` and `denied` are never retried; `local` failures are requeued without counting as a try.
+ */
+export interface RetryPolicy extends RetryRule {
+  /** Retries as a share of the manager's first tries in the last ten seconds, beyond a few a second. Default 0.2. */
+  budget?: number | undefined
+  /** Overrides a class; false gives it up at once. */
+  classes?: Partial<Record<ErrnoClass, RetryRule | false>> | undefined
+  /** Overrides an errno, and wins over its class. */
+  errnos?: Record<string, RetryRule | false> | undefined
+}
+
 /** `auto` leaves the choice to the manager. */
 export type EngineName = 'blocking'
 
@@ -21,6 +43,8 @@ export interface ConnectOptions {
   /** One connect(2), counted from the moment its lane starts it. Milliseconds, default 10,000 (check: 3,000). */
   attemptTimeoutMs?: number | undefined
   engine?: EngineName | 'auto' | undefined
+  /** By errno class. For connect and open a small policy (3 tries) by default, for check none. */
+  retry?: RetryPolicy | false | undefined
   /** Source address; without it the kernel chooses. */
   localAddress?: string | undefined
   /** Source port; 0 or absent lets the kernel choose. */
@@ -37,15 +61,27 @@ export interface ConnectOptions {
 
 /** Every ConnectOptions as a default, flat, and the manager's own limits. */
 export interface ManagerOptions extends ConnectOptions {
-  /** Calls that may hold a descriptor at once; the rest wait. */
+  /** Attempts under way at once, at most; the rest wait. Descriptors, ports and what the machine keeps up with allow fewer. */
   maxInFlight?: number | undefined
   /** Native threads at most. */
   lanes?: number | undefined
+  /** Connects started a second, at most. */
+  rate?: number | undefined
+  /** Makes backoff repeatable. */
+  seed?: number | undefined
 }
 
 export interface CheckOptions extends ConnectOptions {
   /** Targets in flight at once. */
   concurrency?: number | undefined
+  /** Connects started a second, at most. */
+  ratePerSecond?: number | undefined
+  /** Targets of one address or name in flight at once. */
+  perHost?: number | undefined
+  /** TCP: reset in the place of the handshake's last ACK, so that listeners never accept. Not with `tls`. */
+  halfOpen?: boolean | undefined
+  /** One result for each address of a name. */
+  allAddresses?: boolean | undefined
 }
 
 /** One result a target. */
@@ -81,12 +117,17 @@ export interface AttemptRecord {
 }
 
 export interface ManagerStats {
-  /** Calls that hold or wait for something, by stage. */
+  /** Calls not settled, and attempts of theirs that wait for their turn. */
   inFlight: number
   waiting: number
   delivered: number
   failed: number
   cancelled: number
+  /** Tries after a call's first, and attempts repeated because this machine had failed. */
+  retries: number
+  requeues: number
+  /** Attempts that may be under way at once, as things stand. */
+  window: number
   engines: Record<EngineName, EngineStats>
 }
 

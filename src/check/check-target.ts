@@ -1,14 +1,16 @@
 /** One target of a check: what is tried, and what it says of the target. */
-
 import type { Outcome } from '../attempts.js'
-import { type Call, closed, establish, refuseBlocked, requestFor, secure, verdict } from '../connect.js'
+import { addressesOf, type Call, establish, failureOf, probe, refuseBlocked, taskFor } from '../connect.js'
 import { type Endpoint, formatTarget, type ParsedTarget, parseTarget } from '../core/address.js'
 import type { ErrnoClass } from '../core/errno.js'
+import { toJson } from '../core/invalid-target.js'
 import * as limits from '../core/limits.js'
 import { Descriptor } from '../descriptor.js'
 import { errnos } from '../errnos.js'
 import { ConnectError } from '../errors.js'
-import type { CheckResult, Target } from '../types.js'
+import { closed, secure } from '../secure.js'
+import { SupervisedAttempt } from '../supervisor.js'
+import type { CheckResult, ConnectOptions, Target } from '../types.js'
 import type { CheckContext } from './check.js'
 
 /** What a failure's class says of the target. A reason that lies on this side says nothing. */
@@ -26,87 +28,108 @@ const statusOf: Record<ErrnoClass, CheckResult['status']> = {
   unknown: 'unknown',
 }
 
-/** Calls `done` once, later, with the result, or with none where the check was cancelled first. */
-export function checkTarget(target: Target, context: CheckContext, done: (result?: CheckResult) => void): void {
-  const { settings } = context
-  let parsed: ParsedTarget
+/** Calls `done` once, later: with one result, with one an address for `allAddresses`, with none where the check was cancelled. */
+export type Done = (results: readonly CheckResult[]) => void
+
+/** A target that can be read, or the result that says why not. */
+export function readTarget(target: Target): ParsedTarget | CheckResult {
   try {
-    parsed = parseTarget(target)
+    return parseTarget(target)
   } catch (error) {
-    queueMicrotask(() => done(unreadable(target, error as Error)))
-    return
+    return unreadable(target, error as Error)
   }
+}
+
+export function checkTarget(target: Target, parsed: ParsedTarget, context: CheckContext, done: Done): void {
+  const { settings } = context
   const endpoint = parsed.kind === 'endpoint' && parsed.zone === undefined ? parsed.endpoint : undefined
-  if (endpoint && !settings.tls && !refuseBlocked(endpoint, settings))
-    checkEndpoint(formatTarget(target), endpoint, context, done)
+  const oneStep = endpoint && !settings.tls && !settings.retry && !refuseBlocked(endpoint, settings)
+  if (oneStep) checkEndpoint(formatTarget(target), endpoint, context, done)
+  else if (settings.allAddresses && parsed.kind === 'name') checkAddresses(target, parsed, context).then(done)
   else checkCall(target, context).then(done)
 }
 
 /** The plain case, which a million targets are: one attempt, whose deadline the kernel keeps. */
-function checkEndpoint(
-  target: string,
-  endpoint: Endpoint,
-  context: CheckContext,
-  done: (result?: CheckResult) => void,
-): void {
-  const { engine, cancellation, settings } = context
+function checkEndpoint(target: string, endpoint: Endpoint, context: CheckContext, done: Done): void {
+  const { engine, supervision, cancellation, settings } = context
   const timeoutMs = Math.min(settings.attemptTimeoutMs, settings.timeoutMs ?? limits.callTimeoutMs)
-  const request = requestFor(endpoint, { ...settings, attemptTimeoutMs: timeoutMs }, true)
-  const running = engine.submit(request, (outcome) => {
+  const task = taskFor(endpoint, engine, { ...settings, attemptTimeoutMs: timeoutMs }, true)
+  const running = new SupervisedAttempt(task, supervision, (outcome, attempts) => {
     stop()
-    done(outcome.state === 'cancelled' ? undefined : resultOf(target, endpoint, outcome, settings))
+    done(outcome.state === 'cancelled' ? [] : [{ target, ...resultOf(endpoint, outcome, settings), attempts }])
   })
   const stop = cancellation.onRequest(() => running.cancel())
 }
 
-function resultOf(target: string, endpoint: Endpoint, outcome: Outcome, settings: Call['options']): CheckResult {
+function resultOf(endpoint: Endpoint, outcome: Outcome, settings: Call['options']) {
   const { startedAt, durationMs } = outcome
-  const result = { target, ...placeOf(endpoint), attempts: 1, startedAt }
-  if (outcome.state === 'connected') return { ...result, status: 'up', connectMs: durationMs }
-  const { code, errnoClass } = verdict(outcome, endpoint, settings)
+  const failure = failureOf(outcome, endpoint, settings)
+  if (!failure) return { ...placeOf(endpoint), status: 'up' as const, connectMs: durationMs, startedAt }
   const byDeadline = outcome.state === 'failed' && outcome.byDeadline
-  const reason = byDeadline ? noAnswerWithin(durationMs) : meaningOf(code)
-  return { ...result, status: statusFor(code, errnoClass), errnoClass, code, reason }
+  const reason = byDeadline ? noAnswerWithin(durationMs) : meaningOf(failure.code)
+  return { ...placeOf(endpoint), status: statusFor(failure), ...failure, reason, startedAt }
 }
 
-/** Names, zones, TLS, block lists: everything that takes more than one step is a connect() that is closed again. */
-async function checkCall(target: Target, context: CheckContext): Promise<CheckResult | undefined> {
-  const { cancellation, settings, run } = context
-  const startedAt = Date.now()
-  const common = { target: formatTarget(target), startedAt }
+/** Names, zones, retries, TLS, block lists: everything that takes more than one step is a connect() that is closed again. */
+async function checkCall(target: Target, context: CheckContext, options?: ConnectOptions): Promise<CheckResult[]> {
+  const { cancellation, run } = context
+  const common = { target: formatTarget(target), startedAt: Date.now() }
   let call: Call | undefined
+  const work = (running: Call) => {
+    call = running
+    return running.options.tls ? probeSecurely(target, running) : probe(target, running)
+  }
   try {
-    const endpoint = await run({ ...settings, signal: cancellation.signal }, async (running) => {
-      call = running
-      const { claim, endpoint } = await establish(target, running)
-      if (settings.tls) await closed(await secure(new Descriptor(claim).adopt(), target, running))
-      else claim.close()
-      return endpoint
-    })
+    const endpoint = await run(target, work, options)
     const connectMs = call!.attempts.at(-1)!.durationMs
-    return { ...common, ...placeOf(endpoint), status: 'up', connectMs, ...timesOf(call!) }
+    return [{ ...common, ...placeOf(endpoint), status: 'up', connectMs, ...timesOf(call) }]
   } catch (error) {
-    if (cancellation.requested) return undefined
-    return { ...common, ...failureOf(error as Error), ...timesOf(call!) }
+    if (cancellation.requested) return []
+    return [{ ...common, ...failedResult(error as Error), ...timesOf(call) }]
   }
 }
 
-const timesOf = ({ nameMs, attempts }: Call) => ({
-  attempts: attempts.length,
-  ...(nameMs === undefined ? {} : { nameMs }),
+async function probeSecurely(target: Target, call: Call): Promise<Endpoint> {
+  const { claim, endpoint } = await establish(target, call)
+  await closed(await secure(new Descriptor(claim).adopt(), target, call))
+  return endpoint
+}
+
+/** One result an address, each as if the name had no other; the name's own where it has none. */
+async function checkAddresses(target: Target, parsed: ParsedTarget, context: CheckContext): Promise<CheckResult[]> {
+  const { cancellation, run } = context
+  const startedAt = Date.now()
+  try {
+    const endpoints = await run(target, (call) => addressesOf(parsed, call))
+    const each = endpoints.map((endpoint) => checkCall(target, context, { lookup: async () => [addressIn(endpoint)] }))
+    return (await Promise.all(each)).flat()
+  } catch (error) {
+    if (cancellation.requested) return []
+    return [{ target: formatTarget(target), startedAt, ...failedResult(error as Error), attempts: 0 }]
+  }
+}
+
+function addressIn(endpoint: Endpoint): string {
+  if (endpoint.family === 'unix') return endpoint.path
+  return endpoint.family === 'inet6' && endpoint.scopeId ? `${endpoint.address}%${endpoint.scopeId}` : endpoint.address
+}
+
+const timesOf = (call: Call | undefined) => ({
+  attempts: call?.attempts.length ?? 0,
+  ...(call?.nameMs === undefined ? {} : { nameMs: call.nameMs }),
 })
 
-function failureOf(error: Error): Omit<CheckResult, 'target' | 'attempts' | 'startedAt'> {
+function failedResult(error: Error): Omit<CheckResult, 'target' | 'attempts' | 'startedAt'> {
   if (!(error instanceof ConnectError))
     return { status: 'unknown', code: 'ERR_CHECK', errnoClass: 'unknown', reason: error.message }
   const { code, errnoClass, address, port, path } = error
   const place = { ...(address && { address }), ...(port && { port }), ...(path && { path }) }
   const reason = error.timedOutBy === 'deadline' ? error.message : meaningOf(code)
-  return { ...place, status: statusFor(code, errnoClass), errnoClass, code, reason }
+  return { ...place, status: statusFor(error), errnoClass, code, reason }
 }
 
 function unreadable(target: Target, error: Error): CheckResult {
-  const written = typeof target === 'string' ? target : JSON.stringify(target)
+  const written = typeof target === 'string' ? target : (toJson(target) ?? String(target))
   const code = 'ERR_INVALID_TARGET'
   return {
     target: written,
@@ -120,7 +143,8 @@ function unreadable(target: Target, error: Error): CheckResult {
 }
 
 /** A name that does not exist is down; one that could not be asked for says nothing. */
-const statusFor = (code: string, errnoClass: ErrnoClass) => (code === 'ENOTFOUND' ? 'down' : statusOf[errnoClass])
+const statusFor = ({ code, errnoClass }: { code: string; errnoClass: ErrnoClass }) =>
+  code === 'ENOTFOUND' ? 'down' : statusOf[errnoClass]
 
 const meaningOf = (code: string) => errnos.get(code)?.means ?? `failed with ${code}`
 

@@ -3,18 +3,23 @@
  * what is in flight and what the consumer has not yet taken never exceed the concurrency together.
  */
 import type { Cancellation } from '../cancellation.js'
-import type { Call } from '../connect.js'
+import { type Call, hostOf } from '../connect.js'
 import * as limits from '../core/limits.js'
 import type { Engine } from '../engines/engine.js'
 import { abortError } from '../errors.js'
+import type { Gate } from '../gate.js'
 import { requireCount } from '../options.js'
+import type { Supervision } from '../supervisor.js'
 import type { CheckOptions, CheckResult, ConnectOptions, Target } from '../types.js'
-import { checkTarget } from './check-target.js'
+import { checkTarget, readTarget } from './check-target.js'
 
 export interface CheckContext {
   engine: Engine
-  /** A whole call of the manager, with its deadline; see ConnectionManager. */
-  run<T>(options: ConnectOptions, work: (call: Call) => Promise<T>): Promise<T>
+  supervision: Supervision
+  /** Where targets wait for the check's own limits, before the clock of any call runs. */
+  line: Gate
+  /** A whole call of the manager, with its deadline and retries; see ConnectionManager. */
+  run<T>(target: Target, work: (call: Call) => Promise<T>, options?: ConnectOptions): Promise<T>
   /** Ends the whole check. */
   cancellation: Cancellation
   settings: CheckOptions & Call['options']
@@ -129,11 +134,34 @@ class CheckWindow {
 
   #start(target: Target): void {
     this.#inFlight++
-    checkTarget(target, this.#context, (result) => {
-      this.#inFlight--
-      if (result) this.#results.push(result)
-      this.#notify()
+    const parsed = readTarget(target)
+    if (!('kind' in parsed)) {
+      queueMicrotask(() => this.#finish([parsed]))
+      return
+    }
+    const { cancellation, line } = this.#context
+    let stop: (() => void) | undefined
+    let waits = true
+    const pass = line.enter(parsed.kind === 'name' ? parsed.hostname : hostOf(parsed.endpoint), () => {
+      waits = false
+      stop?.()
+      checkTarget(target, parsed, this.#context, (results) => {
+        pass.end()
+        this.#finish(results)
+      })
     })
+    if (waits) {
+      stop = cancellation.onRequest(() => {
+        pass.end()
+        queueMicrotask(() => this.#finish([]))
+      })
+    }
+  }
+
+  #finish(results: readonly CheckResult[]): void {
+    this.#inFlight--
+    this.#results.push(...results)
+    this.#notify()
   }
 
   #notify(): void {

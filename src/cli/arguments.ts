@@ -16,11 +16,18 @@ export function durationUpTo(maxMs: number): (text: string) => number {
   }
 }
 
-/** A whole number from 1 to `max`. */
-export function countUpTo(max: number): (text: string) => number {
+/** A whole number from 1, or `min`, to `max`. */
+export function countUpTo(max: number, min = 1): (text: string) => number {
   return (text) => {
-    const count = /^\d+$/.test(text) ? Number(text) : 0
-    if (count < 1 || count > max) throw new InvalidArgumentError(`Expected a whole number from 1 to ${max}.`)
+    const count = /^\d+$/.test(text) ? Number(text) : -1
+    if (count < min || count > max) throw new InvalidArgumentError(`Expected a whole number from ${min} to ${max}.`)
     return count
   }
+}
+
+/** `500/s`, or `500`: a number a second, above 0. */
+export function ratePerSecond(text: string): number {
+  const rate = /^\d+(\.\d+)?(\/s)?$/.test(text) ? Number.parseFloat(text) : 0
+  if (rate <= 0) throw new InvalidArgumentError('Expected a number a second above 0, such as 500/s.')
+  return rate
 }

@@ -7,7 +7,7 @@ import { checkAttemptTimeoutMs, lanesAtMost } from '../core/limits.js'
 import { type Fleet, startFleet } from '../lab/fleet.js'
 import { ConnectionManager } from '../manager.js'
 import type { CheckResult } from '../types.js'
-import { countUpTo, durationUpTo } from './arguments.js'
+import { countUpTo, durationUpTo, ratePerSecond } from './arguments.js'
 import { exitCodes, UsageError } from './exit-code.js'
 import { onInterrupt } from './interrupt.js'
 import { standardOutput } from './output.js'
@@ -18,11 +18,16 @@ interface CheckFlags {
   lab?: boolean
   engine: 'blocking' | 'auto'
   timeout: number
+  retries: number
   concurrency?: number
+  rate?: number
+  halfOpen?: boolean
+  allAddresses?: boolean
   json?: boolean
 }
 
 const maxTimeoutMs = 10 * 60_000
+const maxRetries = 100
 const labTargets = 240
 
 /** Input with more targets than this is not read twice just to give the progress bar an end. */
@@ -58,7 +63,11 @@ export function addCheckCommand(program: Command): void {
         .argParser(durationUpTo(maxTimeoutMs))
         .default(checkAttemptTimeoutMs, `${checkAttemptTimeoutMs / 1000}s`),
     )
+    .option('--retries <n>', 'tries after the first, where the errno class allows them', countUpTo(maxRetries, 0), 0)
     .option('--concurrency <n>', 'targets in flight at once', countUpTo(lanesAtMost))
+    .option('--rate <n/s>', 'connects started a second, such as 500/s', ratePerSecond)
+    .option('--half-open', 'reset in the place of the last ACK, so that listeners never accept')
+    .option('--all-addresses', 'one result for each address of a name')
     .option('--json', 'one result a line on standard output, as they finish')
     .addHelpText('after', examples)
     .action(runCheck)
@@ -101,14 +110,24 @@ async function runCheck(targets: string[], flags: CheckFlags): Promise<void> {
 /** The manager's results until there are no more or `signal` aborts; afterwards nothing of the manager is left. */
 async function* results(
   targets: AsyncIterable<string>,
-  { engine, timeout, concurrency }: CheckFlags,
+  { engine, timeout, retries, concurrency, rate, halfOpen, allAddresses }: CheckFlags,
   signal: AbortSignal,
 ): AsyncGenerator<CheckResult, void> {
   await using manager = new ConnectionManager({ lanes: concurrency })
   try {
-    // The whole call leaves room for a name with several addresses.
-    const timeoutMs = Math.max(30_000, 3 * timeout)
-    yield* manager.check(targets, { signal, engine, attemptTimeoutMs: timeout, timeoutMs, concurrency })
+    yield* manager.check(targets, {
+      signal,
+      engine,
+      attemptTimeoutMs: timeout,
+      // The whole call leaves room for every try of a name with several addresses.
+      timeoutMs: Math.max(30_000, 3 * timeout * (1 + retries)),
+      // Retries that somebody asks for by number are all made: no budget.
+      retry: retries > 0 && { tries: 1 + retries, budget: Number.POSITIVE_INFINITY },
+      concurrency,
+      ratePerSecond: rate,
+      halfOpen,
+      allAddresses,
+    })
   } catch (error) {
     if (!signal.aborted) throw error
   }

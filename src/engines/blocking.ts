@@ -8,6 +8,7 @@ import { Piscina } from 'piscina'
 import { cancel, type NativeRequest, type Outcome, reserve } from '../attempts.js'
 import { binding } from '../binding.js'
 import * as limits from '../core/limits.js'
+import { codeOf } from '../errnos.js'
 import type { EngineStats } from '../types.js'
 import type { Attempt, Engine } from './engine.js'
 
@@ -50,10 +51,14 @@ export class BlockingEngine implements Engine {
   #closing: Promise<void> | undefined
   #running = new Set<Job>()
   #idle: (() => void) | undefined
+  readonly #onFailure: (error: Error) => void
+  #laneFailed = false
 
-  constructor(options: BlockingOptions = {}) {
+  /** `onFailure` is told of each worker that ended by itself, and of lanes that could not be had; both are mended here. */
+  constructor(options: BlockingOptions = {}, onFailure: (error: Error) => void = () => {}) {
     this.#lanes = options.lanes ?? limits.lanes
     this.#options = options
+    this.#onFailure = onFailure
   }
 
   submit(request: NativeRequest, settle: (outcome: Outcome) => void): Attempt {
@@ -115,7 +120,12 @@ export class BlockingEngine implements Engine {
   }
 
   #workers(): Piscina {
-    this.#pool ??= new Piscina({
+    this.#pool ??= this.#openPool()
+    return this.#pool
+  }
+
+  #openPool(): Piscina {
+    const pool = new Piscina({
       filename: workerFile,
       minThreads: 1,
       maxThreads: this.#options.workers ?? limits.workers,
@@ -130,7 +140,33 @@ export class BlockingEngine implements Engine {
         idleMs: this.#options.laneIdleMs ?? limits.laneIdleMs,
       } satisfies LaneSettings,
     })
-    return this.#pool
+    let last: Error | undefined
+    pool.on('error', (error: Error) => {
+      last = error
+    })
+    pool.on('workerDestroy', () => queueMicrotask(() => this.#onWorkerEnd(pool, last)))
+    return pool
+  }
+
+  /** Its lanes are joined and their attempts settle as lost. Piscina starts another, unless that one cannot start either. */
+  #onWorkerEnd(pool: Piscina, error = new Error('a worker ended')): void {
+    if (this.#closing || pool !== this.#pool) return
+    if (pool.threads.length === 0) {
+      // A new pool for what is asked for next; tasks that wait for the old one are rejected, and their ids given up.
+      this.#pool = undefined
+      void pool.destroy()
+    }
+    this.#onFailure(error)
+  }
+
+  /** Counted once a turn: one lack of threads fails many attempts. */
+  #onLaneFailure(errno: number): void {
+    if (this.#laneFailed) return
+    this.#laneFailed = true
+    setImmediate(() => {
+      this.#laneFailed = false
+    })
+    this.#onFailure(new Error(`no lane could be started: pthread_create ${codeOf(errno)}`))
   }
 
   #cancel(job: Job): void {
@@ -148,6 +184,7 @@ export class BlockingEngine implements Engine {
       this.#queued.delete(next.value)
       this.#stage(next.value)
     }
+    if (outcome.state === 'failed' && outcome.call === 'pthread_create') this.#onLaneFailure(outcome.errno)
     job.settle(outcome)
     if (this.#inFlight === 0) this.#idle?.()
   }

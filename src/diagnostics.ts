@@ -1,0 +1,50 @@
+/**
+ * What happens inside, on node:diagnostics_channel. Nothing is built where nobody listens.
+ *
+ *   cancelpoint:attempt:start    { endpoint, engine }                                      handed to its engine
+ *   cancelpoint:attempt:end      { endpoint, engine, state, startedAt, durationMs, code?, errnoClass? }
+ *   cancelpoint:attempt:cancel   { endpoint, engine }                                      a cancel was asked for
+ *   cancelpoint:retry            { target, code, errnoClass, action, delayMs }             once more after delayMs
+ *   cancelpoint:delivery         { target, attempts, durationMs }                          the caller's from now on
+ */
+import { channel } from 'node:diagnostics_channel'
+
+import type { Outcome } from './attempts.js'
+import { formatTarget } from './core/address.js'
+import type { Decision, Failure } from './core/retry.js'
+import type { Engine } from './engines/engine.js'
+import type { AttemptRecord, Target } from './types.js'
+
+interface Subject {
+  endpoint: string
+  engine: Engine
+}
+
+const start = channel('cancelpoint:attempt:start')
+const end = channel('cancelpoint:attempt:end')
+const cancel = channel('cancelpoint:attempt:cancel')
+const retries = channel('cancelpoint:retry')
+const deliveries = channel('cancelpoint:delivery')
+
+export function attemptStart({ endpoint, engine }: Subject): void {
+  if (start.hasSubscribers) start.publish({ endpoint, engine: engine.name })
+}
+
+export function attemptEnd({ endpoint, engine }: Subject, outcome: Outcome, failure: Failure | undefined): void {
+  if (!end.hasSubscribers) return
+  const { state, startedAt, durationMs } = outcome
+  const why = failure && { code: failure.code, errnoClass: failure.errnoClass }
+  end.publish({ endpoint, engine: engine.name, state, startedAt, durationMs, ...why })
+}
+
+export function attemptCancel({ endpoint, engine }: Subject): void {
+  if (cancel.hasSubscribers) cancel.publish({ endpoint, engine: engine.name })
+}
+
+export function retry(target: string, { code, errnoClass }: Failure, decision: Decision): void {
+  if (retries.hasSubscribers) retries.publish({ target, code, errnoClass, ...decision })
+}
+
+export function delivery(target: Target, attempts: readonly AttemptRecord[], durationMs: number): void {
+  if (deliveries.hasSubscribers) deliveries.publish({ target: formatTarget(target), attempts, durationMs })
+}

@@ -1,0 +1,154 @@
+/**
+ * The line in front of an engine: carries out what core/window decides. Whoever enters starts at once if there is room
+ * and waits its turn otherwise; nothing is held meanwhile, and a place in the line can be left at any time.
+ */
+import { type InFlightWindow, TokenBucket } from './core/window.js'
+
+export interface GateOptions {
+  /** Under way at once; none for no limit. */
+  window?: InFlightWindow | undefined
+  /** Starts a second; none for no limit. */
+  perSecond?: number | undefined
+  /** Under way to one host at once; none for no limit. */
+  perHost?: number | undefined
+}
+
+/** A place in the line, or under way. */
+export interface Pass {
+  /** Gives the place back, once; a pass that still waited leaves the line. */
+  end(): void
+}
+
+interface Waiting {
+  host: string
+  start: (() => void) | undefined
+  state: 'waiting' | 'under-way' | 'ended'
+}
+
+export class Gate {
+  readonly #window: InFlightWindow | undefined
+  readonly #bucket: TokenBucket | undefined
+  readonly #perHost: number
+  /** Under way, by host; kept only where hosts are limited. */
+  readonly #hosts = new Map<string, number>()
+  readonly #line = new Set<Waiting>()
+  /** Whose host has all it may have; back into the line as that host's others end. */
+  readonly #parked = new Map<string, Set<Waiting>>()
+  #parkedCount = 0
+  #timer: NodeJS.Timeout | undefined
+
+  constructor({ window, perSecond, perHost = Number.POSITIVE_INFINITY }: GateOptions) {
+    this.#window = window
+    this.#bucket = perSecond === undefined ? undefined : new TokenBucket(perSecond)
+    this.#perHost = perHost
+  }
+
+  get waiting(): number {
+    return this.#line.size + this.#parkedCount
+  }
+
+  /** Calls `start` once it may: now, before this returns, or later. */
+  enter(host: string, start: () => void): Pass {
+    const pass: Waiting = { host, start, state: 'waiting' }
+    this.#line.add(pass)
+    this.#advance()
+    return { end: () => this.#end(pass) }
+  }
+
+  /** This machine ran out of something: see InFlightWindow.cut. */
+  cut(): void {
+    this.#window?.cut(performance.now())
+  }
+
+  #end(pass: Waiting): void {
+    const { state, host } = pass
+    pass.state = 'ended'
+    pass.start = undefined
+    if (state === 'under-way') {
+      this.#window?.leave()
+      this.#leaveHost(host)
+      this.#advance()
+    } else if (state === 'waiting' && !this.#line.delete(pass)) {
+      this.#unpark(host, pass)
+    }
+    if (this.#line.size === 0) this.#sleep()
+  }
+
+  /** Starts from the head of the line whatever may start now. */
+  #advance(): void {
+    for (const pass of this.#line) {
+      if (this.#isFull(pass.host)) {
+        this.#line.delete(pass)
+        this.#park(pass)
+        continue
+      }
+      const waitMs = this.#admit(performance.now())
+      if (waitMs > 0) {
+        this.#wakeIn(waitMs)
+        return
+      }
+      this.#line.delete(pass)
+      this.#start(pass)
+    }
+  }
+
+  /** 0, with a place in the window taken, or how long until it is worth asking again. */
+  #admit(now: number): number {
+    if (this.#window && !this.#window.enter(now)) return this.#window.waitMs(now)
+    const waitMs = this.#bucket?.take(now) ?? 0
+    if (waitMs > 0) this.#window?.leave()
+    return waitMs
+  }
+
+  #start(pass: Waiting): void {
+    pass.state = 'under-way'
+    if (this.#perHost !== Number.POSITIVE_INFINITY) {
+      this.#hosts.set(pass.host, (this.#hosts.get(pass.host) ?? 0) + 1)
+    }
+    const { start } = pass
+    pass.start = undefined
+    start?.()
+  }
+
+  #isFull(host: string): boolean {
+    return this.#perHost !== Number.POSITIVE_INFINITY && (this.#hosts.get(host) ?? 0) >= this.#perHost
+  }
+
+  #leaveHost(host: string): void {
+    const left = (this.#hosts.get(host) ?? 1) - 1
+    if (left > 0) this.#hosts.set(host, left)
+    else this.#hosts.delete(host)
+    const [next] = this.#parked.get(host) ?? []
+    if (!next) return
+    this.#unpark(host, next)
+    this.#line.add(next)
+  }
+
+  #park(pass: Waiting): void {
+    const parked = this.#parked.get(pass.host) ?? new Set()
+    this.#parked.set(pass.host, parked.add(pass))
+    this.#parkedCount += 1
+  }
+
+  #unpark(host: string, pass: Waiting): void {
+    const parked = this.#parked.get(host)
+    if (!parked?.delete(pass)) return
+    this.#parkedCount -= 1
+    if (parked.size === 0) this.#parked.delete(host)
+  }
+
+  /** Room that comes with an end needs no timer; room that comes with time does. */
+  #wakeIn(waitMs: number): void {
+    if (this.#timer || waitMs === Number.POSITIVE_INFINITY) return
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined
+      this.#advance()
+    }, Math.ceil(waitMs))
+  }
+
+  /** Nobody waits: no timer may keep the process alive. */
+  #sleep(): void {
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+  }
+}

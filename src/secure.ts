@@ -1,0 +1,73 @@
+/** TLS on top of a connected socket. Whatever ends it early closes both before the call goes on. */
+import type { Socket } from 'node:net'
+import { type ConnectionOptions, type TLSSocket, connect as tlsConnect } from 'node:tls'
+
+import type { Cancellation } from './cancellation.js'
+import type { Call } from './connect.js'
+import { type ParsedTarget, parseTarget } from './core/address.js'
+import { classify } from './errnos.js'
+import { ConnectError } from './errors.js'
+import type { Target } from './types.js'
+
+/** TLS on top of a connected socket. Cancelled or failed, both are closed before the promise settles. */
+export async function secure(socket: Socket, target: Target, call: Call): Promise<TLSSocket> {
+  const { tls } = call.options
+  const parsed = parseTarget(target)
+  const options: ConnectionOptions = { ...(typeof tls === 'object' ? tls : {}), socket }
+  if (parsed.kind === 'name') options.servername ??= parsed.hostname
+  else if (parsed.endpoint.family !== 'unix') options.host ??= parsed.endpoint.address
+  let secured: TLSSocket | undefined
+  try {
+    secured = tlsConnect(options)
+    await handshake(secured, call.cancellation)
+    return secured
+  } catch (error) {
+    await Promise.all([secured && closed(secured), closed(socket)])
+    call.cancellation.throwIfRequested()
+    throw protocolError(error as NodeJS.ErrnoException, parsed, call)
+  }
+}
+
+/** Destroys a socket and waits until its descriptor is closed. */
+export function closed(socket: Socket): Promise<void> {
+  if (socket.closed) return Promise.resolve()
+  return new Promise((resolve) => {
+    socket.once('close', () => resolve())
+    socket.destroy()
+  })
+}
+
+function handshake(secured: TLSSocket, cancellation: Cancellation): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const stop = cancellation.onRequest(() => settle(new Error('cancelled')))
+    const failed = (error: Error) => settle(error)
+    const ended = () => settle(Object.assign(new Error('the peer closed the connection'), { code: 'ECONNRESET' }))
+    const done = () => settle()
+    function settle(error?: Error) {
+      stop()
+      secured.off('secureConnect', done).off('close', ended)
+      if (error) reject(error)
+      else {
+        secured.off('error', failed)
+        resolve()
+      }
+    }
+    secured.once('secureConnect', done).once('close', ended).on('error', failed)
+  })
+}
+
+function protocolError(error: NodeJS.ErrnoException, target: ParsedTarget, call: Call): ConnectError {
+  const code = error.code ?? 'EPROTO'
+  const endpoint = target.kind === 'endpoint' ? target.endpoint : undefined
+  const known = classify(code)
+  const errnoClass = known === 'unknown' ? 'protocol' : known
+  return new ConnectError({
+    code,
+    syscall: 'tls',
+    endpoint,
+    errnoClass,
+    attempts: call.attempts,
+    detail: error.message,
+    cause: error,
+  })
+}

@@ -1,0 +1,164 @@
+/**
+ * Carries out what core/retry decides. An attempt goes through the gates and is requeued while this machine is what
+ * fails; a call's tries are repeated after their backoff. A cancel ends every wait at once.
+ */
+import type { AttemptRequest, Outcome } from './attempts.js'
+import type { Cancellation } from './cancellation.js'
+import type { Random } from './core/random.js'
+import { type Failure, Patience, type RetryBudget, RetryPlan } from './core/retry.js'
+import * as diagnostics from './diagnostics.js'
+import type { Attempt, Engine } from './engines/engine.js'
+import { ConnectError } from './errors.js'
+import type { Gate, Pass } from './gate.js'
+import type { RetryPolicy } from './types.js'
+
+/** What the calls of a manager share. */
+export interface Supervision {
+  readonly budget: RetryBudget
+  readonly random: Random
+  /** Every attempt's way to its engine. */
+  readonly gate: Gate
+  /** In front of that for attempts after a call's first, where the first has passed it before the call. */
+  readonly again?: Gate | undefined
+  /** Told about each decision to go on. */
+  readonly onDecision: (action: 'retry' | 'requeue') => void
+}
+
+/** An attempt to ask for, and what its outcomes are called. */
+export interface Task {
+  engine: Engine
+  request: AttemptRequest
+  /** As people read it. */
+  endpoint: string
+  /** What the limit per host counts by. */
+  host: string
+  /** Told about each outcome; what failed, or undefined where nothing did. */
+  judge(outcome: Outcome): Failure | undefined
+  /** The call's, shared by its attempts. */
+  patience?: Patience
+  /** Not the first of its call. */
+  again?: boolean
+}
+
+/** Runs an attempt, requeued while this machine is what fails, until its outcome stands. `done` is called once, on a later turn. */
+export class SupervisedAttempt {
+  readonly #task: Task
+  readonly #supervision: Supervision
+  readonly #done: (outcome: Outcome, attempts: number) => void
+  readonly #patience: Patience
+  #attempts = 0
+  #passes: Pass[] = []
+  #running: Attempt | undefined
+  #timer: NodeJS.Timeout | undefined
+  /** Cancelled or done: nothing is tried any more. */
+  #over = false
+
+  constructor(task: Task, supervision: Supervision, done: (outcome: Outcome, attempts: number) => void) {
+    this.#task = task
+    this.#supervision = supervision
+    this.#done = done
+    this.#patience = task.patience ?? new Patience()
+    this.#wait()
+  }
+
+  /** Idempotent. What runs is cancelled where it runs; what waits holds nothing and ends. */
+  cancel(): void {
+    if (this.#over) return
+    this.#over = true
+    diagnostics.attemptCancel(this.#task)
+    if (this.#running) {
+      this.#running.cancel()
+      return
+    }
+    clearTimeout(this.#timer)
+    this.#leave()
+    queueMicrotask(() => this.#done({ state: 'cancelled', startedAt: Date.now(), durationMs: 0 }, this.#attempts))
+  }
+
+  /** Through the gates, then onto the engine. */
+  #wait(): void {
+    const { gate, again } = this.#supervision
+    const { host } = this.#task
+    this.#patience.waits(performance.now())
+    const enter = () => this.#passes.push(gate.enter(host, () => this.#run()))
+    if (again && (this.#task.again || this.#attempts > 0)) this.#passes.push(again.enter(host, enter))
+    else enter()
+  }
+
+  #run(): void {
+    const { engine, request } = this.#task
+    this.#attempts += 1
+    this.#patience.runs(performance.now())
+    diagnostics.attemptStart(this.#task)
+    this.#running = engine.submit(request, (outcome) => this.#settle(outcome))
+  }
+
+  #leave(): void {
+    for (const pass of this.#passes) pass.end()
+    this.#passes = []
+  }
+
+  #settle(outcome: Outcome): void {
+    this.#running = undefined
+    const failure = this.#task.judge(outcome)
+    diagnostics.attemptEnd(this.#task, outcome, failure)
+    const local = failure?.errnoClass === 'local'
+    if (local) this.#supervision.gate.cut()
+    this.#leave()
+    if (local && !this.#over && this.#requeue(failure)) return
+    this.#over = true
+    this.#done(outcome, this.#attempts)
+  }
+
+  /** False where patience has run out. */
+  #requeue(failure: Failure): boolean {
+    const { random, onDecision } = this.#supervision
+    const now = performance.now()
+    const decision = this.#patience.after(now, random)
+    if (decision.action === 'give-up') return false
+    onDecision('requeue')
+    diagnostics.retry(this.#task.endpoint, failure, decision)
+    this.#patience.waits(now)
+    this.#timer = setTimeout(() => this.#wait(), decision.delayMs)
+    return true
+  }
+}
+
+/**
+ * Repeats a call's try until it succeeds or its failure is given up, whose error is thrown. Between tries nothing is held.
+ * @throws the cancellation's error, at once, when the call is cancelled in a backoff.
+ */
+export async function supervise<T>(
+  target: string,
+  policy: RetryPolicy | false,
+  { budget, random, onDecision }: Supervision,
+  cancellation: Cancellation,
+  attempt: () => Promise<T>,
+): Promise<T> {
+  const plan = new RetryPlan(policy, budget, random, performance.now())
+  for (;;) {
+    try {
+      return await attempt()
+    } catch (error) {
+      if (cancellation.requested || !(error instanceof ConnectError)) throw error
+      const decision = plan.after(error, performance.now())
+      if (decision.action === 'give-up') throw error
+      onDecision('retry')
+      diagnostics.retry(target, error, decision)
+      await pause(decision.delayMs, cancellation)
+    }
+  }
+}
+
+function pause(delayMs: number, cancellation: Cancellation): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => {
+      stop()
+      resolve()
+    }, delayMs)
+    const stop = cancellation.onRequest(() => {
+      clearTimeout(timer)
+      reject(cancellation.error())
+    })
+  })
+}
