@@ -45,6 +45,9 @@ type Settle = (outcome: Outcome) => void
 
 const waiting = new Map<number, Settle>()
 const outcomes = new Float64Array(outcomesPerSlice * outcomeFields)
+const unstarted: (() => void)[] = []
+let settledInSlice = 0
+let pausing = false
 let listening = false
 let held: number[] | undefined
 
@@ -122,12 +125,37 @@ function listen(): void {
   binding.onOutcomes(settleSome)
 }
 
-/** Settles in slices, so that thousands of rejections at once do not hold the event loop. */
+/** Settles something that no native code knows of, soon and at the same pace as what it does. */
+export function settleSoon(settle: () => void): void {
+  unstarted.push(settle)
+  if (unstarted.length === 1) queueMicrotask(settleSome)
+}
+
+/**
+ * Settles in slices, so that thousands of rejections do not hold the event loop: after a slice nothing is settled until
+ * the loop has gone round, however often the bell rings in between.
+ */
 function settleSome(): void {
-  const count = binding.drain(outcomes)
+  if (pausing) return
+  for (const settle of unstarted.splice(0, outcomesPerSlice - settledInSlice)) {
+    settledInSlice++
+    settle()
+  }
+  const room = outcomesPerSlice - settledInSlice
+  const count = listening && room > 0 ? binding.drain(outcomes.subarray(0, room * outcomeFields)) : 0
   for (let i = 0; i < count; i++) settleOne(i * outcomeFields)
-  if (waiting.size === 0) binding.hold(false)
-  if (count === outcomesPerSlice) setImmediate(settleSome)
+  if (listening && waiting.size === 0) binding.hold(false)
+  settledInSlice += count
+  if (settledInSlice === outcomesPerSlice) pause()
+}
+
+function pause(): void {
+  pausing = true
+  setImmediate(() => {
+    pausing = false
+    settledInSlice = 0
+    settleSome()
+  })
 }
 
 function settleOne(at: number): void {

@@ -3,7 +3,7 @@
  * them. A Cancellation is one call's: whatever ends the call (the signal, the deadline, the manager's close) asks
  * here, first come first served, and each step of the call that holds something listens.
  */
-import { batchCancels } from './attempts.js'
+import { batchCancels, settleSoon } from './attempts.js'
 import { abortError } from './errors.js'
 
 interface Fanout {
@@ -80,7 +80,7 @@ export class Cancellation {
   /** What `work` comes to, or this cancellation's error without waiting for it: for callers' code, which may never settle. */
   race<T>(work: Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
-      const stop = this.onRequest(() => reject(this.error()))
+      const stop = this.onRequest(() => settleSoon(() => reject(this.error())))
       Promise.resolve(work).then(resolve, reject).finally(stop)
     })
   }

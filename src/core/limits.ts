@@ -24,7 +24,7 @@ export const tasksPerWorker = 256
 /** Attempts in one task: keeps a turn of the worker short. */
 export const attemptsPerTask = 1_000
 
-/** Outcomes settled in one turn; the rest waits for the next, so that 10,000 rejections do not hold the event loop. */
+/** Outcomes settled in one turn, cancels of what never started included; the rest waits for the next, so that 10,000 rejections do not hold the event loop. */
 export const outcomesPerSlice = 256
 
 /** Targets in flight in one check. */

@@ -5,7 +5,7 @@
 import { constants } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { Piscina } from 'piscina'
-import { cancel, type NativeRequest, type Outcome, reserve } from '../attempts.js'
+import { cancel, type NativeRequest, type Outcome, reserve, settleSoon } from '../attempts.js'
 import { binding } from '../binding.js'
 import * as limits from '../core/limits.js'
 import { codeOf } from '../errnos.js'
@@ -172,8 +172,8 @@ export class BlockingEngine implements Engine {
   #cancel(job: Job): void {
     // Without an id nothing is held. It settles a little later all the same, as every attempt does.
     if (job.id !== 0) cancel(job.id)
-    else if (this.#staged.delete(job)) queueMicrotask(() => this.#settle(job, cancelledBeforeStart()))
-    else if (this.#queued.delete(job)) queueMicrotask(() => job.settle(cancelledBeforeStart()))
+    else if (this.#staged.delete(job)) settleSoon(() => this.#settle(job, cancelledBeforeStart()))
+    else if (this.#queued.delete(job)) settleSoon(() => job.settle(cancelledBeforeStart()))
   }
 
   #settle(job: Job, outcome: Outcome): void {
