@@ -178,7 +178,7 @@ Value Drain(const CallbackInfo& info) {
   return Number(info, static_cast<double>(count));
 }
 
-// claim(id): the descriptor, JavaScript's from now on, or -1 where a cancel came first.
+// claim(id): the descriptor, JavaScript's from now on, or -1 where none waits to be claimed.
 Value Claim(const CallbackInfo& info) {
   return Number(info, attempt_claim(static_cast<uint64_t>(info[0].As<Napi::Number>().DoubleValue())));
 }

@@ -62,7 +62,10 @@ uint64_t attempt_reserve(struct outbox *outbox, const struct attempt_request *re
 /* RESERVED to LOST, for a task that never ran. Any other state: nothing. The calling environment's thread. */
 void attempt_forfeit(uint64_t id);
 
-/* Asks for the end of an attempt, in whatever state. Idempotent. Any thread but a lane. */
+/*
+ * Asks for the end of an attempt, in whatever state. Idempotent. Comes too late for one that is CONNECTED: its
+ * environment claims that, and closes what is no longer wanted. Any thread but a lane.
+ */
 void attempt_cancel(uint64_t id);
 
 /* Outcomes that wait for an environment, oldest first; fewer than `count` means there are no more. That environment's thread. */
@@ -70,7 +73,7 @@ size_t attempt_drain(struct outbox *outbox, struct attempt_outcome *into, size_t
 
 /*
  * CONNECTED to CLAIMED: the one step in which a connected descriptor becomes JavaScript's. Returns it, or -1
- * where a cancel came first. Once for each outcome that yields. The calling environment's thread.
+ * for an id that does not wait for it. Once for each outcome that yields. The calling environment's thread.
  */
 int attempt_claim(uint64_t id);
 

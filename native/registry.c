@@ -11,8 +11,8 @@
  *             |                      +------+-------+                        |
  *             |                      v              v                        v
  *             |                  CONNECTED ----> FAILED                CANCELLED, LOST
- *             |   attempt_claim /    | attempt_cancel: closed, CANCELLED     |
- *             |                v     v              |                        |
+ *             |   attempt_claim /    | attempt_discard, at the end of its    |
+ *             |                v     v environment: closed, CANCELLED       |
  *             +---------- CLAIMED  (drained) <------+------------------------+
  *               disown                 | outbox_drain gave it to JavaScript
  *             ^------------------------+ attempt_free
@@ -20,9 +20,10 @@
  * Who owns the descriptor: nobody before TAKEN; the lane in TAKEN; the registry in CONNECTED; JavaScript in
  * CLAIMED. In FAILED, CANCELLED and LOST it is closed before the state is written.
  *
- * Who may move a word: RESERVED, CONNECTED: anyone, by compare-and-exchange, and the winner releases. QUEUED:
- * under the group's lock. TAKEN: the lane alone, under its own lock. Each ended attempt is posted once to
- * its outbox, by whoever ended it; CONNECTED to CANCELLED is not an end, it was posted already.
+ * Who may move a word: RESERVED: anyone, by compare-and-exchange, and the winner releases. QUEUED: under the group's
+ * lock. TAKEN: the lane alone, under its own lock. CONNECTED: the environment that reserved it, or after its end
+ * whoever posts. Each ended attempt is posted once to its outbox, by whoever ended it; CONNECTED to CANCELLED is
+ * not an end, it was posted already.
  */
 #include "registry.h"
 
@@ -165,10 +166,11 @@ void attempt_cancel(uint64_t id) {
       case ATTEMPT_TAKEN:
         if (!lane_cancel(atomic_load(&attempt->lane), id, ATTEMPT_CANCELLED)) continue;
         return;
-      case ATTEMPT_CONNECTED:
-        attempt_discard(attempt, word);
-        return;
       default:
+        /*
+         * Over. CONNECTED too is its environment's alone, which claims it and closes what is not wanted any more: were
+         * it closed here, the environment could drain it while close(2) is still under way, and settle too early.
+         */
         return;
     }
   }
@@ -207,12 +209,9 @@ int attempt_claim(uint64_t id) {
   struct attempt *attempt = attempt_find(id);
   uint64_t connected = word_of(id, ATTEMPT_CONNECTED);
   if (attempt == NULL) return -1;
-  if (atomic_compare_exchange_strong(&attempt->word, &connected, word_of(id, ATTEMPT_CLAIMED))) {
-    ledger_add(LEDGER_ATTEMPTS, -1);
-    return atomic_load_explicit(&attempt->fd, memory_order_relaxed);
-  }
-  if (connected == word_of(id, ATTEMPT_CANCELLED)) attempt_free(attempt);
-  return -1;
+  if (!atomic_compare_exchange_strong(&attempt->word, &connected, word_of(id, ATTEMPT_CLAIMED))) return -1;
+  ledger_add(LEDGER_ATTEMPTS, -1);
+  return atomic_load_explicit(&attempt->fd, memory_order_relaxed);
 }
 
 int attempt_disown(uint64_t id) {
@@ -238,7 +237,11 @@ void attempts_sweep(struct outbox *outbox) {
       int fd = attempt_disown(word_id(word));
       if (fd >= 0) sys_close(fd);
     } else {
-      attempt_cancel(word_id(word)); /* whoever posts it will find the outbox closed, and free the slot */
+      /* Whoever posts it will find the outbox closed, and free the slot. */
+      if (word_state(word) == ATTEMPT_CONNECTED)
+        attempt_discard(attempt, word);
+      else
+        attempt_cancel(word_id(word));
       if (drained) attempt_free(attempt);
     }
   }

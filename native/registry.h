@@ -50,7 +50,7 @@ void attempt_release_buffer(struct attempt *attempt);
 /* Posts an attempt that no lane has seen, and rings. Whoever has just moved its word out of RESERVED or QUEUED. */
 void attempt_end_unstarted(struct attempt *attempt);
 
-/* Closes what the registry owns of a CONNECTED attempt, unless somebody else was first. Any thread. */
+/* Closes what the registry owns of a CONNECTED attempt, unless somebody else was first. Once its environment has ended. Any thread. */
 void attempt_discard(struct attempt *attempt, uint64_t word);
 
 #endif

@@ -175,7 +175,7 @@ function readOutcome(at: number, id: number): Outcome {
   const yields = (outcomes[at + 4]! & 2) !== 0
   switch (outcomes[at + 1]) {
     case AttemptState.connected:
-      if (yields) return readClaimed(id, startedAt, durationMs)
+      if (yields) return { state: 'connected', claim: claimOf(id), startedAt, durationMs, polled: 0 }
       return { state: 'connected', startedAt, durationMs, polled: outcomes[at + 7]! }
     case AttemptState.failed: {
       const call = binding.callNames[outcomes[at + 3]!]!
@@ -188,18 +188,10 @@ function readOutcome(at: number, id: number): Outcome {
   }
 }
 
-function readClaimed(id: number, startedAt: number, durationMs: number): Outcome {
-  const claim = claimOf(id)
-  if (!claim) return { state: 'cancelled', startedAt, durationMs }
-  return { state: 'connected', claim, startedAt, durationMs, polled: 0 }
-}
-
-/** CONNECTED to CLAIMED. Undefined where a cancel closed the descriptor first. */
-function claimOf(id: number): Claim | undefined {
-  const fd = binding.claim(id)
-  if (fd < 0) return undefined
+/** CONNECTED to CLAIMED. */
+function claimOf(id: number): Claim {
   return {
-    fd,
+    fd: binding.claim(id),
     disown: () => binding.disown(id),
     close: () => {
       const owned = binding.disown(id)
