@@ -1,0 +1,77 @@
+/**
+ * Every errno of connect, from a real kernel through the public API: each row is an errno and a recipe, each column a
+ * way to meet it. A cell is the whole result, and what the process holds before and after.
+ */
+import { constants, networkInterfaces } from 'node:os'
+import { ConnectionManager, errnos, ledger } from 'cancelpoint'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { beyondRows, localPortRangeLack, whileInterrupted } from './beyond.js'
+import { documentedRows } from './documented.js'
+import { namespaceRows, seamRows } from './elsewhere.js'
+import { askNamespace } from './namespace.js'
+import { warmUp } from './observe.mjs'
+import type { Row } from './row.js'
+
+const hasIpv6 = networkInterfaces().lo?.some(({ address }) => address === '::1')
+const lacking = { ipv6: hasIpv6 ? undefined : 'no ::1 here', localPortRange: localPortRangeLack() }
+
+const manager = new ConnectionManager()
+const rows: Row[] = [
+  ...documentedRows(manager, lacking),
+  ...beyondRows(manager, lacking),
+  ...namespaceRows(await askNamespace()),
+  ...seamRows(manager),
+]
+
+beforeAll(() => warmUp(manager))
+
+afterAll(async () => {
+  await manager.close()
+  // Lanes of cancelpoint/posix end when they were idle for long enough.
+  const nothing = { descriptors: 0, buffers: 0, lanes: 0, attempts: 0 }
+  await vi.waitFor(() => expect(ledger()).toEqual(nothing), { timeout: 20_000 })
+})
+
+describe.each(['blocking', 'nonblocking', 'manager'] as const)('%s', (column) => {
+  for (const { code, errnoClass, how, skip, [column]: cell } of rows) {
+    if (typeof cell === 'string') continue
+    const name = `${code} (${errnoClass}): ${how}`
+    it.skipIf(skip !== undefined)(skip === undefined ? name : `${name} [skipped: ${skip}]`, async () => {
+      const { result, before, after } = await cell.observe()
+      const expected = { code, errnoClass, syscall: 'connect', ...cell.differs }
+      expect(result).toEqual({ errno: numberOf(expected.code), ...expected })
+      expect(after).toEqual(before)
+    })
+  }
+})
+
+/** Negative, as Node has it; by Node's own table. */
+function numberOf(code: string): number {
+  return -constants.errno[code as keyof typeof constants.errno]
+}
+
+describe('the table', () => {
+  const manual =
+    'EBADF ENOTSOCK EADDRNOTAVAIL EAFNOSUPPORT EISCONN ETIMEDOUT ECONNREFUSED ENETUNREACH EADDRINUSE EINPROGRESS EALREADY'
+  const beyond = 'EHOSTUNREACH EACCES EPERM ENOENT EPROTOTYPE EINVAL EAGAIN EINTR EMFILE ECONNRESET'
+
+  it.each([...manual.split(' '), ...beyond.split(' ')])('has %s from a real kernel', (code) => {
+    const natural = rows.filter((row) => row.code === code && !row.injected)
+    expect(natural.length).toBeGreaterThan(0)
+    expect(errnos.get(code)?.errno).toBe(numberOf(code))
+  })
+
+  it('says of every empty cell why it is', () => {
+    for (const row of rows)
+      for (const cell of [row.blocking, row.nonblocking, row.manager])
+        if (typeof cell === 'string') expect(cell).toMatch(/\w+ \w+/)
+  })
+})
+
+describe('after EINTR', () => {
+  it('TCP goes on connecting, AF_UNIX does not', async () => {
+    const { inetAgain, unixAgain } = await whileInterrupted()
+    expect(inetAgain.result).toMatchObject({ first: 'EINTR', code: 'EALREADY' })
+    expect(unixAgain.result).toMatchObject({ first: 'EINTR', code: 'EAGAIN' })
+  })
+})

@@ -1,0 +1,129 @@
+/**
+ * Runs in a network namespace of its own (namespace.ts): what only routes, rules and settings of a whole machine
+ * bring about. Prints, as JSON, each recipe's observations by its name, or why the recipe could not be set up.
+ */
+import { execFileSync } from 'node:child_process'
+import { writeFileSync } from 'node:fs'
+import { ConnectionManager } from 'cancelpoint'
+import * as posix from 'cancelpoint/posix'
+import { inet, inet6, inetName } from '../sockets.mjs'
+import { observeCompletion, observeConnect, observeOpen, targetOf, warmUp } from './observe.mjs'
+
+/** @typedef {import('./observe.mjs').Prepare} Prepare */
+/**
+ * @typedef {object} Recipe
+ * @property {() => unknown} setUp
+ * @property {Prepare} prepare
+ * @property {boolean} [inBackground] a nonblocking connect says EINPROGRESS first
+ * @property {boolean} [managerOnly] on a descriptor of one's own an option does the same, without a namespace
+ */
+
+/** @param {string} command */
+function run(command) {
+  const [program = '', ...parts] = command.split(' ')
+  execFileSync(program, parts, { stdio: ['ignore', 'ignore', 'pipe'] })
+}
+
+/** @type {(name: string, value: string | number) => void} */
+const setting = (name, value) => writeFileSync(`/proc/sys/net/${name}`, `${value}`)
+
+/** @type {(address: string) => Prepare} */
+const inetTo = (address) => (sockets, nonblocking) => ({
+  fd: sockets.open('inet', { nonblocking }),
+  address: inet(80, address),
+})
+
+/** A route of this kind to a network of its own, and a connect into it. @type {(kind: string, network: number) => Recipe} */
+const route = (kind, network) => ({
+  setUp: () => run(`ip route add ${kind} 10.${network}.0.0/16`),
+  prepare: inetTo(`10.${network}.0.1`),
+})
+
+const onlyPort = 40_000
+
+/** @type {Record<string, Recipe>} */
+const recipes = {
+  unreachable: route('unreachable', 1),
+  prohibit: route('prohibit', 2),
+  blackhole: route('blackhole', 3),
+  throw: route('throw', 4),
+  noRoute: { setUp: () => {}, prepare: inetTo('10.9.0.1') },
+  policy: {
+    setUp: () => {
+      for (const device of ['all', 'lo']) setting(`ipv4/conf/${device}/disable_xfrm`, 0)
+      run('ip addr add 10.5.0.1/32 dev lo')
+      run('ip xfrm policy add dst 10.5.0.1/32 dir out action block')
+    },
+    prepare: inetTo('10.5.0.1'),
+  },
+  patience: {
+    setUp: () => setting('ipv4/tcp_syn_retries', 1),
+    prepare: async (sockets, nonblocking) => {
+      const address = await sockets.full('inet')
+      return { fd: sockets.open('inet', { nonblocking }), address }
+    },
+    managerOnly: true,
+  },
+  drop: {
+    setUp: () => {
+      setting('ipv4/tcp_syn_retries', 1)
+      run('ip addr add 10.6.0.1/32 dev lo')
+      run('nft add table ip test')
+      run('nft add chain ip test output { type filter hook output priority 0 ; }')
+      run('nft add rule ip test output ip daddr 10.6.0.1 drop')
+    },
+    prepare: async (sockets, nonblocking) => {
+      const prepared = await inetTo('10.6.0.1')(sockets, nonblocking)
+      posix.setOption(prepared.fd, 'userTimeoutMs', 500)
+      return prepared
+    },
+    inBackground: true,
+  },
+  onePort: {
+    setUp: () => setting('ipv4/ip_local_port_range', `${onlyPort} ${onlyPort}`),
+    prepare: async (sockets, nonblocking) => {
+      const address = inetName(sockets.listener('inet', { address: inet(onlyPort - 1) }))
+      const first = sockets.open('inet')
+      await posix.connect(first, address)
+      // Its closing would keep the only port in TIME_WAIT.
+      posix.setOption(first, 'linger', 0)
+      return { fd: sockets.open('inet', { nonblocking }), address }
+    },
+  },
+  familyOff: {
+    setUp: () => setting('ipv6/conf/all/disable_ipv6', 1),
+    prepare: (sockets, nonblocking) => ({ fd: sockets.open('inet6', { nonblocking }), address: inet6(80) }),
+  },
+}
+
+/** @type {(recipe: Recipe, manager: ConnectionManager) => Promise<object>} */
+async function runRecipe({ setUp, prepare, inBackground, managerOnly }, manager) {
+  try {
+    setUp()
+  } catch (error) {
+    return { refused: reasonOf(/** @type {Error & { stderr?: Buffer }} */ (error)) }
+  }
+  const byManager = await observeOpen(manager, async (sockets) => ({
+    target: targetOf((await prepare(sockets, false)).address),
+  }))
+  if (managerOnly) return { manager: byManager }
+  return {
+    blocking: await observeConnect(prepare, false),
+    nonblocking: await (inBackground ? observeCompletion(prepare) : observeConnect(prepare, true)),
+    manager: byManager,
+  }
+}
+
+/** @type {(error: Error & { stderr?: Buffer }) => string} */
+function reasonOf({ message, stderr }) {
+  return stderr?.toString().trim().split('\n')[0] || message
+}
+
+run('ip link set lo up')
+const manager = new ConnectionManager()
+await warmUp(manager)
+/** @type {Record<string, object>} */
+const observed = {}
+for (const [name, recipe] of Object.entries(recipes)) observed[name] = await runRecipe(recipe, manager)
+await manager.close()
+console.log(JSON.stringify(observed))

@@ -1,0 +1,120 @@
+/**
+ * One cell of the errno table, observed: what a connect came to, and what the process held before and after. As JSON can
+ * carry it, because some recipes run in a child process.
+ */
+import { readdirSync } from 'node:fs'
+import { classify, ledger } from 'cancelpoint'
+import * as posix from 'cancelpoint/posix'
+import { codeOf } from '#internal/errnos'
+import { Sockets } from '../sockets.mjs'
+
+/**
+ * @typedef {object} Result
+ * @property {string} code 'connected' where nothing failed
+ * @property {number} [errno]
+ * @property {string} [errnoClass]
+ * @property {string} [syscall]
+ * @property {string} [timedOutBy]
+ * @property {string} [first] what the nonblocking call itself said, where `code` was found with poll and SO_ERROR
+ *
+ * @typedef {{ descriptors: number, owned: number, buffers: number, attempts: number }} Held
+ * @typedef {{ result: Result, before: Held, after: Held }} Observation
+ * @typedef {{ fd: number, address: posix.SocketAddress }} Prepared
+ * @typedef {(sockets: Sockets, nonblocking: boolean) => Prepared | Promise<Prepared>} Prepare
+ * @typedef {{ target: import('cancelpoint').Target, options?: import('cancelpoint').ConnectOptions }} Asked
+ */
+
+/** What this process has open, and what the ledger says; a lane may live on without work, so lanes are not in it. */
+export function held() {
+  const { descriptors: owned, buffers, attempts } = ledger()
+  return { descriptors: readdirSync('/proc/self/fd').length, owned, buffers, attempts }
+}
+
+/**
+ * @param {() => unknown} call
+ * @returns {Promise<Result>}
+ */
+export async function resultOf(call) {
+  try {
+    await call()
+    return { code: 'connected' }
+  } catch (error) {
+    const { code, errno, errnoClass, syscall, timedOutBy } = /** @type {import('cancelpoint').ConnectError} */ (error)
+    if (code === undefined) throw error
+    return timedOutBy ? { code, errno, errnoClass, syscall, timedOutBy } : { code, errno, errnoClass, syscall }
+  }
+}
+
+/**
+ * @param {(sockets: Sockets) => Promise<Result>} run
+ * @returns {Promise<Observation>}
+ */
+export async function observe(run) {
+  const before = held()
+  const sockets = new Sockets()
+  let result
+  try {
+    result = await run(sockets)
+  } finally {
+    sockets.close()
+  }
+  return { result, before, after: held() }
+}
+
+/**
+ * posix.connect on a descriptor of that mode.
+ * @param {Prepare} prepare
+ * @param {boolean} nonblocking
+ */
+export function observeConnect(prepare, nonblocking) {
+  return observe(async (sockets) => {
+    const { fd, address } = await prepare(sockets, nonblocking)
+    return resultOf(() => posix.connect(fd, address))
+  })
+}
+
+/**
+ * A nonblocking connect that goes on in the background, followed to its end as the manual has it.
+ * @param {Prepare} prepare
+ */
+export function observeCompletion(prepare) {
+  return observe(async (sockets) => {
+    const { fd, address } = await prepare(sockets, true)
+    const first = await resultOf(() => posix.connect(fd, address))
+    await posix.poll(fd, 'writable')
+    const errno = posix.socketError(fd)
+    const code = errno === 0 ? 'connected' : codeOf(errno)
+    return { code, errno, errnoClass: classify(errno), syscall: 'connect', first: first.code }
+  })
+}
+
+/**
+ * The same by a manager's `open`; what it opens is closed.
+ * @param {import('cancelpoint').ConnectionManager} manager
+ * @param {(sockets: Sockets) => Asked | Promise<Asked>} prepare
+ */
+export function observeOpen(manager, prepare) {
+  return observe(async (sockets) => {
+    const { target, options } = await prepare(sockets)
+    return resultOf(async () => (await manager.open(target, options)).close())
+  })
+}
+
+/**
+ * Lets what is made once be made: workers, lanes, and the descriptors these keep.
+ * @param {import('cancelpoint').ConnectionManager} manager
+ */
+export function warmUp(manager) {
+  return observe(async (sockets) => {
+    const address = /** @type {{ port: number }} */ (posix.getsockname(sockets.listener('inet')))
+    await posix.connect(sockets.open('inet'), /** @type {posix.SocketAddress} */ (address))
+    return resultOf(async () => (await manager.open({ host: '127.0.0.1', port: address.port })).close())
+  })
+}
+
+/** @param {posix.SocketAddress} address */
+export function targetOf(address) {
+  if ('path' in address) return { path: address.path }
+  if ('port' in address) return { host: address.address, port: address.port }
+  throw new Error(`no target has the family ${address.family}`)
+}
