@@ -48,7 +48,8 @@ export function encodeEndpoint(endpoint: Endpoint): Uint8Array {
  * @throws InvalidTargetError if the address, port or path fits none.
  */
 export function encodeSocketAddress(address: SocketAddress): Uint8Array {
-  if ('bytes' in address) return address.bytes.slice()
+  // A Buffer's own slice would share its memory.
+  if ('bytes' in address) return Uint8Array.from(address.bytes)
   switch (address.family) {
     case 'inet':
       return encodeInet(address.address, address.port)
@@ -72,7 +73,7 @@ export function decodeSocketAddress(bytes: Uint8Array): SocketAddress {
   if (family === afUnspec) return { family: 'unspec' }
   if (family === afUnix) return { family: 'unix', path: decodePath(bytes.subarray(2)) }
   if (family === afInet && length >= 16) return { family: 'inet', address: formatIpv4(bytes, 4), port: port() }
-  if (family !== afInet6 || length < 28) return { family, bytes: bytes.slice() }
+  if (family !== afInet6 || length < 28) return { family, bytes: Uint8Array.from(bytes) }
   const scopeId = new DataView(bytes.buffer, bytes.byteOffset).getUint32(24, littleEndian)
   const address = formatIpv6(bytes.subarray(8, 24))
   return { family: 'inet6', address: scopeId === 0 ? address : `${address}%${scopeId}`, port: port() }

@@ -66,6 +66,14 @@ describe('socket addresses', () => {
     expect(given.bytes[0]).toBe(99)
   })
 
+  it('shares no memory with a Buffer either', () => {
+    const bytes = Buffer.from([99, 0])
+    encodeSocketAddress({ family: 99, bytes })[0] = 1
+    const decoded = decodeSocketAddress(bytes) as { bytes: Uint8Array }
+    decoded.bytes[0] = 1
+    expect(bytes[0]).toBe(99)
+  })
+
   it.each<[SocketAddress, RegExp]>([
     [{ family: 'inet', address: '127.1', port: 80 }, /four decimals/],
     [{ family: 'inet', address: '127.0.0.1', port: -1 }, /a port from 0/],
