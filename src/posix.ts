@@ -21,6 +21,8 @@ export type { SocketAddress } from './core/address.js'
 
 const domains = { unix: 1, inet: 2, inet6: 10 } as const
 const types = { stream: 1, dgram: 2 } as const
+/** An attempt holds its address's length in 16 bits. The kernel takes 128 bytes, and refuses more by the length alone. */
+const addressBytesAtMost = 0xffff
 /** poll(2)'s bits. */
 const events = { readable: 0x001, writable: 0x004 } as const
 const pollNval = 0x020
@@ -47,8 +49,9 @@ export type SocketOption =
 
 /** A new descriptor, close-on-exec and blocking; the caller closes it. socket(2). */
 export function socket(domain: keyof typeof domains, type: keyof typeof types = 'stream'): number {
-  if (!(domain in domains)) throw new TypeError(`domain is ${String(domain)}: expected 'inet', 'inet6' or 'unix'`)
-  if (!(type in types)) throw new TypeError(`type is ${String(type)}: expected 'stream' or 'dgram'`)
+  if (!Object.hasOwn(domains, domain))
+    throw new TypeError(`domain is ${String(domain)}: expected 'inet', 'inet6' or 'unix'`)
+  if (!Object.hasOwn(types, type)) throw new TypeError(`type is ${String(type)}: expected 'stream' or 'dgram'`)
   return must(binding.socket(domains[domain], types[type]), 'socket')
 }
 
@@ -87,7 +90,7 @@ export async function connect(
   { signal }: { signal?: AbortSignal } = {},
 ): Promise<0> {
   if (signal?.aborted) throw abortError(signal.reason)
-  const remote = encodeSocketAddress(address)
+  const remote = encodeSocketAddress(address).subarray(0, addressBytesAtMost)
   const nonblocking = must(binding.isNonblocking(number(fd)), 'connect', { address })
   if (nonblocking) {
     const result = binding.connectNow(fd, remote)
@@ -108,14 +111,17 @@ export async function poll(
   event: keyof typeof events,
   { signal, timeoutMs = Number.POSITIVE_INFINITY }: { signal?: AbortSignal; timeoutMs?: number } = {},
 ): Promise<boolean> {
-  if (!(event in events)) throw new TypeError(`events is ${String(event)}: expected 'readable' or 'writable'`)
+  if (!Object.hasOwn(events, event))
+    throw new TypeError(`events is ${String(event)}: expected 'readable' or 'writable'`)
   if (!(timeoutMs >= 0)) throw new RangeError(`timeoutMs is ${String(timeoutMs)}: expected milliseconds, or Infinity`)
   if (signal?.aborted) throw abortError(signal.reason)
+  // Of a negative number poll(2) says nothing at all, for ever.
+  if (number(fd) < 0) throw errorOf(errnoOf('EBADF'), 'poll', {})
   const outcome = await onLane(
     {
       remote: new Uint8Array(0),
       timeoutMs: timeoutMs === Number.POSITIVE_INFINITY ? 0 : Math.max(1, Math.ceil(timeoutMs)),
-      fd: number(fd),
+      fd,
       pollEvents: events[event],
       flags: AttemptFlag.borrowed | AttemptFlag.poll,
     },
@@ -165,7 +171,7 @@ async function onLane(request: NativeRequest, signal: AbortSignal | undefined): 
 
 interface Context {
   address?: SocketAddress
-  /** Asked whether its caller had bound it, where that makes a difference. */
+  /** Asked for its source, where that makes a difference. */
   fd?: number
   localFixed?: boolean
 }
@@ -192,11 +198,14 @@ function errorOf(errno: number, syscall: string, { address, fd, localFixed }: Co
   return new ConnectError({ code, errno, syscall, endpoint: address && asEndpoint(address), errnoClass })
 }
 
+/** Whether the caller has fixed a source port, or only an address (IP_BIND_ADDRESS_NO_PORT). A failed connect leaves neither. */
 function isBound(fd: number): boolean {
   const name = binding.getsockname(fd)
   const own = typeof name === 'number' ? undefined : decodeSocketAddress(name)
-  return own !== undefined && 'port' in own && own.port !== 0
+  return own !== undefined && 'port' in own && (own.port !== 0 || !anyAddress.has(own.address))
 }
+
+const anyAddress = new Set(['0.0.0.0', '::'])
 
 function familyOf(address: SocketAddress): Endpoint['family'] | undefined {
   const { family } = 'bytes' in address ? decodeSocketAddress(address.bytes) : address

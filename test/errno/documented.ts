@@ -14,8 +14,8 @@ export interface Lacking {
 
 /** An address of 127/8 to which there is no TCP route: it is the loopback's broadcast. */
 const broadcast = inet(80, '127.255.255.255')
-/** For documentation (RFC 5737): no machine has it. Only ever bound, so no packet can go there. */
-export const nobodys = inet(0, '192.0.2.1')
+/** Reserved (RFC 1112), so no machine has it. It is only ever bound: no packet goes there. */
+const nobodys = inet(0, '240.0.0.1')
 
 const notOpen: Prepare = () => ({ fd: 0x7fff_ffff, address: inet(80) })
 
@@ -61,6 +61,13 @@ const sameFourNumbers: Prepare = async (sockets, nonblocking) => {
   const fd = sockets.open('inet', { nonblocking })
   posix.setOption(fd, 'reuseAddr', 1)
   posix.bind(fd, source)
+  return { fd, address }
+}
+
+const fixedAddress: Prepare = async (sockets, nonblocking) => {
+  const { fd, address } = await onlyPort(sockets, nonblocking)
+  posix.setOption(fd, 'bindAddressNoPort', 1)
+  posix.bind(fd, inet(0))
   return { fd, address }
 }
 
@@ -122,6 +129,14 @@ export function documentedRows(manager: ConnectionManager, lacking: Lacking): Ro
       how: 'the only port of IP_LOCAL_PORT_RANGE is in use for that destination',
       skip: lacking.localPortRange,
       ...connects(onlyPort),
+      manager: 'a range is the whole machine’s: in the namespace',
+    },
+    {
+      code: 'EADDRNOTAVAIL',
+      errnoClass: 'misuse',
+      how: 'the same with a source address that the caller fixed: another might do',
+      skip: lacking.localPortRange,
+      ...connects(fixedAddress),
       manager: 'a range is the whole machine’s: in the namespace',
     },
     {

@@ -16,10 +16,11 @@ const hasIpv6 = networkInterfaces().lo?.some(({ address }) => address === '::1')
 const lacking = { ipv6: hasIpv6 ? undefined : 'no ::1 here', localPortRange: localPortRangeLack() }
 
 const manager = new ConnectionManager()
+const namespace = await askNamespace()
 const rows: Row[] = [
   ...documentedRows(manager, lacking),
   ...beyondRows(manager, lacking),
-  ...namespaceRows(await askNamespace()),
+  ...namespaceRows(namespace),
   ...seamRows(manager),
 ]
 
@@ -65,6 +66,21 @@ describe('the table', () => {
     for (const row of rows)
       for (const cell of [row.blocking, row.nonblocking, row.manager])
         if (typeof cell === 'string') expect(cell).toMatch(/\w+ \w+/)
+  })
+})
+
+describe('a scope id', () => {
+  const { scopeByNumber, scopeByName } = namespace.answers
+  const refused = namespace.refused ?? scopeByNumber?.refused
+  const note = refused === undefined ? '' : ` [skipped: ${refused}]`
+
+  it.skipIf(refused !== undefined)(`reaches a link-local address, by number and by name${note}`, () => {
+    expect(scopeByNumber).toMatchObject({
+      blocking: { result: { code: 'connected' } },
+      nonblocking: { result: { code: 'connected', first: 'EINPROGRESS' } },
+      manager: { result: { code: 'connected' } },
+    })
+    expect(scopeByName).toMatchObject({ manager: { result: { code: 'connected' } } })
   })
 })
 

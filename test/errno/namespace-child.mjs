@@ -39,6 +39,16 @@ const route = (kind, network) => ({
   prepare: inetTo(`10.${network}.0.1`),
 })
 
+/** A link-local address of `lo`, whose index is 1. @type {(zone: string | number) => Recipe} */
+const scope = (zone) => ({
+  setUp: () => run('ip addr replace fe80::1/64 dev lo nodad'),
+  prepare: (sockets, nonblocking) => {
+    const { port } = inetName(sockets.listener('inet6', { address: inet6(0, 'fe80::1%1') }))
+    return { fd: sockets.open('inet6', { nonblocking }), address: inet6(port, `fe80::1%${zone}`) }
+  },
+  inBackground: true,
+})
+
 const onlyPort = 40_000
 
 /** @type {Record<string, Recipe>} */
@@ -79,6 +89,12 @@ const recipes = {
     },
     inBackground: true,
   },
+  scopeByNumber: scope(1),
+  scopeByName: { ...scope('lo'), managerOnly: true },
+  familyOff: {
+    setUp: () => setting('ipv6/conf/all/disable_ipv6', 1),
+    prepare: (sockets, nonblocking) => ({ fd: sockets.open('inet6', { nonblocking }), address: inet6(80) }),
+  },
   onePort: {
     setUp: () => setting('ipv4/ip_local_port_range', `${onlyPort} ${onlyPort}`),
     prepare: async (sockets, nonblocking) => {
@@ -89,10 +105,6 @@ const recipes = {
       posix.setOption(first, 'linger', 0)
       return { fd: sockets.open('inet', { nonblocking }), address }
     },
-  },
-  familyOff: {
-    setUp: () => setting('ipv6/conf/all/disable_ipv6', 1),
-    prepare: (sockets, nonblocking) => ({ fd: sockets.open('inet6', { nonblocking }), address: inet6(80) }),
   },
 }
 

@@ -83,8 +83,8 @@ export function observeCompletion(prepare) {
     const first = await resultOf(() => posix.connect(fd, address))
     await posix.poll(fd, 'writable')
     const errno = posix.socketError(fd)
-    const code = errno === 0 ? 'connected' : codeOf(errno)
-    return { code, errno, errnoClass: classify(errno), syscall: 'connect', first: first.code }
+    if (errno === 0) return { code: 'connected', first: first.code }
+    return { code: codeOf(errno), errno, errnoClass: classify(errno), syscall: 'connect', first: first.code }
   })
 }
 
