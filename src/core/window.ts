@@ -86,7 +86,7 @@ export class TokenBucket {
     this.#tokens = Math.min(this.#most, this.#tokens + (now - (this.#at ?? now)) * this.#perMs)
     this.#at = now
     // Sums of fractions fall short of a whole by a rounding error; that is no reason to wait.
-    if (this.#tokens < 1 - 1e-9) return (1 - this.#tokens) / this.#perMs
+    if (this.#tokens < 1 - 1e-6) return (1 - this.#tokens) / this.#perMs
     this.#tokens -= 1
     return 0
   }
