@@ -3,7 +3,8 @@
  * bring about. Prints, as JSON, each recipe's observations by its name, or why the recipe could not be set up.
  */
 import { execFileSync } from 'node:child_process'
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { setTimeout } from 'node:timers/promises'
 import { ConnectionManager } from 'cancelpoint'
 import * as posix from 'cancelpoint/posix'
 import { inet, inet6, inetName } from '../sockets.mjs'
@@ -41,7 +42,12 @@ const route = (kind, network) => ({
 
 /** A link-local address of `lo`, whose index is 1. @type {(zone: string | number) => Recipe} */
 const scope = (zone) => ({
-  setUp: () => run('ip addr replace fe80::1/64 dev lo nodad'),
+  setUp: async () => {
+    run('ip addr replace fe80::1/64 dev lo nodad')
+    // The kernel adds the route a little later.
+    const route = 'fe800000000000000000000000000001 80'
+    while (!readFileSync('/proc/net/ipv6_route', 'utf8').includes(route)) await setTimeout(5)
+  },
   prepare: (sockets, nonblocking) => {
     const { port } = inetName(sockets.listener('inet6', { address: inet6(0, 'fe80::1%1') }))
     return { fd: sockets.open('inet6', { nonblocking }), address: inet6(port, `fe80::1%${zone}`) }
@@ -111,7 +117,7 @@ const recipes = {
 /** @type {(recipe: Recipe, manager: ConnectionManager) => Promise<object>} */
 async function runRecipe({ setUp, prepare, inBackground, managerOnly }, manager) {
   try {
-    setUp()
+    await setUp()
   } catch (error) {
     return { refused: reasonOf(/** @type {Error & { stderr?: Buffer }} */ (error)) }
   }
