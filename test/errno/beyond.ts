@@ -120,10 +120,11 @@ export type Interrupted = Record<'inet' | 'unix' | 'inetAgain' | 'unixAgain' | '
 
 export const whileInterrupted: () => Promise<Interrupted> = asked(() =>
   answerOf<Interrupted>(process.execPath, [scriptPath('interrupted-child.mjs')], (child) => {
+    let stopped = false
     const timer = setInterval(() => {
-      child.kill('SIGSTOP')
-      child.kill('SIGCONT')
-    }, 40)
+      stopped = !stopped
+      child.kill(stopped ? 'SIGSTOP' : 'SIGCONT')
+    }, 20)
     return () => clearInterval(timer)
   }),
 )

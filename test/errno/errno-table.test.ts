@@ -56,7 +56,7 @@ describe('the table', () => {
     'EBADF ENOTSOCK EADDRNOTAVAIL EAFNOSUPPORT EISCONN ETIMEDOUT ECONNREFUSED ENETUNREACH EADDRINUSE EINPROGRESS EALREADY'
   const beyond = 'EHOSTUNREACH EACCES EPERM ENOENT EPROTOTYPE EINVAL EAGAIN EINTR EMFILE ECONNRESET'
 
-  it.each([...manual.split(' '), ...beyond.split(' ')])('has %s from a real kernel', (code) => {
+  it.each([...manual.split(' '), ...beyond.split(' ')])('has a recipe for %s that injects nothing', (code) => {
     const natural = rows.filter((row) => row.code === code && !row.injected)
     expect(natural.length).toBeGreaterThan(0)
     expect(errnos.get(code)?.errno).toBe(numberOf(code))

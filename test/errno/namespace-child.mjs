@@ -46,7 +46,10 @@ const scope = (zone) => ({
     run('ip addr replace fe80::1/64 dev lo nodad')
     // The kernel adds the route a little later.
     const route = 'fe800000000000000000000000000001 80'
-    while (!readFileSync('/proc/net/ipv6_route', 'utf8').includes(route)) await setTimeout(5)
+    for (let tries = 0; !readFileSync('/proc/net/ipv6_route', 'utf8').includes(route); tries++) {
+      if (tries === 1000) throw new Error('the kernel has added no route to fe80::1')
+      await setTimeout(5)
+    }
   },
   prepare: (sockets, nonblocking) => {
     const { port } = inetName(sockets.listener('inet6', { address: inet6(0, 'fe80::1%1') }))
