@@ -73,7 +73,8 @@ export function setOption(fd: number, name: SocketOption, value: number): void {
       `no socket option is called '${String(name)}': expected one of ${binding.optionNames.join(', ')}`,
     )
   }
-  if (!Number.isInteger(value)) throw new RangeError(`${name} is ${String(value)}: expected a whole number`)
+  // setsockopt(2) takes an int, and the high bits must not be lost silently.
+  if (value !== (value | 0)) throw new RangeError(`${name} is ${String(value)}: expected a whole number of 32 bits`)
   must(binding.setOption(number(fd), name, value), 'setsockopt')
 }
 
