@@ -3,7 +3,7 @@
  * test/errno.
  */
 import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { networkInterfaces, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import * as posix from 'cancelpoint/posix'
 import { binding } from '#internal/binding'
@@ -20,6 +20,10 @@ export const inet = (port, address = '127.0.0.1') => ({ family: 'inet', address,
 export const inet6 = (port, address = '::1') => ({ family: 'inet6', address, port })
 /** @type {(path: string) => { family: 'unix', path: string }} */
 export const unix = (path) => ({ family: 'unix', path })
+
+const hasIpv6 = networkInterfaces().lo?.some(({ address }) => address === '::1')
+/** Why tests over IPv6 are skipped here, or undefined. */
+export const lackingIpv6 = hasIpv6 ? undefined : 'no ::1 here'
 
 let names = 0
 /** An abstract name that nobody else has. */

@@ -2,9 +2,10 @@
  * Every errno of connect, from a real kernel through the public API: each row is an errno and a recipe, each column a
  * way to meet it. A cell is the whole result, and what the process holds before and after.
  */
-import { constants, networkInterfaces } from 'node:os'
+import { constants } from 'node:os'
 import { ConnectionManager, errnos, ledger } from 'cancelpoint'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { lackingIpv6 } from '../sockets.mjs'
 import { beyondRows, localPortRangeLack, whileInterrupted } from './beyond.js'
 import { documentedRows } from './documented.js'
 import { namespaceRows, seamRows } from './elsewhere.js'
@@ -12,8 +13,7 @@ import { askNamespace } from './namespace.js'
 import { warmUp } from './observe.mjs'
 import type { Row } from './row.js'
 
-const hasIpv6 = networkInterfaces().lo?.some(({ address }) => address === '::1')
-const lacking = { ipv6: hasIpv6 ? undefined : 'no ::1 here', localPortRange: localPortRangeLack() }
+const lacking = { ipv6: lackingIpv6, localPortRange: localPortRangeLack() }
 
 const manager = new ConnectionManager()
 const namespace = await askNamespace()

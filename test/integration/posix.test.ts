@@ -1,17 +1,16 @@
 /** cancelpoint/posix but for connect and poll: descriptors, names, options, and what is no descriptor at all. */
 import { closeSync, openSync, readFileSync } from 'node:fs'
-import { constants, networkInterfaces } from 'node:os'
+import { constants } from 'node:os'
 import { join } from 'node:path'
 import { ConnectError } from 'cancelpoint'
 import * as posix from 'cancelpoint/posix'
 import { afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { binding } from '#internal/binding'
-import { freshName, inet, inet6, Sockets, unix } from '../sockets.mjs'
+import { freshName, inet, inet6, lackingIpv6, Sockets, unix } from '../sockets.mjs'
 
 const sockets = new Sockets()
 afterEach(() => sockets.close())
 
-const lackingIpv6 = networkInterfaces().lo?.some(({ address }) => address === '::1') ? undefined : 'no ::1 here'
 /** A test that needs IPv6, and says so where there is none. */
 const itByIpv6 = (name: string, test: () => unknown) =>
   it.skipIf(lackingIpv6 !== undefined)(lackingIpv6 ? `${name} [skipped: ${lackingIpv6}]` : name, test as () => void)
