@@ -1,9 +1,10 @@
+// @ts-check
 /** Runs where few descriptors may be open (recipes.ts): EMFILE, and that a descriptor given back is enough to go on. */
 import { ConnectionManager } from 'cancelpoint'
 import * as posix from 'cancelpoint/posix'
 import { observe, observeOpen, resultOf, targetOf, warmUp } from './observe.mjs'
 
-/** Opens descriptors until there are no more. @type {(sockets: import('../sockets.mjs').Sockets) => void} */
+/** Opens descriptors until there are no more. @type {(sockets: import('../support/sockets.mjs').Sockets) => void} */
 function takeAll(sockets) {
   for (;;) {
     try {
@@ -14,7 +15,7 @@ function takeAll(sockets) {
   }
 }
 
-const manager = new ConnectionManager()
+const manager = new ConnectionManager({ retry: false })
 await warmUp(manager)
 const answer = {
   socket: await observe(async (sockets) => {

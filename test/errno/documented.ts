@@ -2,7 +2,7 @@
 import { closeSync, constants, openSync } from 'node:fs'
 import type { ConnectionManager } from 'cancelpoint'
 import * as posix from 'cancelpoint/posix'
-import { inet, inetName, type Sockets } from '../sockets.mjs'
+import { inet, inetName, type Sockets } from '../support/sockets.mjs'
 import { type Prepare, targetOf } from './observe.mjs'
 import { calls, connects, connectsInBackground, opens, ownDescriptors, type Row, waitsForOutcome } from './row.js'
 

@@ -2,7 +2,7 @@
 import type { ConnectionManager } from 'cancelpoint'
 import { binding } from '#internal/binding'
 import { errnoOf } from '#internal/errnos'
-import type { Sockets } from '../sockets.mjs'
+import type { Sockets } from '../support/sockets.mjs'
 import type { askNamespace, Column } from './namespace.js'
 import { targetOf } from './observe.mjs'
 import { type Cell, connects, opens, type Row } from './row.js'
@@ -44,11 +44,11 @@ export function namespaceRows({ answers, refused }: Namespace): Row[] {
   })
 }
 
-/** The next connect fails with that errno, whatever the kernel would say. */
+/** Every connect fails with that errno, whatever the kernel would say; the manager asks again where it is this machine's fault. */
 function injectInto(sockets: Sockets, code: string) {
   const address = sockets.refusing('inet')
   sockets.defer(() => binding.clearFaults())
-  binding.inject('connect', 1, -errnoOf(code), 0)
+  binding.inject('connect', 0, -errnoOf(code), 0)
   return address
 }
 

@@ -1,3 +1,4 @@
+// @ts-check
 /**
  * Is stopped and continued all the while (recipes.ts): with SO_SNDTIMEO set that interrupts a connect even on a lane, where
  * every signal is blocked.
@@ -23,7 +24,7 @@ const secondCall = (domain) =>
     return { ...(await resultOf(() => posix.connect(fd, address))), first: first.code }
   })
 
-const manager = new ConnectionManager()
+const manager = new ConnectionManager({ retry: false })
 await warmUp(manager)
 const answer = {
   inet: await observeConnect(patient('inet'), false),

@@ -1,3 +1,4 @@
+// @ts-check
 /**
  * Runs in a network namespace of its own (namespace.ts): what only routes, rules and settings of a whole machine
  * bring about. Prints, as JSON, each recipe's observations by its name, or why the recipe could not be set up.
@@ -7,7 +8,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { setTimeout } from 'node:timers/promises'
 import { ConnectionManager } from 'cancelpoint'
 import * as posix from 'cancelpoint/posix'
-import { inet, inet6, inetName } from '../sockets.mjs'
+import { inet, inet6, inetName } from '../support/sockets.mjs'
 import { observeCompletion, observeConnect, observeOpen, targetOf, warmUp } from './observe.mjs'
 
 /** @typedef {import('./observe.mjs').Prepare} Prepare */
@@ -141,7 +142,7 @@ function reasonOf({ message, stderr }) {
 }
 
 run('ip link set lo up')
-const manager = new ConnectionManager()
+const manager = new ConnectionManager({ retry: false })
 await warmUp(manager)
 /** @type {Record<string, object>} */
 const observed = {}

@@ -1,12 +1,13 @@
+// @ts-check
 /**
  * One cell of the errno table, observed: what a connect came to, and what the process held before and after. As JSON can
  * carry it, because some recipes run in a child process.
  */
-import { readdirSync } from 'node:fs'
-import { classify, ledger } from 'cancelpoint'
+import { classify } from 'cancelpoint'
 import * as posix from 'cancelpoint/posix'
 import { codeOf } from '#internal/errnos'
-import { Sockets } from '../sockets.mjs'
+import { held } from '../support/held.mjs'
+import { Sockets } from '../support/sockets.mjs'
 
 /**
  * @typedef {object} Result
@@ -17,18 +18,12 @@ import { Sockets } from '../sockets.mjs'
  * @property {string} [timedOutBy]
  * @property {string} [first] what the nonblocking call itself said, where `code` was found with poll and SO_ERROR
  *
- * @typedef {{ descriptors: number, owned: number, buffers: number, attempts: number }} Held
+ * @typedef {ReturnType<typeof held>} Held
  * @typedef {{ result: Result, before: Held, after: Held }} Observation
  * @typedef {{ fd: number, address: posix.SocketAddress }} Prepared
  * @typedef {(sockets: Sockets, nonblocking: boolean) => Prepared | Promise<Prepared>} Prepare
  * @typedef {{ target: import('cancelpoint').Target, options?: import('cancelpoint').ConnectOptions }} Asked
  */
-
-/** What this process has open, and what the ledger says; a lane may live on without work, so lanes are not in it. */
-export function held() {
-  const { descriptors: owned, buffers, attempts } = ledger()
-  return { descriptors: readdirSync('/proc/self/fd').length, owned, buffers, attempts }
-}
 
 /**
  * @param {() => unknown} call

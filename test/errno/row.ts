@@ -1,6 +1,6 @@
 /** A row of the errno table, and what its cells are made of. */
 import type { ConnectionManager, classify } from 'cancelpoint'
-import type { Sockets } from '../sockets.mjs'
+import type { Sockets } from '../support/sockets.mjs'
 import type { Column } from './namespace.js'
 import {
   type Asked,

@@ -1,12 +1,12 @@
 /** posix.connect and posix.poll beyond single errnos (test/errno has those): outcomes, cancellation, what is left alone. */
-import { getEventListeners } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { ledger } from 'cancelpoint'
 import * as posix from 'cancelpoint/posix'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { binding } from '#internal/binding'
-import { held } from '../errno/observe.mjs'
-import { type Domain, inet, inetName, Sockets } from '../sockets.mjs'
+import { held, listenersOn, nothingLeft } from '../support/counts.js'
+import { callsMade, countCalls } from '../support/moments.js'
+import { type Domain, inet, inetName, Sockets } from '../support/sockets.mjs'
 
 const sockets = new Sockets()
 
@@ -14,24 +14,19 @@ beforeAll(async () => {
   await posix.poll(sockets.open('inet'), 'writable')
   sockets.close()
 })
-// Without any effect but that calls are counted.
-beforeEach(() => binding.jitter(1, 0))
+beforeEach(countCalls)
 afterEach(() => {
   binding.clearFaults()
   sockets.close()
 })
 afterAll(async () => {
-  const nothing = { descriptors: 0, buffers: 0, lanes: 0, attempts: 0 }
-  await vi.waitFor(() => expect(ledger()).toEqual(nothing), { timeout: 20_000 })
+  await vi.waitFor(() => expect(ledger()).toEqual(nothingLeft), { timeout: 20_000 })
 })
 
 const domains = ['inet', 'unix'] as const satisfies Domain[]
 
-/** When a lane, or this thread, has entered the next call of that kind. */
-function nextCall(name: 'connect' | 'poll'): Promise<void> {
-  const before = binding.callsSeen(name)
-  return vi.waitFor(() => expect(binding.callsSeen(name)).toBe(before + 1), { interval: 5 })
-}
+/** Resolves when the next call of that kind is being made. */
+const nextCall = (name: 'connect' | 'poll') => callsMade(name, binding.callsSeen(name) + 1)
 
 const aborted = (reason: unknown) => expect.objectContaining({ name: 'AbortError', code: 'ABORT_ERR', cause: reason })
 
@@ -89,7 +84,7 @@ describe('a signal that is aborted already', () => {
     await expect(posix.connect(fd, address, { signal })).rejects.toEqual(aborted('too late'))
     await expect(posix.poll(fd, 'writable', { signal })).rejects.toEqual(aborted('too late'))
     expect([binding.callsSeen('connect'), binding.callsSeen('poll')]).toEqual([0, 0])
-    expect(getEventListeners(signal, 'abort')).toEqual([])
+    expect(listenersOn(signal)).toBe(0)
   })
 })
 
@@ -106,7 +101,7 @@ describe.each(domains)('a blocking %s connect that is aborted', (domain) => {
     controller.abort(reason)
     await expect(connecting).rejects.toEqual(aborted(reason))
     expect(held()).toEqual(before)
-    expect(getEventListeners(controller.signal, 'abort')).toEqual([])
+    expect(listenersOn(controller.signal)).toBe(0)
 
     // Open and usable: what goes on in it is dissolved, and it connects elsewhere.
     if (domain === 'inet') await posix.connect(fd, { family: 'unspec' })
@@ -150,10 +145,10 @@ describe('a signal', () => {
     const { signal } = controller
     const calls = [1, 2, 3].map(() => posix.connect(sockets.open('unix'), address, { signal }))
     calls.push(posix.poll(sockets.open('inet'), 'readable', { signal }).then(() => 0))
-    expect(getEventListeners(signal, 'abort')).toHaveLength(1)
+    expect(listenersOn(signal)).toBe(1)
     controller.abort('all')
     for (const call of calls) await call.catch((error) => expect(error).toEqual(aborted('all')))
-    expect(getEventListeners(signal, 'abort')).toEqual([])
+    expect(listenersOn(signal)).toBe(0)
   })
 
   it.each([
@@ -163,14 +158,14 @@ describe('a signal', () => {
     const { signal } = new AbortController()
     const address = to(posix.getsockname(sockets.listener('inet')))
     const connecting = posix.connect(sockets.open('inet'), address, { signal })
-    expect(getEventListeners(signal, 'abort')).toHaveLength(1)
+    expect(listenersOn(signal)).toBe(1)
     expect(
       await connecting.then(
         () => 'connected',
         ({ code }) => code,
       ),
     ).toBe(outcome)
-    expect(getEventListeners(signal, 'abort')).toEqual([])
+    expect(listenersOn(signal)).toBe(0)
   })
 })
 

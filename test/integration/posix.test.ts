@@ -6,7 +6,7 @@ import { ConnectError } from 'cancelpoint'
 import * as posix from 'cancelpoint/posix'
 import { afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { binding } from '#internal/binding'
-import { freshName, inet, inet6, lackingIpv6, Sockets, unix } from '../sockets.mjs'
+import { freshName, inet, inet6, lackingIpv6, Sockets, unix } from '../support/sockets.mjs'
 
 const sockets = new Sockets()
 afterEach(() => sockets.close())

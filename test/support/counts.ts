@@ -1,19 +1,13 @@
 /** What the process holds, counted from outside and from within. */
 import { getEventListeners } from 'node:events'
 import { readdirSync } from 'node:fs'
-import { ledger } from 'cancelpoint'
+import type { held } from './held.mjs'
 
-export const openDescriptors = (): number => readdirSync('/proc/self/fd').length
+export { held, openDescriptors } from './held.mjs'
 
 export const threads = (): number => readdirSync('/proc/self/task').length
 
 export const listenersOn = (signal: AbortSignal): number => getEventListeners(signal, 'abort').length
-
-/** What a call may hold. Lanes are left out: a lane that was cancelled is joined after the rejection. */
-export function held() {
-  const { descriptors, buffers, attempts } = ledger()
-  return { open: openDescriptors(), descriptors, buffers, attempts }
-}
 
 export type Held = ReturnType<typeof held>
 

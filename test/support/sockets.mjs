@@ -1,3 +1,4 @@
+// @ts-check
 /**
  * Sockets on loopback for tests, all closed by one call. Plain JavaScript, because child processes run it too: see
  * test/errno.
