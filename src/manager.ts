@@ -32,6 +32,8 @@ export class ConnectionManager implements AsyncDisposable {
   readonly #supervision: Supervision
   readonly #intensity = new Intensity(limits.failuresAtMost, limits.failurePeriodMs)
   readonly #calls = new Set<Cancellation>()
+  /** Told of the close, and not waited for: a check may be held by someone who never goes on. What it started is. */
+  readonly #checks = new Set<Cancellation>()
   #settled: (() => void) | undefined
   #closing: Promise<void> | undefined
   #failure: (() => Error) | undefined
@@ -108,7 +110,7 @@ export class ConnectionManager implements AsyncDisposable {
     const line = new Gate({ perSecond: ratePerSecond, perHost })
     const supervision = { ...this.#supervision, again: line }
     const cancellation = new Cancellation(settings.signal)
-    this.#calls.add(cancellation)
+    this.#checks.add(cancellation)
     try {
       yield* check(targets, {
         engine: this.#engine,
@@ -120,14 +122,15 @@ export class ConnectionManager implements AsyncDisposable {
           this.#call(target, { ...settings, ...more, signal: cancellation.signal }, work, () => {}, supervision),
       })
     } finally {
-      this.#end(cancellation)
+      cancellation.end()
+      this.#checks.delete(cancellation)
     }
   }
 
   stats(): ManagerStats {
     const engine = this.#engine.stats()
     return {
-      inFlight: this.#calls.size,
+      inFlight: this.#calls.size + this.#checks.size,
       waiting: this.#supervision.gate.waiting + engine.queued,
       ...this.#counts,
       window: this.#window.size,
@@ -217,7 +220,7 @@ export class ConnectionManager implements AsyncDisposable {
   }
 
   async #close(error: () => Error): Promise<void> {
-    for (const cancellation of [...this.#calls]) cancellation.request(error)
+    for (const cancellation of [...this.#checks, ...this.#calls]) cancellation.request(error)
     if (this.#calls.size > 0)
       await new Promise<void>((resolve) => {
         this.#settled = resolve
