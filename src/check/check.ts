@@ -120,7 +120,10 @@ class CheckWindow {
     this.#exhausted = true
     if (this.#inFlight > 0) this.#context.cancellation.request(() => abortError(new Error('the check was left early')))
     while (this.#inFlight > 0) await this.changed()
-    if (!this.#pulling) await this.#iterator.return?.()
+    const ended = Promise.resolve(this.#iterator.return?.())
+    // One that is being waited for may never answer: it is told, and not waited for.
+    if (this.#pulling) ended.catch(() => {})
+    else await ended
   }
 
   #hasRoom(): boolean {
