@@ -1,0 +1,171 @@
+import { monitorEventLoopDelay } from 'node:perf_hooks'
+import { ConnectionManager, ledger } from 'cancelpoint'
+import * as posix from 'cancelpoint/posix'
+import { afterEach, describe, expect, it } from 'vitest'
+import { binding } from '#internal/binding'
+import { closed } from '#internal/connect'
+import { held, listenersOn, nothingLeft, threads } from '../support/counts.js'
+import { blockedInConnect, countCalls } from '../support/moments.js'
+import { randomFrom } from '../support/random.js'
+import { portOf, useStations } from '../support/stations.js'
+import { warmManager } from '../support/warm-up.js'
+
+/** `CANCELPOINT_SEED=n` repeats a run's choices; `CANCELPOINT_FULL=1` makes it the whole ten thousand. */
+const seed = Number(process.env.CANCELPOINT_SEED ?? (Math.random() * 2 ** 31) | 0)
+const full = process.env.CANCELPOINT_FULL === '1'
+const cancels = full ? 10_000 : 2_000
+const atOnce = 50
+
+const targets = useStations()
+afterEach(() => binding.clearFaults())
+
+/** Everything counted, once nothing is under way and every manager is closed. */
+const settledCounts = () => ({ ...held(), ledger: ledger(), threads: threads() })
+
+describe('a thousand lanes', () => {
+  it.each([1, 2])('blocked and aborted at once, TCP and AF_UNIX mixed: round %i', { timeout: 60_000 }, async () => {
+    await (await warmManager(targets.accept)).close()
+    const before = settledCounts()
+    const manager = await warmManager(targets.accept, { lanes: 1_000 })
+    const warm = held()
+    const controller = new AbortController()
+    const { signal } = controller
+    countCalls()
+    const calls = Array.from({ length: 1_000 }, (_, i) =>
+      manager.connect(i % 2 === 0 ? targets.hang : targets.stall, {
+        signal,
+        timeoutMs: 60_000,
+        attemptTimeoutMs: 60_000,
+      }),
+    )
+    const openAtRejection: number[] = []
+    const settled = Promise.all(
+      calls.map((call) =>
+        call.catch((error) => {
+          openAtRejection.push(ledger().descriptors)
+          return error
+        }),
+      ),
+    )
+    await blockedInConnect(1_000)
+    expect(ledger()).toEqual({ descriptors: 1_000, buffers: 1_000, lanes: 1_000, attempts: 1_000 })
+    expect(listenersOn(signal)).toBe(1)
+
+    const delay = monitorEventLoopDelay({ resolution: 1 })
+    delay.enable()
+    const abortedAt = performance.now()
+    controller.abort(new Error('why'))
+    const errors = await settled
+    const tookMs = performance.now() - abortedAt
+    delay.disable()
+    console.log(
+      `1,000 lanes: ${tookMs.toFixed(1)} ms from abort() to the last rejection, ` +
+        `longest turn ${(delay.max / 1e6).toFixed(1)} ms`,
+    )
+    for (const error of errors) expect(error).toMatchObject({ code: 'ABORT_ERR', cause: signal.reason })
+    // Each rejection comes after the release of its own: the first with 999 open at most, the last with none.
+    openAtRejection.forEach((open, index) => {
+      expect(open).toBeLessThanOrEqual(999 - index)
+    })
+    expect(held()).toEqual(warm)
+    expect(listenersOn(signal)).toBe(0)
+    await manager.close()
+    await expect.poll(settledCounts, { timeout: 10_000 }).toEqual(before)
+  })
+})
+
+describe('randomised cancels', () => {
+  it(`leave nothing: ${cancels} with seed ${seed}`, { timeout: full ? 300_000 : 60_000 }, async () => {
+    console.log(`CANCELPOINT_SEED=${seed}`)
+    await (await warmManager(targets.accept)).close()
+    const before = settledCounts()
+    const random = randomFrom(seed)
+    const manager = new ConnectionManager({ lanes: 40 })
+    binding.jitter(seed, 400)
+    const became = { aborted: 0, delivered: 0, failed: 0 }
+    for (let done = 0; done < cancels; done += atOnce) {
+      await Promise.all(Array.from({ length: atOnce }, () => cancelOne(manager, random, became)))
+      const { descriptors, buffers, attempts } = ledger()
+      expect({ descriptors, buffers, attempts }, `after ${done + atOnce}`).toEqual({
+        descriptors: 0,
+        buffers: 0,
+        attempts: 0,
+      })
+    }
+    binding.clearFaults()
+    console.log(`${cancels} cancels became ${JSON.stringify(became)}`)
+    expect(became.aborted).toBeGreaterThan(cancels / 10)
+    expect(became.aborted + became.delivered + became.failed).toBe(cancels)
+    await manager.close()
+    expect(ledger()).toEqual(nothingLeft)
+    await expect.poll(settledCounts, { timeout: 10_000 }).toEqual(before)
+  })
+})
+
+type Became = { aborted: number; delivered: number; failed: number }
+
+/** One call to a random target, by a random method, aborted at a random moment: from at once to too late. */
+async function cancelOne(manager: ConnectionManager, random: () => number, became: Became): Promise<void> {
+  const pick = <T>(list: readonly T[]): T => list[Math.floor(random() * list.length)]!
+  const target = targets[pick(['accept', 'accept', 'hang', 'stall', 'refuse'] as const)]
+  const method = pick(['connect', 'open', 'open'] as const)
+  const controller = new AbortController()
+  const call = manager[method](target, { signal: controller.signal })
+  abortAt(random(), controller)
+  try {
+    const value = await call
+    became.delivered += 1
+    if ('adopt' in value) value.close()
+    else await closed(value)
+    // What never was cancelled may hang no longer than this test does.
+    controller.abort()
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'ABORT_ERR') became.aborted += 1
+    else if (code === 'ECONNREFUSED') became.failed += 1
+    else throw error
+  }
+  expect(listenersOn(controller.signal)).toBe(0)
+}
+
+/** A tenth each: now, a microtask, a tick, an immediate; the rest within the time that a jittered attempt takes. */
+function abortAt(moment: number, controller: AbortController): void {
+  const abort = () => controller.abort()
+  if (moment < 0.1) abort()
+  else if (moment < 0.2) queueMicrotask(abort)
+  else if (moment < 0.3) process.nextTick(abort)
+  else if (moment < 0.4) setImmediate(abort)
+  else setTimeout(abort, (moment - 0.4) * 40)
+}
+
+/** Its pool starts with its first blocking connect. */
+async function warmPosix(): Promise<void> {
+  const fd = posix.socket('inet')
+  await posix.connect(fd, { family: 'inet', address: '127.0.0.1', port: portOf(targets.accept) })
+  posix.close(fd)
+}
+
+describe('randomised cancels of cancelpoint/posix', () => {
+  it(`never touch the caller's descriptor: seed ${seed}`, async () => {
+    const random = randomFrom(seed + 1)
+    await warmPosix()
+    const before = held()
+    const codes = new Set<unknown>()
+    binding.jitter(seed, 300)
+    for (let i = 0; i < (full ? 2_000 : 200); i += 1) {
+      const fd = posix.socket('inet')
+      const port = portOf(random() < 0.5 ? targets.accept : targets.hang)
+      const controller = new AbortController()
+      const call = posix.connect(fd, { family: 'inet', address: '127.0.0.1', port }, { signal: controller.signal })
+      abortAt(random(), controller)
+      const outcome = await call.catch((error) => error.code)
+      codes.add(outcome)
+      // Success stands, though a cancel came as connect(2) returned.
+      if (outcome === 0) expect(posix.getpeername(fd)).toMatchObject({ port })
+      expect(listenersOn(controller.signal)).toBe(0)
+      posix.close(fd)
+    }
+    expect([...codes].filter((code) => code !== 0 && code !== 'ABORT_ERR')).toEqual([])
+    expect(held()).toEqual(before)
+  })
+})
