@@ -4,11 +4,7 @@ import type { ConnectionOptions } from 'node:tls'
 
 import type { ErrnoClass } from './core/errno.js'
 
-/**
- * What a person writes. Strings: `host:port`, `tcp://host:port`, `1.2.3.4:80`, `[::1]:80`, `unix:/path`,
- * `unix:@abstract`. A path that starts with `@` or NUL is in Linux's abstract namespace.
- */
-export type Target = string | { host: string; port: number } | { path: string }
+export type { Target } from './core/address.js'
 
 /** How often, and how long between. What is left out is the table's: see core/retry.ts. */
 export interface RetryRule {

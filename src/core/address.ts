@@ -1,5 +1,4 @@
 /** Targets as people write them, and the endpoints they name. Pure: names are not resolved, interfaces not looked up. */
-import type { Target } from '../types.js'
 import { InvalidTargetError } from './invalid-target.js'
 import { formatIpv6, parseIpv4, parseIpv6, splitZone } from './ip.js'
 import { pathBytesAtMost } from './sockaddr.js'
@@ -7,6 +6,12 @@ import { pathBytesAtMost } from './sockaddr.js'
 export { InvalidTargetError } from './invalid-target.js'
 export { formatIpv4, formatIpv6, parseIpv4, parseIpv6, unmapIpv4 } from './ip.js'
 export { decodeSocketAddress, encodeEndpoint, encodeSocketAddress, type SocketAddress } from './sockaddr.js'
+
+/**
+ * What a person writes. Strings: `host:port`, `tcp://host:port`, `1.2.3.4:80`, `[::1]:80`, `unix:/path`,
+ * `unix:@abstract`. A path that starts with `@` or NUL is in Linux's abstract namespace.
+ */
+export type Target = string | { host: string; port: number } | { path: string }
 
 /** One numeric socket address, its text in canonical form. An abstract path is kept with its leading NUL. */
 export type Endpoint =
