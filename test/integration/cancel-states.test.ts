@@ -2,7 +2,7 @@ import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import type { Socket } from 'node:net'
 import { setTimeout as wait } from 'node:timers/promises'
-import { type ConnectionManager, type ConnectOptions, ledger, type Target } from 'cancelpoint'
+import { type ConnectionManager, type ConnectOptions, type Descriptor, ledger, type Target } from 'cancelpoint'
 import * as posix from 'cancelpoint/posix'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { binding } from '#internal/binding'
@@ -26,6 +26,8 @@ afterEach(() => binding.clearFaults())
 type Method = 'connect' | 'open'
 const methods: Method[] = ['connect', 'open']
 
+const settlementOf = (started: Promise<Socket | Descriptor>, signal: AbortSignal) => atSettlement(started, signal)
+
 /** Calls, aborts when `when` resolves, and holds the call to what a cancelled one owes. */
 async function cancelWhen(
   when: () => unknown,
@@ -35,7 +37,7 @@ async function cancelWhen(
   const controller = new AbortController()
   const { signal } = controller
   const before = held()
-  const settled = atSettlement(by[method](target, { ...options, signal }), signal)
+  const settled = settlementOf(by[method](target, { ...options, signal }), signal)
   await when()
   controller.abort(new Error('why'))
   expectAbort(await settled, signal, before)
@@ -46,7 +48,7 @@ describe.each(methods)('%s cancelled', (method) => {
     countCalls()
     const signal = AbortSignal.abort(new Error('why'))
     const before = held()
-    expectAbort(await atSettlement(manager[method](targets.accept, { signal }), signal), signal, before)
+    expectAbort(await settlementOf(manager[method](targets.accept, { signal }), signal), signal, before)
     await wait(20)
     expect(binding.callsSeen('socket')).toBe(0)
   })
@@ -55,7 +57,7 @@ describe.each(methods)('%s cancelled', (method) => {
     countCalls()
     const controller = new AbortController()
     const before = held()
-    const settled = atSettlement(manager[method](targets.accept, { signal: controller.signal }), controller.signal)
+    const settled = settlementOf(manager[method](targets.accept, { signal: controller.signal }), controller.signal)
     controller.abort(new Error('why'))
     expectAbort(await settled, controller.signal, before)
     await wait(20)
@@ -203,7 +205,7 @@ function abortAfter(microtasks: number, controller: AbortController): void {
 }
 
 /** The connected thing works, though its signal has aborted since; ends it. */
-async function expectAlive(value: Socket | { adopt(): Socket }): Promise<void> {
+async function expectAlive(value: Socket | Descriptor): Promise<void> {
   const socket = 'adopt' in value ? value.adopt() : value
   await new Promise<void>((resolve, reject) => socket.write('x', (error) => (error ? reject(error) : resolve())))
   await closed(socket)

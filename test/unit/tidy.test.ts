@@ -1,0 +1,157 @@
+import { execFileSync } from 'node:child_process'
+import { existsSync, readFileSync } from 'node:fs'
+import { posix as path } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { describe, expect, it } from 'vitest'
+
+const root = fileURLToPath(new URL('../../', import.meta.url))
+
+/** Tracked files, and those that are about to be. */
+const files = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard'], { cwd: root })
+  .toString()
+  .split('\n')
+  .filter((file) => file !== '' && existsSync(root + file))
+
+const textOf = (file: string): string => readFileSync(root + file, 'utf8')
+const under = (folder: string, pattern = /./) => files.filter((file) => file.startsWith(folder) && pattern.test(file))
+
+/** `file:line: text` of every line that matches. */
+function linesThat(pattern: RegExp, among: readonly string[], read: (file: string) => string = textOf): string[] {
+  return among.flatMap((file) =>
+    read(file)
+      .split('\n')
+      .flatMap((line, index) => (pattern.test(line) ? [`${file}:${index + 1}: ${line.trim()}`] : [])),
+  )
+}
+
+/** Imports go one way: a module may import from its own layer and from those above it in this table. */
+const layers: readonly (readonly string[])[] = [
+  ['core/'],
+  ['types', 'errnos', 'errors', 'options', 'binding', 'attempts', 'cancellation', 'descriptor'],
+  ['engines/'],
+  // The manager offers the check, so what carries one out is of its layer.
+  ['resolver', 'hosts-file', 'connect', 'posix', 'check/check', 'check/check-target', 'manager', 'default-manager'],
+  ['check/', 'adapters/', 'lab/'],
+  ['index', 'cli/'],
+]
+
+/** By the whole name first, then by folder; -1 for a module that the table does not know. */
+function layerOf(module: string): number {
+  const exact = layers.findIndex((names) => names.includes(module))
+  return exact >= 0
+    ? exact
+    : layers.findIndex((names) => names.some((name) => name.endsWith('/') && module.startsWith(name)))
+}
+
+const modules = under('src/', /\.ts$/)
+const nameOf = (file: string) => file.replace(/^src\//, '').replace(/\.[jt]s$/, '')
+const importsOf = (file: string): string[] =>
+  [...textOf(file).matchAll(/\b(?:from|import)\s*\(?\s*'([^']+)'/g)].map(([, specifier]) => specifier!)
+const localImportsOf = (file: string) =>
+  importsOf(file)
+    .filter((specifier) => specifier.startsWith('.'))
+    .map((specifier) => nameOf(path.join(path.dirname(file), specifier)))
+
+describe('the modules', () => {
+  it.each(modules)('%s is in the table, and imports nothing from further down', (file) => {
+    const layer = layerOf(nameOf(file))
+    expect(layer).toBeGreaterThanOrEqual(0)
+    for (const imported of localImportsOf(file)) {
+      expect(layerOf(imported), `${nameOf(file)} imports ${imported}`).toBeLessThanOrEqual(layer)
+      expect(layerOf(imported)).toBeGreaterThanOrEqual(0)
+    }
+  })
+
+  it('of core import nothing but each other', () => {
+    for (const file of under('src/core/')) {
+      for (const specifier of importsOf(file)) expect(specifier, file).toMatch(/^\.\/[\w-]+\.js$/)
+    }
+  })
+
+  it('reach the addon through src/binding.ts alone', () => {
+    expect(linesThat(/node-gyp-build|dlopen|\.node'/, under('src/')).map((line) => line.split(':')[0])).toEqual([
+      'src/binding.ts',
+    ])
+    expect(localImportsOf('workers/lanes.ts')).toEqual(['binding', 'engines/blocking'])
+  })
+})
+
+const native = under('native/', /\.(c|cc|h)$/)
+
+/** Without comments and strings. */
+const codeOf = (file: string): string =>
+  textOf(file)
+    .replace(/\/\*.*?\*\//gs, (comment) => comment.replace(/[^\n]/g, ''))
+    .replace(/\/\/.*/g, '')
+    .replace(/"(?:[^"\\\n]|\\.)*"/g, '""')
+
+describe('the native code', () => {
+  it('knows Node-API in addon.cc alone', () => {
+    const users = native.filter((file) => /#include\s*[<"](napi|node_api|node|uv|v8)\b/.test(textOf(file)))
+    expect(users).toEqual(['native/addon.cc'])
+  })
+
+  it('calls the kernel about descriptors through the seam alone', () => {
+    const calls =
+      'socket connect close bind listen accept4? getpeername getsockname getsockopt setsockopt fcntl ioctl p?poll ' +
+      'p?select epoll_\\w+ dup[23]? open(at)? read write recv\\w* send\\w* shutdown'
+    const bare = new RegExp(`(?<![\\w.>])(::)?(${calls.split(' ').join('|')})\\s*\\(`)
+    expect(
+      linesThat(
+        bare,
+        native.filter((file) => !file.endsWith('/syscalls.c')),
+        codeOf,
+      ),
+    ).toEqual([])
+  })
+
+  it('opens every socket close-on-exec', () => {
+    const opening = linesThat(/(?<![\w])socket\(/, ['native/syscalls.c'], codeOf).filter(
+      (line) => !/int sys_/.test(line),
+    )
+    expect(opening.length).toBeGreaterThan(0)
+    for (const line of opening) expect(line).toContain('SOCK_CLOEXEC')
+  })
+
+  it('enables cancellation in one place', () => {
+    expect(linesThat(/PTHREAD_CANCEL_ENABLE/, native, codeOf)).toHaveLength(1)
+    expect(linesThat(/pthread_detach|PTHREAD_CANCEL_ASYNCHRONOUS|PTHREAD_CREATE_DETACHED/, native, codeOf)).toEqual([])
+  })
+
+  it('is linked as a cancelled lane needs it', () => {
+    const gyp = textOf('native/binding.gyp')
+    for (const flag of ['-fexceptions', '-z,nodelete', '-shared-libgcc', '-Wall', '-Wextra', '-Werror'])
+      expect(gyp).toContain(flag)
+    expect(gyp).not.toContain('-static-libgcc')
+  })
+})
+
+const code = files.filter(
+  (file) => /^(src|native|workers|test|bench)\//.test(file) && /\.(ts|mjs|js|c|cc|h)$/.test(file),
+)
+
+describe('every file', () => {
+  it('is done', () => {
+    expect(
+      linesThat(
+        /\b(TO[D]O|FI[X]ME|XX[X])\b/,
+        files.filter((file) => file !== 'package-lock.json'),
+      ),
+    ).toEqual([])
+  })
+
+  it('runs all its tests: those that cannot run everywhere say so by skipIf', () => {
+    expect(linesThat(/\b(it|test|describe)(\.\w+)*\.(only|skip|todo|fails)\b/, under('test/'))).toEqual([])
+  })
+
+  it('is short enough to be read', () => {
+    const long = code.filter((file) => textOf(file).split('\n').length > 401)
+    expect(long).toEqual([])
+  })
+
+  it('knows no machine but the reader’s, and no registry', () => {
+    const places =
+      /(?<![\w.:~-])\/(home|Users|root|mnt|work|opt)\/\w|\bregistry\.[\w-]+\.\w+|\/\/npm\.[\w-]+\.\w+|"resolve[d]":/
+    expect(linesThat(places, files)).toEqual([])
+  })
+})
