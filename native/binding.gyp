@@ -6,7 +6,11 @@
       'socket_options.c', 'syscalls.c',
     ],
     'include_dirs': ["<!(node -p \"require('node-addon-api').include_dir\")"],
-    'defines': ['NAPI_VERSION=9', 'NODE_ADDON_API_DISABLE_DEPRECATED', 'NODE_ADDON_API_DISABLE_CPP_EXCEPTIONS', '_GNU_SOURCE'],
+    # A worker may be terminated while it loads the addon: then no exception can be thrown, and that is not fatal.
+    'defines': [
+      'NAPI_VERSION=9', 'NODE_ADDON_API_DISABLE_DEPRECATED', 'NODE_ADDON_API_DISABLE_CPP_EXCEPTIONS',
+      'NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS', '_GNU_SOURCE',
+    ],
     # A cancelled lane unwinds through lane.c: C, with -fexceptions, and the shared unwinder (a static libgcc aborts).
     'cflags': ['-Wall', '-Wextra', '-Werror', '-fvisibility=hidden'],
     'cflags_c': ['-std=gnu11', '-fexceptions'],
