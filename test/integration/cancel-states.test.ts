@@ -144,7 +144,7 @@ describe.each(methods)('%s cancelled', (method) => {
         return fd
       }
       try {
-        const settlement = await atSettlement(
+        const settlement = await settlementOf(
           manager[method](targets.accept, { signal: controller.signal }),
           controller.signal,
         )

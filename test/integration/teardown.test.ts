@@ -67,6 +67,10 @@ describe('a worker that ends', () => {
     expectDone(await runFixture('user-worker', targets.hang, targets.stall, String(rounds)))
   })
 
+  it('may do so while it loads the addon', async () => {
+    expectDone(await runFixture('load-and-end', String(2 * rounds)))
+  })
+
   it('leaves the attempts of others alone', async () => {
     expectDone(await runFixture('neighbours', targets.accept, targets.hang))
   })
