@@ -14,5 +14,7 @@ export type {
   Ledger,
   ManagerOptions,
   ManagerStats,
+  RetryPolicy,
+  RetryRule,
   Target,
 } from './types.js'

@@ -44,7 +44,9 @@ export class ConnectionManager implements AsyncDisposable {
     requireManagerOptions(options)
     const { maxInFlight, lanes = maxInFlight ?? limits.lanes, rate, seed, ...defaults } = options
     this.#defaults = defaults
-    this.#engine = new BlockingEngine({ lanes }, (error) => this.#onEngineFailure(error))
+    this.#engine = new BlockingEngine({ lanes: Math.min(lanes, maxInFlight ?? lanes) }, (error) =>
+      this.#onEngineFailure(error),
+    )
     this.#window = new InFlightWindow(Math.min(lanes, maxInFlight ?? lanes, descriptorsFree()))
     const ports = localPorts()
     this.#supervision = {

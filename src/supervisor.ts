@@ -2,7 +2,7 @@
  * Carries out what core/retry decides. An attempt goes through the gates and is requeued while this machine is what
  * fails; a call's tries are repeated after their backoff. A cancel ends every wait at once.
  */
-import type { AttemptRequest, Outcome } from './attempts.js'
+import { type AttemptRequest, type Outcome, settleSoon } from './attempts.js'
 import type { Cancellation } from './cancellation.js'
 import type { Random } from './core/random.js'
 import { type Failure, Patience, type RetryBudget, RetryPlan } from './core/retry.js'
@@ -72,7 +72,7 @@ export class SupervisedAttempt {
     }
     clearTimeout(this.#timer)
     this.#leave()
-    queueMicrotask(() => this.#done({ state: 'cancelled', startedAt: Date.now(), durationMs: 0 }, this.#attempts))
+    settleSoon(() => this.#done({ state: 'cancelled', startedAt: Date.now(), durationMs: 0 }, this.#attempts))
   }
 
   /** Through the gates, then onto the engine. */
@@ -158,7 +158,7 @@ function pause(delayMs: number, cancellation: Cancellation): Promise<void> {
     }, delayMs)
     const stop = cancellation.onRequest(() => {
       clearTimeout(timer)
-      reject(cancellation.error())
+      settleSoon(() => reject(cancellation.error()))
     })
   })
 }

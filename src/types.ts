@@ -4,29 +4,10 @@ import type { ConnectionOptions } from 'node:tls'
 
 import type { ErrnoClass } from './core/errno.js'
 
+import type { RetryPolicy } from './core/retry.js'
+
 export type { Target } from './core/address.js'
-
-/** How often, and how long between. What is left out is the table's: see core/retry.ts. */
-export interface RetryRule {
-  /** The first try included. */
-  tries?: number | undefined
-  /** The first backoff step, doubled with every try; the wait is random within it. Milliseconds. */
-  baseMs?: number | undefined
-  /** The longest step. Milliseconds. */
-  capMs?: number | undefined
-}
-
-/**
- * Retries by errno class. `misuse` and `denied` are never retried; `local` failures are requeued without counting as a try.
- */
-export interface RetryPolicy extends RetryRule {
-  /** Retries as a share of the manager's first tries in the last ten seconds, beyond a few a second. Default 0.2. */
-  budget?: number | undefined
-  /** Overrides a class; false gives it up at once. */
-  classes?: Partial<Record<ErrnoClass, RetryRule | false>> | undefined
-  /** Overrides an errno, and wins over its class. */
-  errnos?: Record<string, RetryRule | false> | undefined
-}
+export type { RetryPolicy, RetryRule } from './core/retry.js'
 
 /** `auto` leaves the choice to the manager. */
 export type EngineName = 'blocking'

@@ -2,6 +2,7 @@
  * The health check: connect, record, close. Targets are pulled only as there is room, results yielded as they come;
  * what is in flight and what the consumer has not yet taken never exceed the concurrency together.
  */
+import { settleSoon } from '../attempts.js'
 import type { Cancellation } from '../cancellation.js'
 import { type Call, hostOf } from '../connect.js'
 import * as limits from '../core/limits.js'
@@ -139,7 +140,7 @@ class CheckWindow {
     this.#inFlight++
     const parsed = readTarget(target)
     if (!('kind' in parsed)) {
-      queueMicrotask(() => this.#finish([parsed]))
+      settleSoon(() => this.#finish([parsed]))
       return
     }
     const { cancellation, line } = this.#context
@@ -156,7 +157,7 @@ class CheckWindow {
     if (waits) {
       stop = cancellation.onRequest(() => {
         pass.end()
-        queueMicrotask(() => this.#finish([]))
+        settleSoon(() => this.#finish([]))
       })
     }
   }

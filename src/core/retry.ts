@@ -3,10 +3,31 @@
  * is exponential with full jitter (any wait from none to the whole step), so that callers who failed together do not come
  * back together. Times are milliseconds of one monotonic clock, passed in as `now`.
  */
-import type { RetryPolicy, RetryRule } from '../types.js'
 import type { ErrnoClass } from './errno.js'
 import * as limits from './limits.js'
 import type { Random } from './random.js'
+
+/** How often, and how long between. What is left out is the table's: see core/retry.ts. */
+export interface RetryRule {
+  /** The first try included. */
+  tries?: number | undefined
+  /** The first backoff step, doubled with every try; the wait is random within it. Milliseconds. */
+  baseMs?: number | undefined
+  /** The longest step. Milliseconds. */
+  capMs?: number | undefined
+}
+
+/**
+ * Retries by errno class. `misuse` and `denied` are never retried; `local` failures are requeued without counting as a try.
+ */
+export interface RetryPolicy extends RetryRule {
+  /** Retries as a share of the manager's first tries in the last ten seconds, beyond a few a second. Default 0.2. */
+  budget?: number | undefined
+  /** Overrides a class; false gives it up at once. */
+  classes?: Partial<Record<ErrnoClass, RetryRule | false>> | undefined
+  /** Overrides an errno, and wins over its class. */
+  errnos?: Record<string, RetryRule | false> | undefined
+}
 
 export interface Failure {
   code: string

@@ -1,8 +1,8 @@
 import { ConnectionManager, connect, ledger, type ManagerOptions } from 'cancelpoint'
 import { afterEach, describe, expect, it } from 'vitest'
 import { binding } from '#internal/binding'
-import { closed } from '#internal/connect'
 import { lanesAtMost } from '#internal/core/limits'
+import { closed } from '#internal/secure'
 import { atSettlement } from '../support/cancelled.js'
 import { held, listenersOn, nothingLeft, threads } from '../support/counts.js'
 import { blockedInConnect, countCalls } from '../support/moments.js'
@@ -127,7 +127,7 @@ describe('what is over the lanes', () => {
     expect(manager.stats()).toMatchObject({
       inFlight: 52,
       waiting: 50,
-      engines: { blocking: { inFlight: 2, queued: 50, limit: 2 } },
+      engines: { blocking: { inFlight: 2, queued: 0, limit: 2 } },
     })
     controllers[0]!.abort()
     await Promise.all(waiting)
@@ -138,7 +138,7 @@ describe('what is over the lanes', () => {
   })
 
   it('is never connected on more lanes than asked for', async () => {
-    const manager = new ConnectionManager({ lanes: 3 })
+    const manager = new ConnectionManager({ lanes: 3, retry: false })
     const calls = Array.from({ length: 20 }, () => codeOf(manager.connect(targets.hang, { attemptTimeoutMs: 40 })))
     let most = 0
     const watch = setInterval(() => {
@@ -167,13 +167,16 @@ describe('what is over the lanes', () => {
 describe('stats', () => {
   it('count what became of every call', async () => {
     const manager = new ConnectionManager({ lanes: 8 })
-    const idle = { inFlight: 0, waiting: 0, engines: { blocking: { inFlight: 0, queued: 0, limit: 8 } } }
-    expect(manager.stats()).toEqual({ ...idle, delivered: 0, failed: 0, cancelled: 0 })
+    const idle = {
+      ...{ inFlight: 0, waiting: 0, window: 8, requeues: 0 },
+      engines: { blocking: { inFlight: 0, queued: 0, limit: 8 } },
+    }
+    expect(manager.stats()).toEqual({ ...idle, delivered: 0, failed: 0, cancelled: 0, retries: 0 })
     await closed(await manager.connect(targets.accept))
     ;(await manager.open(targets.accept)).close()
     await codeOf(manager.connect(targets.refuse))
     await codeOf(manager.connect(targets.hang, { signal: AbortSignal.timeout(20) }))
-    expect(manager.stats()).toEqual({ ...idle, delivered: 2, failed: 1, cancelled: 1 })
+    expect(manager.stats()).toEqual({ ...idle, delivered: 2, failed: 1, cancelled: 1, retries: 2 })
     await manager.close()
   })
 })

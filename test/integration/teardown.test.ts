@@ -59,7 +59,7 @@ describe('a process with an open manager', () => {
 })
 
 describe('a worker that ends', () => {
-  it('is the pool’s own: its attempts are lost, and told so', async () => {
+  it('is the pool’s own is replaced, its attempts go on, and too many of them close the manager', async () => {
     expectDone(await runFixture('pool-worker', targets.hang, targets.accept))
   })
 

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import type { ErrnoClass } from '#internal/core/errno'
 import * as limits from '#internal/core/limits'
 import { seeded } from '#internal/core/random'
+import type { RetryPolicy } from '#internal/core/retry'
 import {
   backoffMs,
   type Failure,
@@ -12,7 +13,6 @@ import {
   ruleFor,
   speaker,
 } from '#internal/core/retry'
-import type { RetryPolicy } from '#internal/types'
 
 const failure = (errnoClass: ErrnoClass, code = 'ECODE'): Failure => ({ code, errnoClass })
 /** The whole step, so that delays are those of the table. */

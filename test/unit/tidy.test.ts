@@ -27,10 +27,22 @@ function linesThat(pattern: RegExp, among: readonly string[], read: (file: strin
 /** Imports go one way: a module may import from its own layer and from those above it in this table. */
 const layers: readonly (readonly string[])[] = [
   ['core/'],
-  ['types', 'errnos', 'errors', 'options', 'binding', 'attempts', 'cancellation', 'descriptor'],
+  ['types', 'errnos', 'errors', 'options', 'binding', 'attempts', 'cancellation', 'descriptor', 'gate', 'machine'],
   ['engines/'],
   // The manager offers the check, so what carries one out is of its layer.
-  ['resolver', 'hosts-file', 'connect', 'posix', 'check/check', 'check/check-target', 'manager', 'default-manager'],
+  [
+    'supervisor',
+    'diagnostics',
+    'resolver',
+    'hosts-file',
+    'connect',
+    'secure',
+    'posix',
+    'check/check',
+    'check/check-target',
+    'manager',
+    'default-manager',
+  ],
   ['check/', 'adapters/', 'lab/'],
   ['index', 'cli/'],
 ]
