@@ -2,8 +2,10 @@
  * The blocking engine: connect(2) on native lanes, under a Piscina pool. Workers only hand attempts to lanes;
  * outcomes and cancels go between the registry and this thread directly (attempts.ts).
  */
+import { once } from 'node:events'
 import { constants } from 'node:os'
 import { fileURLToPath } from 'node:url'
+import type { Worker } from 'node:worker_threads'
 import { Piscina } from 'piscina'
 import { cancel, type NativeRequest, type Outcome, reserve, settleSoon } from '../attempts.js'
 import { binding } from '../binding.js'
@@ -48,6 +50,8 @@ export class BlockingEngine implements Engine {
   #queued = new Set<Job>()
   #inFlight = 0
   #pool: Piscina | undefined
+  /** Every worker that has not exited, those included that Piscina has let go. */
+  readonly #workers = new Set<Worker>()
   #closing: Promise<void> | undefined
   #running = new Set<Job>()
   #idle: (() => void) | undefined
@@ -112,22 +116,21 @@ export class BlockingEngine implements Engine {
   /** The task's end says only that its ids were handed to lanes; what was not is given up. */
   async #run(ids: Float64Array): Promise<void> {
     try {
-      const started: number = await this.#workers().run(ids)
+      this.#pool ??= this.#openPool()
+      const running: Promise<number> = this.#pool.run(ids)
+      this.#watch(this.#pool)
+      const started = await running
       if (started < 0) binding.forfeit(ids)
     } catch {
       binding.forfeit(ids)
     }
   }
 
-  #workers(): Piscina {
-    this.#pool ??= this.#openPool()
-    return this.#pool
-  }
-
   #openPool(): Piscina {
     const pool = new Piscina({
       filename: workerFile,
-      minThreads: 1,
+      // Started as tasks need them. A minimum would be kept up even by a pool that was destroyed, as its last workers exit.
+      minThreads: 0,
       maxThreads: this.#options.workers ?? limits.workers,
       concurrentTasksPerWorker: limits.tasksPerWorker,
       idleTimeout: Number.POSITIVE_INFINITY,
@@ -150,6 +153,7 @@ export class BlockingEngine implements Engine {
 
   /** Its lanes are joined and their attempts settle as lost. Piscina starts another, unless that one cannot start either. */
   #onWorkerEnd(pool: Piscina, error = new Error('a worker ended')): void {
+    this.#watch(pool)
     if (this.#closing || pool !== this.#pool) return
     if (pool.threads.length === 0) {
       // A new pool for what is asked for next; tasks that wait for the old one are rejected, and their ids given up.
@@ -157,6 +161,14 @@ export class BlockingEngine implements Engine {
       void pool.destroy()
     }
     this.#onFailure(error)
+  }
+
+  #watch(pool: Piscina): void {
+    for (const worker of pool.threads) {
+      if (this.#workers.has(worker)) continue
+      this.#workers.add(worker)
+      worker.once('exit', () => this.#workers.delete(worker))
+    }
   }
 
   /** Counted once a turn: one lack of threads fails many attempts. */
@@ -196,6 +208,7 @@ export class BlockingEngine implements Engine {
         this.#idle = resolve
       })
     await this.#pool?.destroy()
+    await Promise.all([...this.#workers].map((worker) => once(worker, 'exit')))
   }
 }
 
