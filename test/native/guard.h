@@ -1,0 +1,20 @@
+/*
+ * Stands between the core and the C library (the program is linked with --wrap for each call below) and sees
+ * that a lane has cancellation enabled around connect(2) and poll(2), and around nothing else.
+ */
+#ifndef GUARD_H
+#define GUARD_H
+
+/* The calling thread is the test's own: cancellation is enabled there, as in any thread that starts. */
+void guard_test_thread(void);
+
+/* How often a lane came through with cancellation as it should be; a guard that is never asked guards nothing. */
+unsigned guard_count(void);
+
+/*
+ * From now on a lane lingers so long between connect(2)'s return and the region's end, where no cancellation point is
+ * left: a cancel that comes then stays pending. 0 ends it.
+ */
+void guard_linger(unsigned ms);
+
+#endif

@@ -1,0 +1,102 @@
+/**
+ * Seeded bugs: one change each to a copy of native/, and who must notice. `find` must occur exactly once, so that a mutant
+ * that no longer fits its source fails the run. `noticed` is in the tool's report or, for `plain`, in the program's own words.
+ */
+
+export const mutants = [
+  {
+    name: 'the region is left without the lane’s lock',
+    flavour: 'tsan',
+    file: 'lane.c',
+    find: `  pthread_mutex_lock(&lane->lock);
+  lane->phase = LANE_FINISHING;
+  pthread_mutex_unlock(&lane->lock);`,
+    replace: '  lane->phase = LANE_FINISHING;',
+    scenario: 'storm of cancels',
+    noticed: /ThreadSanitizer: data race/,
+  },
+  {
+    name: 'an outbox is rung without a reference',
+    flavour: 'asan',
+    file: 'outbox.c',
+    find: `  outbox_hold(outbox); /* the attempt's own reference may go the moment it is posted */\n`,
+    replace: '',
+    scenario: 'caller ends before a lane posts',
+    noticed: /AddressSanitizer: heap-use-after-free/,
+  },
+  {
+    name: 'an address buffer is freed twice',
+    flavour: 'asan',
+    file: 'registry.c',
+    find: '  attempt->addresses = NULL;\n  ledger_add(LEDGER_BUFFERS, -1);',
+    replace: '  free(attempt->addresses);\n  ledger_add(LEDGER_BUFFERS, -1);',
+    scenario: 'connects',
+    noticed: /AddressSanitizer: attempting double-free/,
+  },
+  {
+    name: 'a deadline is reckoned in 32 bits',
+    flavour: 'asan',
+    file: 'lane.c',
+    find: 'int64_t left = limit - (now_ns(CLOCK_MONOTONIC) - lane->started_ns) / 1000000;',
+    replace: 'int left = ((int)limit * 1000000 - (int)(now_ns(CLOCK_MONOTONIC) - lane->started_ns)) / 1000000;',
+    scenario: 'connects',
+    noticed: /runtime error: signed integer overflow/,
+  },
+  {
+    name: 'a cancelled lane leaks its address buffer',
+    flavour: 'valgrind',
+    file: 'lane.c',
+    find: '  attempt_release_buffer(attempt);\n  group_return_slot(lane);',
+    replace: '  group_return_slot(lane);',
+    scenario: 'cancel a batch',
+    noticed: /definitely lost: [1-9]/,
+  },
+  {
+    name: 'a cancelled lane leaks its descriptor',
+    flavour: 'valgrind',
+    file: 'lane.c',
+    find: '  close_descriptor(lane);\n  attempt_release_buffer(attempt);\n  group_return_slot(lane);',
+    replace: '  attempt_release_buffer(attempt);\n  group_return_slot(lane);',
+    scenario: 'cancel inside connect, AF_UNIX',
+    noticed: /Open AF_UNIX socket/,
+  },
+  {
+    name: 'cancellation stays enabled after connect',
+    flavour: 'plain',
+    file: 'lane.c',
+    find: `  lane->error = errno;
+  pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);`,
+    replace: '  lane->error = errno;',
+    scenario: 'is refused',
+    noticed: /expected cancellation disabled in close/,
+  },
+  {
+    name: 'a lane with a pending cancel goes on',
+    flavour: 'plain',
+    file: 'lane.c',
+    find: 'while (!lane->cancel_sent && (lane->attempt',
+    replace: 'while ((lane->attempt',
+    scenario: 'cancel too late',
+    noticed: /ended\.state is FREE, expected CONNECTED/,
+  },
+  {
+    name: 'a cancel settles before its descriptor is closed',
+    flavour: 'plain',
+    file: 'registry.c',
+    find: '    while (atomic_load_explicit(&attempt->fd, memory_order_acquire) >= 0) sched_yield();',
+    replace: '    sched_yield();',
+    scenario: 'cancel closes slowly, drained',
+    noticed: /expected !is_open\(fd\)/,
+  },
+  {
+    // With the static unwinder, pthread_cancel opens libgcc_s.so.1 by itself; else the linker has loaded it at the start.
+    name: 'the first cancel of the process finds no unwinder',
+    flavour: 'plain',
+    link: '-static-libgcc',
+    file: 'lane.c',
+    find: '  pthread_cancel(thread);\n  return pthread_join(thread, NULL);',
+    replace: '  return pthread_detach(thread);',
+    scenario: 'first cancel at the descriptor limit',
+    noticed: /libgcc_s\.so\.1 must be installed for pthread_cancel to work/,
+  },
+]

@@ -1,0 +1,162 @@
+/* Attempts that nobody cancels: each way connect(2) can end. */
+#include <errno.h>
+#include <poll.h>
+#include <unistd.h>
+
+#include "check.h"
+#include "environment.h"
+#include "ledger.h"
+#include "scenarios.h"
+
+static void connects(void) {
+  struct environment environment;
+  environment_open(&environment);
+  struct peer peer = peer_accepting();
+  struct settled ended = settle(&environment, reserve_and_start(&environment, &peer, (struct how){.timeout_ms = 60000}));
+  EXPECT_STATE(ended.state, ATTEMPT_CONNECTED);
+  EXPECT(is_open(ended.fd));
+  EXPECT_EQUAL(ledger_read(LEDGER_DESCRIPTORS), 1);
+  EXPECT_EQUAL(ledger_read(LEDGER_ATTEMPTS), 0);
+  discard(&ended);
+  EXPECT_EQUAL(attempt_disown(ended.id), -1);
+  peer_close(&peer);
+  environment_close(&environment);
+}
+
+/* Several on few lanes, so that lanes are reused and a queue forms. */
+static void connects_many(void) {
+  enum { MANY = 60 };
+  struct environment environment;
+  environment_open(&environment);
+  environment.options.max_lanes = 3;
+  struct peer peer = peer_accepting();
+  uint64_t ids[MANY];
+  for (int i = 0; i < MANY; i++) ids[i] = reserve(&environment, &peer, (struct how){0});
+  REQUIRE(start_all(&environment, ids, MANY) == 0);
+  for (int i = 0; i < MANY; i++) {
+    struct settled ended = settle_next(&environment);
+    EXPECT_STATE(ended.state, ATTEMPT_CONNECTED);
+    EXPECT(ledger_read(LEDGER_LANES) <= 3);
+    discard(&ended);
+  }
+  peer_close(&peer);
+  environment_close(&environment);
+}
+
+static void is_refused(void) {
+  struct environment environment;
+  environment_open(&environment);
+  struct peer peer = peer_refusing();
+  struct settled ended = settle(&environment, reserve_and_start(&environment, &peer, (struct how){0}));
+  EXPECT_STATE(ended.state, ATTEMPT_FAILED);
+  EXPECT_EQUAL(ended.error, ECONNREFUSED);
+  EXPECT_EQUAL(ended.failed_call, CALL_CONNECT);
+  EXPECT_EQUAL(ledger_read(LEDGER_DESCRIPTORS), 0);
+  peer_close(&peer);
+  environment_close(&environment);
+}
+
+static void probes(void) {
+  struct environment environment;
+  environment_open(&environment);
+  struct peer peer = peer_accepting();
+  struct settled ended = settle(&environment, reserve_and_start(&environment, &peer, (struct how){.flags = ATTEMPT_PROBE}));
+  EXPECT_STATE(ended.state, ATTEMPT_CONNECTED);
+  EXPECT_EQUAL(ended.fd, -1);
+  EXPECT_EQUAL(ledger_read(LEDGER_DESCRIPTORS), 0);
+  peer_close(&peer);
+  environment_close(&environment);
+}
+
+static void runs_out_of_time(int family) {
+  struct environment environment;
+  environment_open(&environment);
+  struct peer peer = peer_hanging(family);
+  struct settled ended = settle(&environment, reserve_and_start(&environment, &peer, (struct how){.timeout_ms = 50}));
+  EXPECT_STATE(ended.state, ATTEMPT_FAILED);
+  EXPECT_EQUAL(ended.error, ETIMEDOUT);
+  EXPECT(ended.by_deadline);
+  peer_close(&peer);
+  environment_close(&environment);
+}
+
+static void runs_out_of_time_tcp(void) { runs_out_of_time(AF_INET); }
+static void runs_out_of_time_unix(void) { runs_out_of_time(AF_UNIX); }
+
+/* What no event loop can: wait for room in an AF_UNIX backlog. */
+static void waits_for_room(void) {
+  struct environment environment;
+  environment_open(&environment);
+  struct peer peer = peer_hanging(AF_UNIX);
+  seam_watch();
+  uint64_t id = reserve_and_start(&environment, &peer, (struct how){0});
+  await_calls(CALL_CONNECT, 1);
+  peer_make_room(&peer);
+  struct settled ended = settle(&environment, id);
+  EXPECT_STATE(ended.state, ATTEMPT_CONNECTED);
+  discard(&ended);
+  peer_close(&peer);
+  environment_close(&environment);
+}
+
+static void connects_from_source(void) {
+  struct environment environment;
+  environment_open(&environment);
+  struct peer peer = peer_accepting(), source = peer_refusing();
+  uint64_t id = reserve_and_start(&environment, &peer, (struct how){.local = &source});
+  struct settled ended = settle(&environment, id);
+  EXPECT_STATE(ended.state, ATTEMPT_FAILED);
+  EXPECT_EQUAL(ended.error, EADDRINUSE);
+  EXPECT_EQUAL(ended.failed_call, CALL_BIND);
+  close(source.listener); /* the port is free now */
+  ended = settle(&environment, reserve_and_start(&environment, &peer, (struct how){.local = &source}));
+  EXPECT_STATE(ended.state, ATTEMPT_CONNECTED);
+  discard(&ended);
+  peer_close(&peer);
+  environment_close(&environment);
+}
+
+static void borrows(void) {
+  struct environment environment;
+  environment_open(&environment);
+  struct peer peer = peer_accepting();
+  int fd = socket(AF_INET, SOCK_STREAM, 0);
+  struct how connect_it = {.flags = ATTEMPT_BORROWED, .fd = fd};
+  struct how poll_it = {.flags = ATTEMPT_BORROWED | ATTEMPT_POLL, .fd = fd, .poll_events = POLLOUT, .timeout_ms = 60000};
+
+  struct settled ended = settle(&environment, reserve_and_start(&environment, &peer, connect_it));
+  EXPECT_STATE(ended.state, ATTEMPT_CONNECTED);
+  EXPECT_EQUAL(ended.fd, -1);
+  ended = settle(&environment, reserve_and_start(&environment, NULL, poll_it));
+  EXPECT_STATE(ended.state, ATTEMPT_CONNECTED);
+  EXPECT_EQUAL(ended.polled, POLLOUT);
+  ended = settle(&environment, reserve_and_start(&environment, &peer, connect_it));
+  EXPECT_STATE(ended.state, ATTEMPT_FAILED);
+  EXPECT_EQUAL(ended.error, EISCONN);
+  poll_it.poll_events = POLLIN;
+  poll_it.timeout_ms = 20;
+  ended = settle(&environment, reserve_and_start(&environment, NULL, poll_it));
+  EXPECT_STATE(ended.state, ATTEMPT_CONNECTED);
+  EXPECT_EQUAL(ended.polled, 0);
+  EXPECT(is_open(fd));
+  EXPECT_EQUAL(ledger_read(LEDGER_DESCRIPTORS), 0);
+  close(fd);
+  ended = settle(&environment, reserve_and_start(&environment, &peer, connect_it));
+  EXPECT_STATE(ended.state, ATTEMPT_FAILED);
+  EXPECT_EQUAL(ended.error, EBADF);
+  peer_close(&peer);
+  environment_close(&environment);
+}
+
+const struct scenario outcome_scenarios[] = {
+    {"connects", connects},
+    {"connects many on few lanes", connects_many},
+    {"is refused", is_refused},
+    {"probes", probes},
+    {"runs out of time, TCP", runs_out_of_time_tcp},
+    {"runs out of time, AF_UNIX", runs_out_of_time_unix},
+    {"waits for room in a backlog", waits_for_room},
+    {"connects from a source", connects_from_source},
+    {"borrows a descriptor", borrows},
+    {NULL, NULL},
+};
