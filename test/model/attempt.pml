@@ -1,0 +1,149 @@
+/*
+ * The life of an attempt on a lane, for spin: every interleaving of the calling environment, its worker, the lanes
+ * and the reaper. One file a file of native/, one inline a function; run.mjs checks that those names exist there.
+ *
+ * A transition is what one thread does between two points where another could notice. What a lock guards alone is
+ * moved in one step; what is read without the lock (the word, the descriptor, a pending cancel) has steps of its own.
+ * Every run ends: an execution that cannot end, or ends with something held, is an error that spin reports.
+ *
+ * Sizes come from run.mjs: SLOTS of the registry, ATTEMPTS in all, LANES at once, THREADS that may exist at once
+ * (more than LANES: retired ones wait to be joined), REPEATS (second or stale cancels). BORROWED: the descriptor is
+ * the caller's. ENVIRONMENT_MAY_DIE, WORKER_MAY_DIE: at any moment, not at the end.
+ */
+#define NONE 255
+
+/* native/attempt.h: enum attempt_state, in its order. */
+#define FREE 0
+#define RESERVED 1
+#define QUEUED 2
+#define TAKEN 3
+#define CONNECTED 4
+#define FAILED 5
+#define CANCELLED 6
+#define LOST 7
+#define CLAIMED 8
+
+/* native/lane.h: enum lane_phase, in its order. */
+#define IDLE 0
+#define PREPARING 1
+#define CONNECTING 2
+#define FINISHING 3
+
+/* An id is a generation and a slot's index; generations begin at 1, so no id is 0. */
+#define IDS (SLOTS * (ATTEMPTS + 1))
+#define SLOT_OF(id) ((id) % SLOTS)
+
+/* The id and the state in one word, compared and exchanged as one. */
+#define WORD(id, state) ((id) * 16 + (state))
+#define ID_OF(word) ((word) / 16)
+#define STATE_OF(word) ((word) % 16)
+
+/* struct attempt. `fd` is the id of the attempt that opened the descriptor, 0 for none: no number is ever reused. */
+typedef Slot {
+  byte word;
+  byte fd;
+  byte lane;
+  bool ours;      /* `outbox` is the environment's */
+  bool grouped;   /* `group` is the worker's */
+  bool drained;
+  bool addresses; /* not NULL */
+}
+Slot slots[SLOTS];
+
+/* struct lane. */
+typedef LaneStruct {
+  byte attempt_id;
+  byte phase;
+  byte cancel;
+  bool cancel_sent;
+  bool idle;
+  bool holds_slot;
+  bool owns_fd;
+  bool pending; /* the thread's own: a pthread_cancel that it has not acted on */
+  byte thread;
+}
+LaneStruct lanes[THREADS];
+
+#define UNUSED 0
+#define RUNNING 1
+#define ENDED 2 /* handed to the reaper */
+
+/* There are at most two slots and two threads: the first and the last. */
+#define SOME_SLOT(state) (STATE_OF(slots[0].word) == (state) || STATE_OF(slots[SLOTS - 1].word) == (state))
+#define NO_LANE(state) (lanes[0].thread != (state) && lanes[THREADS - 1].thread != (state))
+
+/* What is true of each attempt in the world outside, by id. Nothing in the code reads it: the properties do. */
+#define UNOPENED 0
+#define OPEN 1
+#define CLOSED 2
+#define DELIVERED 3
+byte descriptor[IDS];
+bool buffer_held[IDS];
+bool slot_owed[IDS];  /* a cancel was sent to its lane, whose slot is not returned yet */
+bool reserved[IDS];
+bool asked[IDS];      /* the caller cancelled it */
+bool noted[IDS];      /* a lane was told while it ran it */
+bool established[IDS]; /* the kernel connected it */
+bool settled[IDS];
+
+/* The properties. Each is named by the assertion that fails with it. */
+bool closed_or_delivered_once = true;
+bool buffer_freed_once = true;
+bool settled_once = true;
+bool settled_implies_released = true;
+bool cancel_reaches_only_its_attempt = true;
+bool noted_cancel_is_kept = true;
+bool delivered_after_claim = true;
+bool success_stands = true;
+bool nothing_is_left = true;
+
+inline holds(property, condition) {
+  if
+  :: (condition)
+  :: else -> property = false; assert(property)
+  fi
+}
+
+inline acquire(a_lock) { atomic { !a_lock -> a_lock = true } }
+inline release(a_lock) { a_lock = false }
+
+inline compare_and_exchange(slot, expected, desired) {
+  atomic {
+    exchanged = (slots[slot].word == expected);
+    if
+    :: exchanged -> slots[slot].word = desired
+    :: else
+    fi
+  }
+}
+
+bool environment_gone, worker_gone, worker_joined, reaper_gone;
+
+#include "outbox.pml"
+#include "registry.pml"
+#include "lane_group.pml"
+#include "lane.pml"
+#include "reaper.pml"
+#include "lane_main.pml"
+#include "worker.pml"
+#include "environment.pml"
+
+init {
+  byte i;
+  atomic {
+    for (i : 0 .. SLOTS - 1) { slots[i].word = WORD(SLOTS + i, FREE) }
+    run Reaper();
+    run Worker();
+    for (i : 0 .. THREADS - 1) { run Lane(i) }
+    run Environment();
+  }
+  environment_gone && worker_joined && reaper_gone;
+  d_step {
+    for (i : 0 .. SLOTS - 1) {
+      holds(nothing_is_left, STATE_OF(slots[i].word) == FREE && !slots[i].addresses && !slots[i].ours)
+    }
+    for (i : 0 .. THREADS - 1) { holds(nothing_is_left, lanes[i].thread == UNUSED && !lanes[i].owns_fd) }
+    for (i : 0 .. IDS - 1) { holds(nothing_is_left, descriptor[i] != OPEN && !buffer_held[i] && !slot_owed[i]) }
+    holds(nothing_is_left, slots_used == 0 && unjoined == 0 && len(queue) == 0 && len(posted) == 0)
+  }
+}

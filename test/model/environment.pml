@@ -1,0 +1,133 @@
+/*
+ * The environment that calls: src/attempts.ts over native/addon.cc. One thread, so one thing at a time; what it does
+ * next is open. It reserves, cancels anything it ever reserved, settles when its bell was rung, and ends.
+ */
+#define MAY_CANCEL(an_id) (reserved[an_id] && (!asked[an_id] || repeats < REPEATS))
+
+/* attempts.ts:cancel and addon.cc:Cancel: at once on this thread, or by the reaper */
+inline cancel_one() {
+  atomic {
+    if
+    :: asked[id] -> repeats++
+    :: else -> asked[id] = true
+    fi
+  };
+  if
+  :: exchanged = false
+  :: reaper_cancel(id)
+  fi;
+  if
+  :: exchanged
+  :: else -> attempt_cancel(id)
+  fi
+}
+
+/* attempts.ts:settleOne, told `outcome` */
+inline settle_one() {
+  atomic {
+    holds(settled_once, reserved[id] && !settled[id]);
+    settled[id] = true;
+    unsettled--;
+    holds(settled_implies_released, !buffer_held[id] && !slot_owed[id] && (descriptor[id] != OPEN || outcome == CLAIMED));
+    holds(cancel_reaches_only_its_attempt, outcome != CANCELLED || asked[id]);
+    holds(cancel_reaches_only_its_attempt, outcome != LOST || worker_gone);
+#ifdef BORROWED
+    holds(success_stands, established[id] == (outcome == CONNECTED));
+#else
+    holds(noted_cancel_is_kept, !noted[id] || outcome != CLAIMED);
+#endif
+    noted[id] = false;
+    slot = 0; seen = 0; outcome = 0; yields = false; exchanged = false
+  }
+}
+
+/* attempts.ts:settleSome and addon.cc:Drain */
+inline settle_some() {
+  atomic {
+    rung = false;
+    outbox_drain();
+    more = (slot != NONE);
+    if
+    :: more -> read_outcome()
+    :: else
+    fi
+  };
+  if
+  :: more ->
+     if
+#ifdef MUTANT_delivered_unclaimed
+     :: yields -> atomic { outcome = CLAIMED; deliver() }
+#else
+     :: yields -> attempt_claim()
+#endif
+     :: else -> attempt_free(slot)
+     fi;
+     settle_one()
+  :: else
+  fi
+}
+
+inline deliver() {
+  holds(delivered_after_claim, slots[slot].word == WORD(id, CLAIMED));
+  holds(closed_or_delivered_once, descriptor[id] == OPEN);
+  descriptor[id] = DELIVERED
+}
+
+/* attempts.ts:claimOf: a claim ends by disown, as the caller's socket, or by close, when a cancel came late */
+inline end_claim() {
+  atomic {
+    slot = (STATE_OF(slots[0].word) == CLAIMED -> 0 : SLOTS - 1);
+    id = ID_OF(slots[slot].word)
+  };
+  atomic {
+    if
+    :: deliver(); attempt_disown(slot)
+    :: attempt_disown(slot); close_descriptor_of(fd)
+    fi;
+    fd = 0
+  }
+}
+
+proctype Environment() {
+  byte id, slot, target, seen, fd, on_lane, outcome, made, unsettled, repeats;
+  bool exchanged, burying, yields, more, was_drained;
+  do
+  :: made < ATTEMPTS && SOME_SLOT(FREE) ->
+     atomic {
+       slot = (STATE_OF(slots[0].word) == FREE -> 0 : SLOTS - 1);
+       attempt_reserve();
+       made++;
+       unsettled++;
+       tasks!id /* blocking.ts:#startTask */
+     }
+  :: MAY_CANCEL(1) -> id = 1; cancel_one()
+#if IDS > 2
+  :: MAY_CANCEL(2) -> id = 2; cancel_one()
+#endif
+#if IDS > 3
+  :: MAY_CANCEL(3) -> id = 3; cancel_one()
+#endif
+#if IDS > 4
+  :: MAY_CANCEL(4) -> id = 4; cancel_one()
+#endif
+#if IDS > 5
+  :: MAY_CANCEL(5) -> id = 5; cancel_one()
+#endif
+  :: rung || more -> settle_some()
+  :: SOME_SLOT(CLAIMED) -> end_claim()
+  :: worker_gone && SOME_SLOT(RESERVED) -> /* blocking.ts:#run */
+     atomic {
+       slot = (STATE_OF(slots[0].word) == RESERVED -> 0 : SLOTS - 1);
+       id = ID_OF(slots[slot].word)
+     };
+     attempt_forfeit(id)
+  :: made == ATTEMPTS && unsettled == 0 && !SOME_SLOT(CLAIMED) -> break
+#ifdef ENVIRONMENT_MAY_DIE
+  :: break
+#endif
+  od;
+  /* addon.cc:Close */
+  outbox_close();
+  attempts_sweep();
+  environment_gone = true
+}

@@ -1,0 +1,218 @@
+/* native/lane_group.c: the queue and the lanes of one worker. */
+chan queue = [SLOTS] of { byte };
+bool group_lock, summoned, closing;
+byte slots_used, unjoined;
+
+#define IS_ENDING(slot) ((ending >> (slot)) & 1)
+
+/* lane_group.c:lane_new and lane_group.c:start_thread, or their failure */
+inline start_lane() {
+  atomic {
+    if
+    :: !NO_LANE(UNUSED) -> started = (lanes[0].thread == UNUSED -> 0 : THREADS - 1)
+    :: started = NONE
+    fi;
+    if
+    :: started == NONE
+    :: else ->
+       lanes[started].cancel_sent = false;
+       lanes[started].pending = false;
+       lanes[started].owns_fd = false;
+       lanes[started].holds_slot = true;
+       lanes[started].thread = RUNNING
+    fi;
+  }
+}
+
+/* Ends what lane_group.c:fail_queue or lane_group.c:group_close took from the queue. */
+inline end_taken() {
+  for (other : 0 .. SLOTS - 1) {
+    if
+    :: IS_ENDING(other) -> attempt_end_unstarted(other)
+    :: else
+    fi
+  };
+  ending = 0
+}
+
+/* Empties the queue into `ending`; under the group's lock. */
+inline empty_queue(state) {
+  do
+  :: queue?other ->
+     slots[other].word = WORD(ID_OF(slots[other].word), state);
+     ending = ending | (1 << other)
+  :: len(queue) == 0 -> break
+  od
+}
+
+/* lane_group.c:fail_queue */
+inline fail_queue() {
+  atomic {
+    !group_lock ->
+    if
+    :: slots_used == 0 -> empty_queue(FAILED)
+    :: else
+    fi
+  };
+  end_taken()
+}
+
+/* lane_group.c:summon_and_unlock */
+inline summon_and_unlock() {
+  atomic {
+    starting = false;
+    if
+    :: len(queue) > 0 && !summoned && !closing ->
+       if
+       :: lanes[0].idle -> lanes[0].idle = false; summoned = true
+#if THREADS > 1
+       :: lanes[1].idle -> lanes[1].idle = false; summoned = true
+#endif
+       :: else ->
+          if
+          :: slots_used < LANES -> starting = true; summoned = true; slots_used++; unjoined++
+          :: else
+          fi
+       fi
+    :: else
+    fi;
+    release(group_lock)
+  };
+  if
+  :: starting ->
+     start_lane();
+     if
+     :: started == NONE ->
+        atomic { !group_lock -> slots_used--; unjoined--; summoned = false };
+        fail_queue()
+     :: else
+     fi
+  :: else
+  fi
+}
+
+/* lane_group.c:group_start, of one id */
+inline group_start(id) {
+  acquire(group_lock);
+  compare_and_exchange(SLOT_OF(id), WORD(id, RESERVED), WORD(id, QUEUED));
+  if
+  :: exchanged ->
+     queue!SLOT_OF(id);
+#ifndef MUTANT_group_unwritten
+     slots[SLOT_OF(id)].grouped = true
+#endif
+  :: else
+  fi;
+  summon_and_unlock()
+}
+
+/* lane_group.c:group_withdraw, of an attempt whose word was `seen` to be QUEUED; true: `exchanged` */
+inline group_withdraw(slot) {
+  exchanged = false;
+  if
+  :: slots[slot].grouped ->
+     acquire(group_lock);
+#ifdef MUTANT_withdraw_unchecked
+     exchanged = true;
+#else
+     exchanged = (slots[slot].word == seen && slots[slot].grouped);
+#endif
+     if
+     :: exchanged ->
+        atomic {
+          if
+          :: queue??[eval(slot)] -> queue??eval(slot)
+          :: else
+          fi
+        };
+        slots[slot].word = WORD(ID_OF(seen), CANCELLED)
+     :: else
+     fi;
+     release(group_lock)
+  :: else
+  fi
+}
+
+/* lane_group.c:return_slot, under the group's lock */
+inline return_slot(lane) {
+  if
+  :: lanes[lane].holds_slot -> slots_used--; lanes[lane].holds_slot = false
+  :: else
+  fi;
+  slot_owed[id] = false
+}
+
+/* lane_group.c:group_return_slot */
+inline group_return_slot(lane) {
+  atomic { !group_lock -> return_slot(lane) }
+}
+
+/* lane_group.c:take_first */
+inline take_first(me) {
+  queue?slot;
+  id = ID_OF(slots[slot].word);
+  holds(cancel_reaches_only_its_attempt, !lanes[me].pending);
+  lanes[me].attempt_id = id;
+  lanes[me].phase = PREPARING;
+  lanes[me].cancel = FREE;
+  slots[slot].lane = me;
+  slots[slot].word = WORD(id, TAKEN)
+}
+
+/* lane_group.c:lane_take, into `slot`; lane_group.c:wait_idle ends by a summons or by time */
+inline lane_take(me) {
+  atomic {
+    acquire(group_lock);
+    if
+    :: fresh -> fresh = false; summoned = false
+    :: else
+    fi;
+    slot = NONE;
+    id = 0;
+    do
+    :: closing -> break
+    :: !closing && len(queue) > 0 -> take_first(me); break
+    :: !closing && len(queue) == 0 ->
+       lanes[me].idle = true;
+       release(group_lock);
+       acquire(group_lock); /* others run here */
+       if
+       :: !lanes[me].idle -> summoned = false
+       :: else -> lanes[me].idle = false; break
+       fi
+    od;
+    if
+    :: slot == NONE -> return_slot(me)
+    :: else
+    fi;
+    summon_and_unlock()
+  }
+}
+
+/* lane_group.c:group_lane_leaves */
+inline group_lane_leaves() {
+  atomic { acquire(group_lock); summon_and_unlock() }
+}
+
+/* lane_group.c:group_lane_joined */
+inline group_lane_joined(lane) {
+  atomic { !group_lock -> lanes[lane].thread = UNUSED; unjoined-- }
+}
+
+/* lane_group.c:group_close, with lane_group.c:lose_queue */
+inline group_close() {
+  acquire(group_lock);
+  closing = true;
+#ifndef MUTANT_close_forgets_queue
+  atomic { empty_queue(LOST) };
+#endif
+  atomic {
+    for (other : 0 .. THREADS - 1) { lanes[other].idle = false }
+  };
+#ifndef MUTANT_close_skips_lanes
+  for (other : 0 .. THREADS - 1) { lane_interrupt(other, LOST) };
+#endif
+  release(group_lock);
+  end_taken();
+  !group_lock && unjoined == 0
+}

@@ -1,0 +1,187 @@
+/* native/registry.c. Each process that uses it has locals `seen`, `fd`, `exchanged` and `burying`. */
+
+inline close_descriptor_of(id) {
+  holds(closed_or_delivered_once, descriptor[id] == OPEN);
+  descriptor[id] = CLOSED
+}
+
+/* registry.c:attempt_reserve, of a slot found FREE; `id` and `slot` are the caller's */
+inline attempt_reserve() {
+  slots[slot].ours = true;
+  slots[slot].drained = false;
+  slots[slot].grouped = false;
+  slots[slot].addresses = true;
+  id = ID_OF(slots[slot].word);
+  buffer_held[id] = true;
+  reserved[id] = true;
+  slots[slot].word = WORD(id, RESERVED)
+}
+
+/* registry.c:attempt_release_buffer */
+inline attempt_release_buffer(slot) {
+  atomic {
+    if
+    :: slots[slot].addresses ->
+       holds(buffer_freed_once, buffer_held[ID_OF(slots[slot].word)]);
+       buffer_held[ID_OF(slots[slot].word)] = false;
+#ifndef MUTANT_buffer_pointer_kept
+       slots[slot].addresses = false
+#endif
+    :: else
+    fi
+  }
+}
+
+/* registry.c:attempt_free */
+inline attempt_free(slot) {
+#ifdef MUTANT_buffer_pointer_kept
+  attempt_release_buffer(slot);
+  slots[slot].addresses = false;
+#endif
+  atomic {
+#ifndef MUTANT_free_does_not_wait
+    STATE_OF(slots[slot].word) != CANCELLED || slots[slot].fd == 0;
+#endif
+    slots[slot].ours = false;
+    slots[slot].fd = 0;
+    slots[slot].lane = 0;
+    slots[slot].drained = false;
+    slots[slot].grouped = false;
+    slots[slot].word = WORD(ID_OF(slots[slot].word) + SLOTS, FREE)
+  }
+}
+
+/* registry.c:attempt_end_unstarted */
+inline attempt_end_unstarted(slot) {
+  attempt_release_buffer(slot);
+  outbox_post(slot);
+  outbox_ring()
+}
+
+/* registry.c:attempt_forfeit */
+inline attempt_forfeit(id) {
+  compare_and_exchange(SLOT_OF(id), WORD(id, RESERVED), WORD(id, LOST));
+  if
+  :: exchanged -> attempt_end_unstarted(SLOT_OF(id))
+  :: else
+  fi
+}
+
+/* registry.c:attempt_discard, of an attempt whose word was `seen` to be CONNECTED */
+inline attempt_discard(slot) {
+  fd = slots[slot].fd;
+  if
+  :: fd == 0
+  :: else ->
+#ifdef MUTANT_discard_without_exchange
+     exchanged = (slots[slot].word == seen);
+     if
+     :: exchanged -> slots[slot].word = WORD(ID_OF(seen), CANCELLED)
+     :: else
+     fi;
+#else
+     compare_and_exchange(slot, seen, WORD(ID_OF(seen), CANCELLED));
+#endif
+     if
+     :: exchanged ->
+        atomic { close_descriptor_of(fd) };
+        slots[slot].fd = 0
+     :: else
+     fi
+  fi
+}
+
+/* registry.c:attempt_cancel, by its own locals `seen` and `target` */
+inline attempt_cancel(id) {
+  target = id;
+  do
+  :: seen = slots[SLOT_OF(target)].word;
+#ifdef MUTANT_cancel_by_slot
+     target = ID_OF(seen);
+#endif
+     if
+     :: ID_OF(seen) != target -> break
+     :: ID_OF(seen) == target && STATE_OF(seen) == RESERVED ->
+        compare_and_exchange(SLOT_OF(target), seen, WORD(target, CANCELLED));
+        if
+        :: exchanged -> attempt_end_unstarted(SLOT_OF(target)); break
+        :: else
+        fi
+     :: ID_OF(seen) == target && STATE_OF(seen) == QUEUED ->
+        group_withdraw(SLOT_OF(target));
+        if
+        :: exchanged -> attempt_end_unstarted(SLOT_OF(target)); break
+        :: else
+        fi
+     :: ID_OF(seen) == target && STATE_OF(seen) == TAKEN ->
+        on_lane = slots[SLOT_OF(target)].lane;
+        lane_cancel(on_lane, target, CANCELLED);
+        if
+        :: exchanged -> break
+        :: else
+        fi
+     :: ID_OF(seen) == target && STATE_OF(seen) == CONNECTED ->
+        attempt_discard(SLOT_OF(target));
+        break
+     :: else -> break
+     fi
+  od;
+  atomic { seen = 0; target = 0; fd = 0; on_lane = 0; exchanged = false }
+}
+
+/* registry.c:read_outcome, of what registry.c:attempt_drain took; `outcome` is what JavaScript is told. Frees what does not yield. */
+inline read_outcome() {
+  seen = slots[slot].word;
+  id = ID_OF(seen);
+  outcome = STATE_OF(seen);
+  yields = (outcome == CONNECTED && slots[slot].fd != 0)
+}
+
+/* registry.c:attempt_claim, of an outcome that yields */
+inline attempt_claim() {
+#ifdef MUTANT_claim_without_exchange
+  exchanged = true;
+  seen = slots[slot].word;
+  slots[slot].word = WORD(id, CLAIMED);
+#else
+  compare_and_exchange(slot, WORD(id, CONNECTED), WORD(id, CLAIMED));
+#endif
+  if
+  :: exchanged -> outcome = CLAIMED
+  :: else -> outcome = CANCELLED; attempt_free(slot)
+  fi
+}
+
+/* registry.c:attempt_disown, into `fd` */
+inline attempt_disown(slot) {
+  fd = slots[slot].fd;
+  attempt_free(slot)
+}
+
+/* registry.c:attempts_sweep */
+inline attempts_sweep() {
+  for (slot : 0 .. SLOTS - 1) {
+    was_drained = slots[slot].drained;
+    id = ID_OF(slots[slot].word);
+    outcome = STATE_OF(slots[slot].word);
+    if
+    :: outcome == FREE || !slots[slot].ours
+    :: else ->
+       if
+       :: outcome == CLAIMED ->
+#ifndef MUTANT_sweep_forgets_claimed
+          attempt_disown(slot);
+          atomic { close_descriptor_of(fd) }
+#else
+          attempt_free(slot)
+#endif
+       :: else ->
+          attempt_cancel(id);
+          if
+          :: was_drained -> attempt_free(slot)
+          :: else
+          fi
+       fi
+    fi
+  }
+}
