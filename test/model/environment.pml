@@ -19,7 +19,8 @@ inline cancel_one() {
   if
   :: exchanged
   :: else -> attempt_cancel(id)
-  fi
+  fi;
+  atomic { id = 0; exchanged = false }
 }
 
 /* attempts.ts:settleOne, told `outcome` */
@@ -37,7 +38,7 @@ inline settle_one() {
     holds(noted_cancel_is_kept, !noted[id] || outcome != CLAIMED);
 #endif
     noted[id] = false;
-    slot = 0; seen = 0; outcome = 0; yields = false; exchanged = false
+    id = 0; slot = 0; seen = 0; outcome = 0; yields = false; exchanged = false
   }
 }
 
@@ -84,7 +85,7 @@ inline end_claim() {
     :: deliver(); attempt_disown(slot)
     :: attempt_disown(slot); close_descriptor_of(fd)
     fi;
-    fd = 0
+    fd = 0; id = 0; slot = 0
   }
 }
 
@@ -98,7 +99,9 @@ proctype Environment() {
        attempt_reserve();
        made++;
        unsettled++;
-       tasks!id /* blocking.ts:#startTask */
+       tasks!id; /* blocking.ts:#startTask */
+       id = 0;
+       slot = 0
      }
   :: MAY_CANCEL(1) -> id = 1; cancel_one()
 #if IDS > 2
@@ -120,7 +123,8 @@ proctype Environment() {
        slot = (STATE_OF(slots[0].word) == RESERVED -> 0 : SLOTS - 1);
        id = ID_OF(slots[slot].word)
      };
-     attempt_forfeit(id)
+     attempt_forfeit(id);
+     atomic { id = 0; slot = 0; exchanged = false }
   :: made == ATTEMPTS && unsettled == 0 && !SOME_SLOT(CLAIMED) -> break
 #ifdef ENVIRONMENT_MAY_DIE
   :: break

@@ -5,7 +5,11 @@ proctype Lane(byte me) {
   bool exchanged, burying, starting, fresh, failed, stands, interrupted;
 
 end_unused: /* lane_group.c:lane_unused */
-  atomic { lanes[me].thread == RUNNING -> fresh = true };
+  atomic {
+    lanes[me].thread == RUNNING ->
+    fresh = true;
+    id = 0; slot = 0; started = 0; failed = false; stands = false; interrupted = false
+  };
 
 next: /* lane.c:lane_main */
   if
@@ -19,7 +23,6 @@ next: /* lane.c:lane_main */
   :: slot == NONE -> goto leaves
   :: else
   fi;
-  atomic { stands = false; interrupted = false };
   prepare(me);
   if
   :: failed -> goto publish
@@ -62,6 +65,7 @@ again: /* lane.c:connect_or_poll */
 
 publish:
   lane_publish(me);
+  atomic { failed = false; stands = false; interrupted = false; started = 0; exchanged = false };
   goto next;
 
 cancelled:

@@ -27,7 +27,7 @@ proctype Reaper() {
   byte id, target, seen, fd, on_lane;
   bool exchanged, burying;
   do
-  :: batches?id -> attempt_cancel(id)
+  :: batches?id -> attempt_cancel(id); id = 0
   :: len(batches) == 0 && lanes[0].thread == ENDED -> group_lane_joined(0)
 #if THREADS > 1
   :: len(batches) == 0 && lanes[1].thread == ENDED -> group_lane_joined(1)

@@ -5,7 +5,7 @@ proctype Worker() {
   byte id, other, target, seen, fd, started, ending;
   bool exchanged, burying, starting;
   do
-  :: tasks?id -> group_start(id)
+  :: tasks?id -> group_start(id); atomic { id = 0; exchanged = false; started = 0 }
 #ifdef WORKER_MAY_DIE
   :: break
 #else
