@@ -131,7 +131,7 @@ bool environment_gone, worker_gone, worker_joined, reaper_gone;
 init {
   byte i;
   atomic {
-    for (i : 0 .. SLOTS - 1) { slots[i].word = WORD(SLOTS + i, FREE) }
+    for (i : 0 .. SLOTS - 1) { slots[i].word = WORD(SLOTS + i, FREE) } /* registry.c:grow */
     run Reaper();
     run Worker();
     for (i : 0 .. THREADS - 1) { run Lane(i) }

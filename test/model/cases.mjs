@@ -9,7 +9,7 @@ export const models = [
   { name: 'one slot and one lane, reused', sizes: reuse },
   { name: 'worker dies at any moment', sizes: workerDies },
   { name: 'environment dies at any moment', sizes: environmentDies },
-  { name: 'both die at any moment', sizes: { ...workerDies, ...environmentDies } },
+  { name: 'both die at any moment', sizes: { ...workerDies, ...environmentDies, REPEATS: 0 } },
   { name: 'borrowed descriptor', sizes: { ...workerDies, BORROWED: 1 } },
   { name: 'every fair run ends', sizes: stale, liveness: true },
 ]

@@ -1,5 +1,5 @@
 /**
- * Checks the spin model of an attempt's life, exhaustively, and that its mutants are caught: npm run test:model [-- --full]
+ * Checks the spin model of an attempt's life, exhaustively, and that its mutants are caught: npm run test:model [-- --full] [--only=NAME]
  * First that every file:function the model names is there, and that every function that moves a word is named.
  */
 import { spawnSync } from 'node:child_process'
@@ -12,6 +12,7 @@ import { fullModels, models, mutants } from './cases.mjs'
 const here = dirname(fileURLToPath(import.meta.url))
 const root = join(here, '../..')
 const full = process.argv.includes('--full')
+const only = process.argv.find((argument) => argument.startsWith('--only='))?.slice('--only='.length)
 const memoryMiB = full ? 8_000 : 2_000
 const secondsAtMost = full ? 900 : 120
 
@@ -117,10 +118,12 @@ function verify({ sizes, liveness = false }, mutant) {
 
 function checkModels() {
   for (const model of full ? [...models, ...fullModels] : models) {
+    if (only && !model.name.includes(only)) continue
     const { states, error } = verify(model)
     report(`model, ${model.name}`, error, `${states} states`)
   }
   for (const mutant of mutants) {
+    if (only && !mutant.name.includes(only)) continue
     const { states, error } = verify(mutant, mutant.name)
     const caught = mutant.fails.some((property) => error?.includes(property))
     report(
