@@ -83,7 +83,7 @@ function verify({ sizes, liveness = false }, mutant) {
     const compiled = run(
       'gcc',
       [
-        '-O2',
+        mutant ? '-O0' : '-O2',
         '-w',
         '-o',
         'pan',
