@@ -18,7 +18,7 @@ import type { Engine } from './engines/engine.js'
 import { abortError, deadlineError, managerClosedError, poolFailedError } from './errors.js'
 import { Gate } from './gate.js'
 import { descriptorsFree, localPorts } from './machine.js'
-import { requireManagerOptions, requireOptions } from './options.js'
+import { requireIterable, requireManagerOptions, requireOptions } from './options.js'
 import { Resolver } from './resolver.js'
 import { closed, secure } from './secure.js'
 import { type Supervision, supervise } from './supervisor.js'
@@ -101,6 +101,7 @@ export class ConnectionManager implements AsyncDisposable {
     options: CheckOptions = {},
   ): AsyncGenerator<CheckResult, void, undefined> {
     if (this.#closing) throw this.#closedError()
+    requireIterable(targets)
     const settings = {
       ...this.#defaults,
       attemptTimeoutMs: this.#defaults.attemptTimeoutMs ?? limits.checkAttemptTimeoutMs,

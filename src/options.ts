@@ -1,5 +1,4 @@
 /** Checks of what a caller passes in: one clear error that names the option, what came and what was expected. */
-
 import * as limits from './core/limits.js'
 import { requireRetryPolicy } from './core/retry.js'
 import type { CheckOptions, ConnectOptions, ManagerOptions } from './types.js'
@@ -26,6 +25,13 @@ const describe = (value: unknown) => (typeof value === 'string' ? `'${value}'` :
 function requireRate(name: string, value: unknown): void {
   if (value === undefined || (typeof value === 'number' && value > 0 && value < Number.POSITIVE_INFINITY)) return
   throw new RangeError(`${name} is ${describe(value)}: expected a number a second above 0`)
+}
+
+/** A string is iterable too, letter by letter, which nobody means. */
+export function requireIterable(targets: unknown): void {
+  const iterable = typeof targets === 'object' && targets !== null
+  if (iterable && (Symbol.iterator in targets || Symbol.asyncIterator in targets)) return
+  throw new TypeError(`targets is ${describe(targets)}: expected an iterable of targets, such as an array`)
 }
 
 export function requireOptions(options: ConnectOptions & CheckOptions): void {

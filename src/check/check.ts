@@ -54,6 +54,8 @@ class CheckWindow {
   readonly #concurrency: number
   #inFlight = 0
   #results: CheckResult[] = []
+  /** Results on their way to the consumer, and how many of them are gone: two lists, so that neither grows for ever. */
+  #leaving: CheckResult[] = []
   #taken = 0
   #exhausted = false
   #pulling = false
@@ -78,8 +80,8 @@ class CheckWindow {
     const { cancellation } = this.#context
     while (!this.#exhausted && !this.#pulling && !cancellation.requested && this.#hasRoom()) {
       const next = this.#iterator.next()
-      if (!(next instanceof Promise)) {
-        this.#accept(next as IteratorResult<Target>)
+      if (!('then' in next)) {
+        this.#accept(next)
         continue
       }
       this.#pulling = true
@@ -99,14 +101,12 @@ class CheckWindow {
 
   /** The oldest result that was not taken. */
   take(): CheckResult | undefined {
-    const result = this.#results[this.#taken]
-    if (result === undefined) {
+    if (this.#taken === this.#leaving.length) {
+      this.#leaving = this.#results
       this.#results = []
       this.#taken = 0
-    } else {
-      this.#taken++
     }
-    return result
+    return this.#taken < this.#leaving.length ? this.#leaving[this.#taken++] : undefined
   }
 
   /** Resolves on the next result, target or cancel. */
@@ -128,7 +128,7 @@ class CheckWindow {
   }
 
   #hasRoom(): boolean {
-    return this.#inFlight + this.#results.length - this.#taken < this.#concurrency
+    return this.#inFlight + this.#results.length + this.#leaving.length - this.#taken < this.#concurrency
   }
 
   #accept(next: IteratorResult<Target>): void {
