@@ -1,8 +1,11 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { type Ended, runFixture } from '../support/child.js'
 import { useStations } from '../support/stations.js'
 
+vi.setConfig({ testTimeout: 300_000 })
+
 const targets = useStations()
+/** Races need repetition: `CANCELPOINT_FULL=1` gives them more of it. */
 const rounds = process.env.CANCELPOINT_FULL ? 20 : 4
 
 function expectDone(ended: Ended): void {
@@ -64,7 +67,7 @@ describe('a worker that ends', () => {
   })
 
   it('used cancelpoint itself: nothing of it is left', async () => {
-    expectDone(await runFixture('user-worker', targets.hang, targets.stall, String(rounds)))
+    expectDone(await runFixture('user-worker', JSON.stringify(targets), String(rounds)))
   })
 
   it('may do so while it loads the addon', async () => {
@@ -73,5 +76,11 @@ describe('a worker that ends', () => {
 
   it('leaves the attempts of others alone', async () => {
     expectDone(await runFixture('neighbours', targets.accept, targets.hang))
+  })
+})
+
+describe('the first cancel of a process', () => {
+  it('needs no descriptor: what unwinds the thread was loaded before', async () => {
+    expectDone(await runFixture('no-descriptors', targets.hang, targets.stall))
   })
 })

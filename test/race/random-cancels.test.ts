@@ -135,7 +135,7 @@ function abortAt(moment: number, controller: AbortController): void {
   else if (moment < 0.2) queueMicrotask(abort)
   else if (moment < 0.3) process.nextTick(abort)
   else if (moment < 0.4) setImmediate(abort)
-  else setTimeout(abort, (moment - 0.4) * 40)
+  else setTimeout(abort, (moment - 0.4) * 80)
 }
 
 /** Its pool starts with its first blocking connect. */

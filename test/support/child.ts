@@ -12,7 +12,7 @@ export interface Ended {
 }
 
 /** Not a speed limit: a fixture that takes so long hangs. */
-const patienceMs = 20_000
+const patienceMs = 60_000
 
 export async function runFixture(name: string, ...args: string[]): Promise<Ended> {
   const file = fileURLToPath(new URL(`../integration/fixtures/${name}.mjs`, import.meta.url))
