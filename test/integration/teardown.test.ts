@@ -79,8 +79,12 @@ describe('a worker that ends', () => {
   })
 })
 
-describe('the first cancel of a process', () => {
-  it('needs no descriptor: what unwinds the thread was loaded before', async () => {
+describe('a process without descriptors', () => {
+  it.each([0, 2, 3])('fails locally where no worker can start, with %i left, and recovers', async (free) => {
+    expectDone(await runFixture('no-worker', targets.accept, String(free)))
+  })
+
+  it('can cancel for the first time: what unwinds the thread was loaded before', async () => {
     expectDone(await runFixture('no-descriptors', targets.hang, targets.stall))
   })
 })
