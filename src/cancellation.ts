@@ -39,6 +39,7 @@ function onAbort(signal: AbortSignal, listener: () => void): () => void {
 
 export class Cancellation {
   #error: (() => Error) | undefined
+  #made: Error | undefined
   #steps = new Set<() => void>()
   #stop: (() => void) | undefined
   #controller: AbortController | undefined
@@ -52,13 +53,14 @@ export class Cancellation {
     return this.#error !== undefined
   }
 
-  /** What the call rejects with. Made late: thousands made in one turn would hold it. */
+  /** What the call rejects with. Made late, and once: thousands made in one turn would hold it. */
   error(): Error {
-    return this.#error!()
+    this.#made ??= this.#error!()
+    return this.#made
   }
 
   throwIfRequested(): void {
-    if (this.#error) throw this.#error()
+    if (this.#error) throw this.error()
   }
 
   /** Asks for the end of the call; only the first request counts. */
