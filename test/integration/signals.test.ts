@@ -1,5 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises'
-import { type ConnectError, ConnectionManager, ledger } from 'cancelpoint'
+import { type ConnectError, type ConnectionManager, ledger } from 'cancelpoint'
 import * as posix from 'cancelpoint/posix'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { binding } from '#internal/binding'
@@ -167,35 +167,32 @@ describe('a deadline', () => {
 })
 
 describe('an abort shared by many', () => {
-  async function blocked(count: number, lanes: number) {
+  /** `count` calls on so many lanes, and in which turn of the event loop each was settled. */
+  async function startMany(count: number, lanes: number) {
     const many = await warmManager(targets.accept, { lanes })
     const controller = new AbortController()
-    const turns: number[] = []
-    countCalls()
-    const calls = Array.from({ length: count }, () =>
-      many.connect(targets.hang, { signal: controller.signal }).catch((error) => {
-        turns.push(turn)
-        return error
-      }),
-    )
-    await blockedInConnect(Math.min(count, lanes))
+    const settledIn = new Map<number, number>()
     let turn = 0
-    const count1 = () => {
+    let left = count
+    const goRound = () => {
       turn += 1
-      if (turns.length < count) setImmediate(count1)
+      if (left > 0) setImmediate(goRound)
     }
-    setImmediate(count1)
-    return { many, controller, calls, turns }
-  }
-
-  function mostInOneTurn(turns: number[]): number {
-    const counts = new Map<number, number>()
-    for (const turn of turns) counts.set(turn, (counts.get(turn) ?? 0) + 1)
-    return Math.max(...counts.values())
+    const call = async () => {
+      const error = await many.connect(targets.hang, { signal: controller.signal }).catch((thrown) => thrown)
+      expect(error).toMatchObject({ code: 'ABORT_ERR' })
+      settledIn.set(turn, (settledIn.get(turn) ?? 0) + 1)
+      left -= 1
+    }
+    countCalls()
+    const calls = Promise.all(Array.from({ length: count }, call))
+    setImmediate(goRound)
+    return { many, controller, calls, settledIn }
   }
 
   it('is one native call', async () => {
-    const { many, controller, calls } = await blocked(600, 600)
+    const { many, controller, calls } = await startMany(600, 600)
+    await blockedInConnect(600)
     const cancel = binding.cancel
     const sizes: number[] = []
     binding.cancel = (ids, count) => {
@@ -208,39 +205,20 @@ describe('an abort shared by many', () => {
       binding.cancel = cancel
     }
     expect(sizes).toEqual([600])
-    await Promise.all(calls)
+    await calls
     await many.close()
   })
 
-  it.each([
-    ['on lanes', 1_000, 1_000],
-    ['behind all lanes', 1_000, 1],
-  ])('settles in slices: %s', async (_, count, lanes) => {
-    const { many, controller, calls, turns } = await blocked(count, lanes)
+  it.each<[string, number, (lanes: number) => Promise<void>]>([
+    ['blocked on lanes', 1_000, blockedInConnect],
+    ['behind all lanes', 1, blockedInConnect],
+    ['before the first was started', 1_000, async () => {}],
+  ])('settles no more than a slice in a turn: %s', async (_, lanes, moment) => {
+    const { many, controller, calls, settledIn } = await startMany(1_000, lanes)
+    await moment(lanes)
     controller.abort()
-    await Promise.all(calls)
-    expect(turns.length).toBe(count)
-    expect(mostInOneTurn(turns)).toBeLessThanOrEqual(outcomesPerSlice + 1)
-    await many.close()
-  })
-
-  it('settles in slices: before the first was started', async () => {
-    const many = new ConnectionManager({ lanes: 1_000 })
-    const controller = new AbortController()
-    const turns: number[] = []
-    let turn = 0
-    const calls = Array.from({ length: 1_000 }, () =>
-      many.connect(targets.hang, { signal: controller.signal }).catch(() => turns.push(turn)),
-    )
-    const next = () => {
-      turn += 1
-      if (turns.length < 1_000) setImmediate(next)
-    }
-    setImmediate(next)
-    await undefined
-    controller.abort()
-    await Promise.all(calls)
-    expect(mostInOneTurn(turns)).toBeLessThanOrEqual(outcomesPerSlice + 1)
+    await calls
+    expect(Math.max(...settledIn.values())).toBeLessThanOrEqual(outcomesPerSlice)
     await many.close()
   })
 })
