@@ -169,3 +169,37 @@ describe('randomised cancels of cancelpoint/posix', () => {
     expect(held()).toEqual(before)
   })
 })
+
+describe('a cancel as connect(2) returns', () => {
+  /** Aimed at the instant in which the cancel stays pending: the lane must not take it along to its next attempt. */
+  it('never reaches the next attempt', { timeout: 120_000 }, async () => {
+    const random = randomFrom(seed + 2)
+    const manager = await warmManager(targets.accept, { lanes: 1 })
+    const became = { aborted: 0, delivered: 0, failed: 0 }
+    let typicalMs = 0.2
+    for (let i = 0; i < (full ? 20_000 : 2_000); i += 1) {
+      const controller = new AbortController()
+      const startedAt = performance.now()
+      const cancelled = manager.open(targets.accept, { signal: controller.signal }).then(
+        (descriptor) => {
+          became.delivered += 1
+          descriptor.close()
+        },
+        (error) => {
+          became.aborted += 1
+          expect(error).toMatchObject({ code: 'ABORT_ERR' })
+        },
+      )
+      const innocent = manager.open(targets.accept, { timeoutMs: 5_000 })
+      await new Promise<void>((resolve) => process.nextTick(resolve))
+      while (performance.now() - startedAt < typicalMs * 2 * random());
+      controller.abort()
+      await cancelled
+      typicalMs += (performance.now() - startedAt - typicalMs) * 0.05
+      ;(await innocent).close()
+    }
+    console.log(`aimed cancels became ${JSON.stringify(became)}`)
+    await manager.close()
+    expect(ledger()).toEqual(nothingLeft)
+  })
+})
