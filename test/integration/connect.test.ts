@@ -166,6 +166,17 @@ describe('TLS', () => {
     await settledTo(before)
   })
 
+  it('is part of a check, where it is asked for', async () => {
+    const before = held()
+    const target = `localhost:${port}`
+    const lookup = addresses('127.0.0.1')
+    for await (const result of manager.check([target], { tls: { ca: certificate.cert }, lookup }))
+      expect(result).toMatchObject({ target, status: 'up', address: '127.0.0.1', attempts: 1 })
+    for await (const result of manager.check([target], { tls: true, lookup }))
+      expect(result).toMatchObject({ target, status: 'down', errnoClass: 'protocol', attempts: 1 })
+    await settledTo(before)
+  })
+
   it('of a peer that speaks something else is a protocol error, and one that resets is refused', async () => {
     const before = held()
     const rude = net

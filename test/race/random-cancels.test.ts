@@ -175,20 +175,13 @@ describe('a cancel as connect(2) returns', () => {
   it('never reaches the next attempt', { timeout: 120_000 }, async () => {
     const random = randomFrom(seed + 2)
     const manager = await warmManager(targets.accept, { lanes: 1 })
-    const became = { aborted: 0, delivered: 0, failed: 0 }
     let typicalMs = 0.2
     for (let i = 0; i < (full ? 20_000 : 2_000); i += 1) {
       const controller = new AbortController()
       const startedAt = performance.now()
       const cancelled = manager.open(targets.accept, { signal: controller.signal }).then(
-        (descriptor) => {
-          became.delivered += 1
-          descriptor.close()
-        },
-        (error) => {
-          became.aborted += 1
-          expect(error).toMatchObject({ code: 'ABORT_ERR' })
-        },
+        (descriptor) => descriptor.close(),
+        (error) => expect(error).toMatchObject({ code: 'ABORT_ERR' }),
       )
       const innocent = manager.open(targets.accept, { timeoutMs: 5_000 })
       await new Promise<void>((resolve) => process.nextTick(resolve))
@@ -198,8 +191,8 @@ describe('a cancel as connect(2) returns', () => {
       typicalMs += (performance.now() - startedAt - typicalMs) * 0.05
       ;(await innocent).close()
     }
-    console.log(`aimed cancels became ${JSON.stringify(became)}`)
     await manager.close()
-    expect(ledger()).toEqual(nothingLeft)
+    // Those of cancelpoint/posix, if it ran before, retire by themselves.
+    await expect.poll(ledger, { timeout: 10_000 }).toEqual(nothingLeft)
   })
 })
