@@ -80,7 +80,7 @@ describe('a worker that ends', () => {
 })
 
 describe('a process without descriptors', () => {
-  it.each([0, 2, 3])('fails locally where no worker can start, with %i left, and recovers', async (free) => {
+  it.each([0, 2, 3])('waits where no worker can start, with %i left, and connects once one can', async (free) => {
     expectDone(await runFixture('no-worker', targets.accept, String(free)))
   })
 
