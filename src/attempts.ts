@@ -48,7 +48,6 @@ const outcomes = new Float64Array(outcomesPerSlice * outcomeFields)
 const unstarted: (() => void)[] = []
 let settledInSlice = 0
 let pausing = false
-let listening = false
 let held: number[] | undefined
 
 const headerBytes = 20
@@ -88,7 +87,6 @@ const littleEndian = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1
  * out; the rest holds nothing. Each reserved id must be started or forfeited, and is settled once.
  */
 export function reserve(requests: readonly NativeRequest[], settles: readonly Settle[]): Float64Array {
-  listen()
   const ids = new Float64Array(requests.length)
   const count = binding.reserve(pack(requests), requests.length, ids)
   for (let i = 0; i < count; i++) waiting.set(ids[i]!, settles[i]!)
@@ -118,13 +116,6 @@ export function batchCancels(run: () => void): void {
   }
 }
 
-/** The addon calls back once for any number of outcomes, until it is drained. */
-function listen(): void {
-  if (listening) return
-  listening = true
-  binding.onOutcomes(settleSome)
-}
-
 /** Settles something that no native code knows of, soon and at the same pace as what it does. */
 export function settleSoon(settle: () => void): void {
   unstarted.push(settle)
@@ -142,9 +133,9 @@ function settleSome(): void {
     settle()
   }
   const room = outcomesPerSlice - settledInSlice
-  const count = listening && room > 0 ? binding.drain(outcomes.subarray(0, room * outcomeFields)) : 0
+  const count = room > 0 ? binding.drain(outcomes.subarray(0, room * outcomeFields)) : 0
   for (let i = 0; i < count; i++) settleOne(i * outcomeFields)
-  if (listening && waiting.size === 0) binding.hold(false)
+  if (waiting.size === 0) binding.hold(false)
   settledInSlice += count
   if (settledInSlice === outcomesPerSlice) pause()
 }
@@ -199,3 +190,6 @@ function claimOf(id: number): Claim {
     },
   }
 }
+
+// The addon calls back once for any number of outcomes, until they are drained.
+if (binding.onOutcomes(settleSome) < 0) throw new Error('cancelpoint: no memory is left to start with')

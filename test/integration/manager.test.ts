@@ -36,7 +36,8 @@ describe('close', () => {
     const settlements = await Promise.all(calls)
     for (const { error } of settlements) expect(error).toMatchObject({ name: 'AbortError', code: 'ABORT_ERR' })
     // The worker may be ending by then, whose own descriptors go with it.
-    const last = settlements.reduce((a, b) => (a.held.open <= b.held.open ? a : b)).held
+    const owed = ({ held }: (typeof settlements)[number]) => held.attempts + held.open
+    const last = settlements.reduce((a, b) => (owed(a) <= owed(b) ? a : b)).held
     expect(last).toEqual({ ...before, open: Math.min(before.open, last.open) })
     expect(listenersOn(signal)).toBe(0)
     await closing
