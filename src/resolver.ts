@@ -5,6 +5,7 @@
 import { promises as dns } from 'node:dns'
 import { isIP } from 'node:net'
 
+import { settleSoon } from './attempts.js'
 import { abortError, type ConnectError, unresolvedError } from './errors.js'
 import { HostsFile, normalise } from './hosts-file.js'
 
@@ -164,7 +165,7 @@ class Slots {
       const enter = () => resolve(true)
       this.#waiting.add(enter)
       onWait(() => {
-        if (this.#waiting.delete(enter)) resolve(false)
+        if (this.#waiting.delete(enter)) settleSoon(() => resolve(false))
       })
     })
   }
