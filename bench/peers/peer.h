@@ -1,0 +1,48 @@
+/* What the benchmark's C programs share: the clock, the end with a sentence, targets spread over 127/8. */
+#ifndef CANCELPOINT_BENCH_PEER_H
+#define CANCELPOINT_BENCH_PEER_H
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+_Noreturn static inline void die(const char *what) {
+  perror(what);
+  exit(1);
+}
+
+static inline int64_t now_ns(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+/* User and system time of the whole process. */
+static inline int64_t cpu_us(void) {
+  struct rusage usage;
+  getrusage(RUSAGE_SELF, &usage);
+  return (int64_t)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000000 + usage.ru_utime.tv_usec +
+         usage.ru_stime.tv_usec;
+}
+
+/* The address of number `index`, as bench/scenarios/targets.ts spreads them. */
+static inline struct sockaddr_in target_at(uint32_t index, uint16_t port) {
+  uint32_t host = 127u << 24 | (1 + index / 62500 % 250) << 16 | (1 + index / 250 % 250) << 8 | (1 + index % 250);
+  return (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(host)};
+}
+
+/* Closed by a reset: no TIME_WAIT is left to fill the port range. */
+static inline void close_by_reset(int fd) {
+  const struct linger reset = {.l_onoff = 1, .l_linger = 0};
+  setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+  close(fd);
+}
+
+#endif

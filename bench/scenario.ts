@@ -1,0 +1,69 @@
+/** What a scenario is: contestants that are run side by side, and the figures that come of it. */
+import type { Peers } from './peers.js'
+
+/** What a contestant measured in one round: one number a column. */
+export type Metrics = Readonly<Record<string, number>>
+
+export interface Settings {
+  /** The smoke run: small sizes, figures that mean little. */
+  quick: boolean
+  /** `--targets`: what to connect to instead of the loopback server. */
+  targets?: readonly string[]
+}
+
+/** Runs once a round in a fresh process: in Node (child.ts), or whatever `spawn` starts. */
+export interface Contestant<Stage> {
+  readonly name: string
+  /** Descriptors and threads it takes, where they are many: skipped by name where the limit is lower. */
+  readonly needs?: number
+  /** In a Node process of its own; must leave nothing open, or end it. */
+  run?(stage: Stage, settings: Settings): Promise<Metrics>
+  /** From the harness's process. Throws what `skips` tells. */
+  spawn?(stage: Stage, settings: Settings, peers: Peers): Promise<Metrics>
+}
+
+export interface Column {
+  key: string
+  title: string
+  unit: string
+  digits?: number
+}
+
+/** One number of a round, by contestant and column; undefined where that contestant did not run. */
+export type Lookup = (contestant: string, column: string) => number | undefined
+
+/** A figure of the whole scenario, with its aim where it has one. */
+export interface Figure {
+  says: string
+  unit: string
+  digits?: number
+  of(value: Lookup): number | undefined
+  atMost?: number
+  under?: number
+  atLeast?: number
+}
+
+export interface Scenario<Stage = unknown> {
+  readonly name: string
+  /** For the report: what is measured and how. */
+  readonly about: string
+  readonly rounds: number
+  readonly columns: readonly Column[]
+  readonly figures: readonly Figure[]
+  /** `--targets` makes sense for it. */
+  readonly takesTargets?: boolean
+  contestants(settings: Settings): readonly Contestant<Stage>[]
+  /** Starts what contestants connect to. `stage` is sent to their processes as JSON. */
+  open(settings: Settings, peers: Peers): Promise<OpenStage<Stage>>
+}
+
+export interface OpenStage<Stage> {
+  stage: Stage
+  /** Ends it; the result is notes for the report. */
+  close(): Promise<readonly string[]>
+}
+
+/** Thrown by a contestant that cannot run here: it is reported by name with this reason. */
+export class Skipped extends Error {}
+
+export const micro = 1_000

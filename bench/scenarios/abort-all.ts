@@ -1,0 +1,80 @@
+/** One abort() for hundreds or thousands of hanging connects: when the last caller knows, and what the event loop feels. */
+import { monitorEventLoopDelay } from 'node:perf_hooks'
+import { setTimeout as sleep } from 'node:timers/promises'
+
+import { ledger } from '../../src/index.js'
+import type { Contestant, Lookup, Metrics, Scenario, Settings } from '../scenario.js'
+import { percentiles } from '../statistics.js'
+import {
+  type Hanging,
+  managerFor,
+  openDescriptors,
+  openHangingStage,
+  tcpTarget,
+  untilBlocked,
+  warmUp,
+} from './blocked.js'
+
+const sizes = [100, 1_000, 10_000]
+const nameOf = (size: number) => `${size.toLocaleString('en')} in flight`
+const of = (size: number, column: string) => (value: Lookup) => value(nameOf(size), column)
+
+export const abortAll: Scenario<Hanging> = {
+  name: 'abort-all',
+  about:
+    'Hanging connects that share one signal. From abort() to the rejections, descriptors closed by then; until every\n' +
+    'thread is joined; and the longest the event loop was held meanwhile, abort() itself included.',
+  rounds: 5,
+  columns: [
+    { key: 'p50', title: 'p50', unit: 'ms', digits: 2 },
+    { key: 'p99', title: 'p99', unit: 'ms', digits: 2 },
+    { key: 'last', title: 'last', unit: 'ms', digits: 1 },
+    { key: 'joined', title: 'all joined', unit: 'ms', digits: 1 },
+    { key: 'abortCall', title: 'abort() itself', unit: 'ms', digits: 2 },
+    { key: 'longestTurn', title: 'longest turn', unit: 'ms', digits: 1 },
+  ],
+  figures: [
+    { says: '1,000 aborted at once: the last rejection', unit: 'ms', digits: 1, of: of(1_000, 'last'), under: 50 },
+    { says: '10,000 aborted at once: the last rejection', unit: 'ms', digits: 1, of: of(10_000, 'last'), under: 300 },
+    { says: '10,000 aborted at once: longest turn', unit: 'ms', digits: 1, of: of(10_000, 'longestTurn'), atMost: 20 },
+  ],
+  open: openHangingStage,
+  contestants: ({ quick }) => sizes.filter((size) => !quick || size <= 100).map(inFlight),
+}
+
+const inFlight = (size: number): Contestant<Hanging> => ({
+  name: nameOf(size),
+  needs: size,
+  run: (stage, settings) => measure(size, stage, settings),
+})
+
+async function measure(size: number, stage: Hanging, _settings: Settings): Promise<Metrics> {
+  await using manager = managerFor(size)
+  await warmUp(manager, tcpTarget(stage, 0))
+  const openBefore = openDescriptors()
+  const controller = new AbortController()
+  const rejectedAt: number[] = []
+  const calls = Array.from({ length: size }, (_, index) =>
+    manager.connect(tcpTarget(stage, index), { signal: controller.signal }).catch(() => {
+      rejectedAt.push(performance.now())
+    }),
+  )
+  await untilBlocked(size)
+  globalThis.gc!()
+  const turns = monitorEventLoopDelay({ resolution: 1 })
+  turns.enable()
+  await sleep(20)
+  turns.reset()
+
+  const abortedAt = performance.now()
+  controller.abort()
+  const abortCall = performance.now() - abortedAt
+  await Promise.all(calls)
+  if (ledger().descriptors !== 0) throw new Error('rejected before every descriptor was closed')
+  if (openDescriptors() !== openBefore) throw new Error('not every descriptor was closed')
+  while (ledger().lanes > 0) await sleep(1)
+  const joined = performance.now() - abortedAt
+  turns.disable()
+  const waits = rejectedAt.map((at) => at - abortedAt)
+  return { ...percentiles(waits), last: Math.max(...waits), joined, abortCall, longestTurn: turns.max / 1e6 }
+}

@@ -1,0 +1,79 @@
+/** Connects that hang, each on a lane of its own: what the cancellation scenarios abort. */
+import { readdirSync, readlinkSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
+
+import { ConnectionManager, ledger } from '../../src/index.js'
+import type { OpenStage } from '../scenario.js'
+import { type HangingListeners, openHanging } from '../servers.js'
+import { address } from './targets.js'
+
+export type Hanging = Pick<HangingListeners, 'port' | 'path'>
+
+export async function openHangingStage(): Promise<OpenStage<Hanging>> {
+  const { close, ...stage } = await openHanging()
+  return {
+    stage,
+    close: async () => {
+      await close()
+      return []
+    },
+  }
+}
+
+/** No deadline ends an attempt before it is aborted. */
+export function managerFor(lanes: number): ConnectionManager {
+  return new ConnectionManager({ lanes, timeoutMs: 120_000, attemptTimeoutMs: 120_000 })
+}
+
+export const tcpTarget = (stage: Hanging, index: number) => `${address(index)}:${stage.port}`
+
+/** One connect that hangs, and when it was told so. */
+export interface Blocked {
+  controller: AbortController
+  /** Resolves to the moment of the rejection. */
+  rejected: Promise<number>
+}
+
+export function block(manager: ConnectionManager, target: string): Blocked {
+  const controller = new AbortController()
+  const rejected = manager.connect(target, { signal: controller.signal }).then(
+    () => {
+      throw new Error(`${target} answered: it was to hang`)
+    },
+    (error) => {
+      if (error.code !== 'ABORT_ERR') throw error
+      return performance.now()
+    },
+  )
+  return { controller, rejected }
+}
+
+/** Once so many lanes have a descriptor, and time enough to be asleep in connect(2). */
+export async function untilBlocked(count: number): Promise<void> {
+  while (ledger().descriptors !== count) await sleep(1)
+  await sleep(2)
+}
+
+/** Workers, lanes and resolver are started and the first cancel is behind: what is counted from here on is the scenario's. */
+export async function warmUp(manager: ConnectionManager, target: string): Promise<void> {
+  for (let i = 0; i < 20; i++) {
+    const { controller, rejected } = block(manager, target)
+    await untilBlocked(1)
+    controller.abort()
+    await rejected
+  }
+}
+
+export const openDescriptors = () => readdirSync('/proc/self/fd').length
+
+export const openSockets = () => readdirSync('/proc/self/fd').filter(isSocket).length
+
+function isSocket(fd: string): boolean {
+  try {
+    return readlinkSync(`/proc/self/fd/${fd}`).startsWith('socket:')
+  } catch {
+    return false // the listing's own, closed by now
+  }
+}
+
+export const threads = () => readdirSync('/proc/self/task').length

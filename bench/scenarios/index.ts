@@ -1,0 +1,10 @@
+/** Every scenario, in the order they run. */
+import type { Scenario } from '../scenario.js'
+import { abortAll } from './abort-all.js'
+import { cancelLatency } from './cancel-latency.js'
+import { connectRate } from './connect-rate.js'
+import { laneMemory } from './lane-memory.js'
+import { naive } from './naive.js'
+import { singleCall } from './single-call.js'
+
+export const scenarios = [cancelLatency, abortAll, laneMemory, connectRate, singleCall, naive] as Scenario[]

@@ -1,0 +1,58 @@
+/** What contestants connect to: processes of their own, so that serving costs every contestant the same. */
+import { fileURLToPath } from 'node:url'
+
+import { behaviours } from '../src/lab/behaviours.js'
+import { MissingCompiler, type Peers, type Served, serve } from './peers.js'
+
+export interface AcceptingServer {
+  port: number
+  /** What is to be known of it, for the report. */
+  notes: readonly string[]
+  /** What it saw, for the report. */
+  close(): Promise<string[]>
+}
+
+type Process = Served<{ port: number }, { accepted: number; dropped: number }>
+
+const nodeServer = fileURLToPath(new URL('./accept-close.js', import.meta.url))
+
+/** Accepts on every loopback address and closes at once. */
+export async function openAccepting(peers: Peers): Promise<AcceptingServer> {
+  let server: Process
+  const notes: string[] = []
+  try {
+    server = await serve(await peers.path('accept_close'))
+  } catch (error) {
+    if (!(error instanceof MissingCompiler)) throw error
+    server = await serve(process.execPath, [nodeServer])
+    notes.push(`The server is written for Node, because there is ${error.message}: it bounds the fastest contestants.`)
+  }
+  return {
+    port: server.up.port,
+    notes,
+    async close() {
+      const { accepted, dropped } = await server.stop()
+      const seen = [`The server accepted ${accepted.toLocaleString('en')} connections and dropped ${dropped} SYNs.`]
+      if (dropped > 0) seen.push('A dropped SYN costs its client a second: the rates are too low, run again.')
+      return seen
+    },
+  }
+}
+
+/** Targets that never answer: TCP on every loopback address, and AF_UNIX. */
+export interface HangingListeners {
+  port: number
+  path: string
+  close(): Promise<void>
+}
+
+export async function openHanging(): Promise<HangingListeners> {
+  const [tcp, unix] = await Promise.all([behaviours.hang.open(), behaviours.stall.open()])
+  return {
+    port: 'port' in tcp.place ? tcp.place.port : 0,
+    path: 'name' in unix.place ? `@${unix.place.name}` : '',
+    close: async () => {
+      await Promise.all([tcp.close(), unix.close()])
+    },
+  }
+}
