@@ -4,7 +4,7 @@
  * here, first come first served, and each step of the call that holds something listens.
  */
 import { batchCancels, settleSoon } from './attempts.js'
-import { abortError } from './errors.js'
+import { abortError, lateAbortError } from './errors.js'
 
 interface Fanout {
   listeners: Set<() => void>
@@ -38,35 +38,35 @@ function onAbort(signal: AbortSignal, listener: () => void): () => void {
 }
 
 export class Cancellation {
-  #error: (() => Error) | undefined
-  #made: Error | undefined
+  #makeError: (() => Error) | undefined
+  #error: Error | undefined
   #steps = new Set<() => void>()
   #stop: (() => void) | undefined
   #controller: AbortController | undefined
 
   constructor(signal?: AbortSignal) {
     if (signal?.aborted) this.request(() => abortError(signal.reason))
-    else if (signal) this.#stop = onAbort(signal, () => this.request(() => abortError(signal.reason)))
+    else if (signal) this.#stop = onAbort(signal, () => this.request(() => lateAbortError(signal.reason)))
   }
 
   get requested(): boolean {
-    return this.#error !== undefined
+    return this.#makeError !== undefined
   }
 
-  /** What the call rejects with. Made late, and once: thousands made in one turn would hold it. */
+  /** What the call rejects with, one and the same. Made late: thousands made in one turn would hold it. */
   error(): Error {
-    this.#made ??= this.#error!()
-    return this.#made
+    this.#error ??= this.#makeError!()
+    return this.#error
   }
 
   throwIfRequested(): void {
-    if (this.#error) throw this.error()
+    if (this.requested) throw this.error()
   }
 
   /** Asks for the end of the call; only the first request counts. */
   request(error: () => Error): void {
-    if (this.#error) return
-    this.#error = error
+    if (this.requested) return
+    this.#makeError = error
     this.end()
     for (const step of [...this.#steps]) step()
     this.#controller?.abort()
@@ -74,7 +74,7 @@ export class Cancellation {
 
   /** Calls `step` when the end is asked for, at once if it was. The result stops that. */
   onRequest(step: () => void): () => void {
-    if (this.#error) step()
+    if (this.requested) step()
     else this.#steps.add(step)
     return () => this.#steps.delete(step)
   }
@@ -90,7 +90,7 @@ export class Cancellation {
   /** For what takes a signal: resolvers and lookups. */
   get signal(): AbortSignal {
     this.#controller ??= new AbortController()
-    if (this.#error) this.#controller.abort()
+    if (this.requested) this.#controller.abort()
     return this.#controller.signal
   }
 

@@ -102,12 +102,23 @@ class AbortError extends Error {
   code = 'ABORT_ERR'
 }
 
-/**
- * What Node's own cancelled calls reject with; `reason` is the signal's. Costs some 4 microseconds, nearly all of it the
- * stack: make thousands over several turns, not in one.
- */
+/** What Node's own cancelled calls reject with; `reason` is the signal's. For a call that was cancelled as it was made. */
 export function abortError(reason: unknown): Error {
   return new AbortError('The operation was aborted', { cause: reason })
+}
+
+/**
+ * The same for a call in progress, without a stack: made where an outcome arrives, it would show no frame of the
+ * caller's, and collecting the frames of thousands holds the event loop for longer than cancelling them.
+ */
+export function lateAbortError(reason: unknown): Error {
+  const { stackTraceLimit } = Error
+  Error.stackTraceLimit = 0
+  try {
+    return abortError(reason)
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit
+  }
 }
 
 /** A call whose `timeoutMs` ran out. What it was doing then says whose fault that is. */

@@ -15,7 +15,7 @@ import { Descriptor } from './descriptor.js'
 import * as diagnostics from './diagnostics.js'
 import { BlockingEngine } from './engines/blocking.js'
 import type { Engine } from './engines/engine.js'
-import { abortError, deadlineError, managerClosedError, poolFailedError } from './errors.js'
+import { deadlineError, lateAbortError, managerClosedError, poolFailedError } from './errors.js'
 import { Gate } from './gate.js'
 import { descriptorsFree, localPorts } from './machine.js'
 import { requireIterable, requireManagerOptions, requireOptions } from './options.js'
@@ -146,7 +146,7 @@ export class ConnectionManager implements AsyncDisposable {
    * thread, no descriptor. Delivered sockets are untouched. Later calls reject with ERR_MANAGER_CLOSED. Idempotent.
    */
   close(): Promise<void> {
-    this.#closing ??= this.#close(() => abortError(new Error('the manager was closed')))
+    this.#closing ??= this.#close(() => lateAbortError(new Error('the manager was closed')))
     return this.#closing
   }
 

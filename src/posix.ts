@@ -15,7 +15,7 @@ import {
 import * as limits from './core/limits.js'
 import { BlockingEngine } from './engines/blocking.js'
 import { classify, codeOf, errnoOf, isFamilyDisabled } from './errnos.js'
-import { abortError, ConnectError } from './errors.js'
+import { abortError, ConnectError, lateAbortError } from './errors.js'
 
 export type { SocketAddress } from './core/address.js'
 
@@ -178,7 +178,7 @@ interface Context {
 }
 
 function failure(outcome: Outcome, signal: AbortSignal | undefined, context: Context): Error {
-  if (outcome.state === 'cancelled') return abortError(signal?.reason)
+  if (outcome.state === 'cancelled') return lateAbortError(signal?.reason)
   if (outcome.state === 'failed') return errorOf(outcome.errno, outcome.call, context)
   return new ConnectError({ code: 'ERR_WORKER_ENDED', syscall: 'connect', errnoClass: 'local' })
 }
