@@ -241,6 +241,7 @@ bool lane_cancel(struct lane *lane, uint64_t id, enum attempt_state as) {
     if (lane->cancel == ATTEMPT_FREE) lane->cancel = as;
     if (lane->phase == LANE_CONNECTING && !lane->cancel_sent) {
       lane->cancel_sent = true;
+      reaper_expect();
       pthread_cancel(lane->thread);
     }
   }

@@ -2,17 +2,25 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdint.h>
-#include <string.h>
-
 #include <stdlib.h>
+#include <string.h>
+#include <time.h>
 
 #include "lane.h"
 #include "lane_group.h"
 
+/*
+ * Cancels under way at once: a lane that wakes to end wants a core, and thousands that do would keep the JavaScript
+ * thread off it. More are sent once half of these have ended, or when none has for a while: whoever takes long holds up
+ * nobody else.
+ */
+enum { CANCELS_AT_ONCE = 64, PATIENCE_NS = 10000000 };
+
 struct batch {
   struct batch *next;
-  size_t count;
+  size_t count, sent;
   double ids[];
 };
 
@@ -26,40 +34,66 @@ static bool running, stopping;
 static struct batch *first, *last;
 static struct lane *ended;
 
-static void cancel_all(struct batch *batch) {
-  while (batch != NULL) {
-    struct batch *next = batch->next;
-    for (size_t i = 0; i < batch->count; i++) attempt_cancel((uint64_t)batch->ids[i]);
-    free(batch);
-    batch = next;
+/* Lanes that pthread_cancel was called on and that have not come to be joined. */
+static _Atomic int ending;
+
+/* Takes the oldest batch off the list when the cancels to send are its last. Under the lock, which it lets go of meanwhile. */
+static void cancel_some(size_t room) {
+  struct batch *batch = first;
+  size_t from = batch->sent, left = batch->count - from;
+  size_t to = from + (left < room ? left : room);
+  batch->sent = to;
+  if (to == batch->count) {
+    first = batch->next;
+    if (first == NULL) last = NULL;
   }
+  pthread_mutex_unlock(&lock);
+  for (size_t i = from; i < to; i++) attempt_cancel((uint64_t)batch->ids[i]);
+  if (to == batch->count) free(batch);
+  pthread_mutex_lock(&lock);
 }
 
-static void join_all(struct lane *lane) {
+/* Under the lock, which it lets go of meanwhile. */
+static void join_all(void) {
+  struct lane *lane = ended;
+  ended = NULL;
+  pthread_mutex_unlock(&lock);
   while (lane != NULL) {
     struct lane *next = lane->next_to_join;
     pthread_join(lane->thread, NULL);
     group_lane_joined(lane);
     lane = next;
   }
+  pthread_mutex_lock(&lock);
+}
+
+/* False when it waited for room in vain. */
+static bool wait_for_work(void) {
+  if (first == NULL) return pthread_cond_wait(&work, &lock), true;
+  struct timespec until;
+  clock_gettime(CLOCK_REALTIME, &until);
+  until.tv_nsec += PATIENCE_NS;
+  if (until.tv_nsec >= 1000000000) {
+    until.tv_sec++;
+    until.tv_nsec -= 1000000000;
+  }
+  return pthread_cond_timedwait(&work, &lock, &until) == 0;
 }
 
 static void *reap(void *nothing) {
   pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
   pthread_mutex_lock(&lock);
+  bool patient = true;
   while (first != NULL || ended != NULL || !stopping) {
-    if (first == NULL && ended == NULL) {
-      pthread_cond_wait(&work, &lock);
-      continue;
-    }
-    struct batch *batches = first;
-    struct lane *lanes = batches == NULL ? ended : NULL; /* somebody waits for a cancel, nobody for a join */
-    if (batches != NULL) first = last = NULL;
-    if (lanes != NULL) ended = NULL;
-    pthread_mutex_unlock(&lock);
-    cancel_all(batches);
-    join_all(lanes);
-    pthread_mutex_lock(&lock);
+    int under_way = patient ? atomic_load(&ending) : 0;
+    patient = true;
+    /* Somebody waits for a cancel, nobody for a join. */
+    if (first != NULL && under_way <= CANCELS_AT_ONCE / 2)
+      cancel_some((size_t)(CANCELS_AT_ONCE - under_way));
+    else if (ended != NULL)
+      join_all();
+    else
+      patient = wait_for_work();
   }
   running = false;
   pthread_mutex_unlock(&lock);
@@ -102,6 +136,7 @@ bool reaper_cancel(const double *ids, size_t count) {
   if (batch == NULL) return false;
   batch->next = NULL;
   batch->count = count;
+  batch->sent = 0;
   memcpy(batch->ids, ids, count * sizeof *ids);
   pthread_mutex_lock(&lock);
   bool taken = running;
@@ -118,8 +153,11 @@ bool reaper_cancel(const double *ids, size_t count) {
   return taken;
 }
 
+void reaper_expect(void) { atomic_fetch_add(&ending, 1); }
+
 void reaper_join(struct lane *lane) {
   pthread_mutex_lock(&lock);
+  if (lane->cancel_sent) atomic_fetch_sub(&ending, 1);
   lane->next_to_join = ended;
   ended = lane;
   pthread_cond_signal(&work);

@@ -19,6 +19,9 @@ void reaper_stop(void);
 /* Cancels these attempts soon, in this order. False where there is no reaper or no memory: then the caller does it. Any thread. */
 bool reaper_cancel(const double *ids, size_t count);
 
+/* A lane is about to be sent pthread_cancel, so it will end: counted until it comes to reaper_join. Any thread. */
+void reaper_expect(void);
+
 /* Joins this lane's thread, which is about to end. That thread. */
 void reaper_join(struct lane *lane);
 
