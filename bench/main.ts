@@ -5,6 +5,7 @@ import { Command, Option } from 'commander'
 
 import { readTargets } from '../src/check/input.js'
 import { printable } from '../src/check/report.js'
+import { exitCodes } from '../src/cli/exit-code.js'
 import { ConnectionManager } from '../src/index.js'
 import { type Result, runScenario } from './harness.js'
 import { describeMachine } from './machine.js'
@@ -30,6 +31,7 @@ const program = new Command('cancelpoint bench')
   .option('--out <directory>', 'write every round as JSON to bench.json in it')
   .option('--quick', 'a smoke run of half a minute: everything runs, the figures mean little')
   .allowExcessArguments(false)
+  .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? exitCodes.ok : exitCodes.bad))
   .parse()
 
 process.exitCode = await main(program.opts<Flags>())
@@ -76,7 +78,7 @@ async function upOf(path: string): Promise<string[]> {
     checked++
     if (status === 'up') up.push(target)
   }
-  if (up.length === 0) program.error(`none of the ${checked} targets in ${path} is up`, { exitCode: 2 })
+  if (up.length === 0) program.error(`none of the ${checked} targets in ${path} is up`, { exitCode: exitCodes.bad })
   console.error(`${up.length} of ${checked} targets in ${path} are up and take part.`)
   return up
 }

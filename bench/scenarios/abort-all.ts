@@ -39,7 +39,7 @@ export const abortAll: Scenario<Hanging> = {
     { says: '10,000 aborted at once: longest turn', unit: 'ms', digits: 1, of: of(10_000, 'longestTurn'), atMost: 20 },
   ],
   open: openHangingStage,
-  contestants: ({ quick }) => sizes.filter((size) => !quick || size <= 100).map(inFlight),
+  contestants: ({ quick }) => sizes.filter((size) => !quick || size <= 1_000).map(inFlight),
 }
 
 const inFlight = (size: number): Contestant<Hanging> => ({

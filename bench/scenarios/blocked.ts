@@ -54,13 +54,19 @@ export async function untilBlocked(count: number): Promise<void> {
   await sleep(2)
 }
 
-/** Workers, lanes and resolver are started and the first cancel is behind: what is counted from here on is the scenario's. */
+/**
+ * Workers, lanes and resolver are started, and the code has run so often that it is compiled: what is counted from here
+ * on is the scenario's.
+ */
 export async function warmUp(manager: ConnectionManager, target: string): Promise<void> {
-  for (let i = 0; i < 20; i++) {
-    const { controller, rejected } = block(manager, target)
-    await untilBlocked(1)
-    controller.abort()
-    await rejected
+  const atOnce = Math.min(manager.stats().engines.blocking.limit, 50)
+  for (let cancelled = 0; cancelled < 1_000; cancelled += atOnce) {
+    const blocked = Array.from({ length: atOnce }, () => block(manager, target))
+    while (ledger().descriptors !== atOnce) await new Promise(setImmediate)
+    for (const { controller, rejected } of blocked) {
+      controller.abort()
+      await rejected
+    }
   }
 }
 

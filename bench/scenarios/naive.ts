@@ -91,14 +91,13 @@ async function theirs(stage: Hanging): Promise<void> {
   for (let time = 0; time < times; time++) {
     const controller = new AbortController()
     const { signal } = controller
-    const open = openDescriptors()
+    const open = openSockets()
     const calls = Array.from({ length: atOnce }, (_, index) => {
       const remote = encodeSocketAddress({ family: 'inet', address: address(index), port: stage.port })
       return piscina.run(remote, { signal }).catch(() => {})
     })
-    // Workers open descriptors of their own, so wait by the clock as well.
-    while (openDescriptors() < open + atOnce) await sleep(5)
-    await sleep(200)
+    while (openSockets() < open + atOnce) await sleep(5)
+    await sleep(50) // from socket(2) into connect(2)
     controller.abort()
     await Promise.all(calls)
   }

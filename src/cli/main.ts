@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
 
+import { addBenchCommand } from './bench-command.js'
 import { addCheckCommand } from './check-command.js'
 import { addErrnoCommand } from './errno-command.js'
 import { exitCodes, UsageError } from './exit-code.js'
@@ -19,6 +20,7 @@ const program = new Command('cancelpoint')
   .exitOverride()
   .showHelpAfterError('(--help says more)')
 addCheckCommand(program)
+addBenchCommand(program)
 addErrnoCommand(program)
 addLabCommand(program)
 program.addHelpText(

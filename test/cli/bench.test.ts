@@ -1,0 +1,40 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { run } from './run.js'
+
+const scenarioNames = ['cancel-latency', 'abort-all', 'lane-memory', 'connect-rate', 'single-call', 'naive']
+
+interface Written {
+  machine: Record<string, unknown>
+  scenarios: { result: { name: string; rounds: object[]; failed: object }; summary: { contestants: object[] } }[]
+}
+
+describe('cancelpoint bench', () => {
+  it('runs every scenario with every contestant, and writes the rounds', { timeout: 180_000 }, async () => {
+    const out = await mkdtemp(join(tmpdir(), 'cancelpoint-bench-test-'))
+    try {
+      const { code, stdout, stderr } = await run(['bench', '--quick', '--out', out])
+      expect(stderr).toBe('')
+      expect(code).toBe(0)
+      expect(stdout).toContain('check() batches against net.connect')
+      const { machine, scenarios } = JSON.parse(await readFile(join(out, 'bench.json'), 'utf8')) as Written
+      expect(machine).toMatchObject({ node: process.version })
+      expect(scenarios.map(({ result }) => result.name)).toEqual(scenarioNames)
+      for (const { result, summary } of scenarios) {
+        expect(result.failed).toEqual({})
+        expect(result.rounds.length).toBeGreaterThan(0)
+        expect(summary.contestants.length).toBeGreaterThan(1)
+      }
+    } finally {
+      await rm(out, { recursive: true })
+    }
+  })
+
+  it('names the scenarios there are when asked for another', async () => {
+    const { code, stderr } = await run(['bench', '--scenario', 'nope'])
+    expect(code).toBe(2)
+    for (const name of scenarioNames) expect(stderr).toContain(name)
+  })
+})
