@@ -1,4 +1,6 @@
 /** How long a caller waits from abort() to the rejection, by when the descriptor is closed. */
+import { setTimeout as sleep } from 'node:timers/promises'
+
 import { ledger } from '../../src/index.js'
 import { type Contestant, type Metrics, micro, type Scenario, type Settings } from '../scenario.js'
 import { percentiles } from '../statistics.js'
@@ -20,7 +22,7 @@ export const cancelLatency: Scenario<Hanging> = {
   name: 'cancel-latency',
   about:
     'Of so many hanging connects one is aborted at a time, and another takes its place. From abort() to the caught\n' +
-    'rejection; at each, the descriptor is counted closed.',
+    'rejection; at each, the descriptor is counted closed. The last line is what an abort() costs that nothing hangs on.',
   rounds: 5,
   columns: [
     { key: 'p50', title: 'p50', unit: 'µs' },
@@ -37,6 +39,7 @@ export const cancelLatency: Scenario<Hanging> = {
       name: `${one}, AF_UNIX`,
       run: ({ path }, settings) => measure(1, () => `unix:${path}`, settings),
     },
+    { name: 'abort() alone: a listener, nothing to cancel', run: (_, settings) => measureAlone(settings) },
   ],
 }
 
@@ -52,8 +55,7 @@ async function measure(size: number, target: (index: number) => string, { quick 
   const openBefore = openDescriptors()
   const blocked = Array.from({ length: size }, (_, index) => block(manager, target(index)))
   const latencies: number[] = []
-  const samples = quick ? 20 : 300
-  for (let i = 0; i < samples; i++) {
+  for (let i = 0; i < samplesOf(quick); i++) {
     await untilBlocked(size)
     const at = (i * 7919) % size
     const { controller, rejected } = blocked[at]!
@@ -67,5 +69,23 @@ async function measure(size: number, target: (index: number) => string, { quick 
   for (const { controller } of blocked) controller.abort()
   await Promise.all(blocked.map(({ rejected }) => rejected))
   if (openDescriptors() !== openBefore) throw new Error('not every descriptor was closed')
+  return percentiles(latencies)
+}
+
+const samplesOf = (quick: boolean) => (quick ? 20 : 300)
+
+/** The same steps with a promise that a listener settles. */
+async function measureAlone({ quick }: Settings): Promise<Metrics> {
+  const latencies: number[] = []
+  for (let i = 0; i < samplesOf(quick); i++) {
+    const controller = new AbortController()
+    const heard = new Promise<number>((resolve) => {
+      controller.signal.addEventListener('abort', () => resolve(performance.now()), { once: true })
+    })
+    await sleep(4) // as long as untilBlocked takes
+    const abortedAt = performance.now()
+    controller.abort()
+    latencies.push(((await heard) - abortedAt) * micro)
+  }
   return percentiles(latencies)
 }
