@@ -49,7 +49,7 @@ int Int(const CallbackInfo& info, size_t index) { return info[index].As<Napi::Nu
 // 0 or a number of success as it is, -1 as the negative errno.
 Value Result(const CallbackInfo& info, int result) { return Number(info, result < 0 ? -errno : result); }
 
-// On a posting lane, or on this thread; under the outbox's lock, and never after outbox_close.
+// On a posting lane, or on this thread; outbox_close waits for it, and it is never called afterwards.
 void Ring(void* context) {
   napi_call_threadsafe_function(static_cast<Environment*>(context)->bell, nullptr, napi_tsfn_nonblocking);
 }

@@ -13,6 +13,8 @@ struct outbox {
   bool armed;  /* rung, and not found empty since */
   bool owing;  /* posted to while disarmed: the poster still has to ring */
   bool closed;
+  int ringing; /* threads inside `ring`: closing waits for them */
+  pthread_cond_t rung;
   void (*ring)(void *context);
   void *context;
 };
@@ -21,6 +23,7 @@ struct outbox *outbox_open(void (*ring)(void *context), void *context) {
   struct outbox *outbox = calloc(1, sizeof *outbox);
   if (outbox == NULL) return NULL;
   pthread_mutex_init(&outbox->lock, NULL);
+  pthread_cond_init(&outbox->rung, NULL);
   atomic_init(&outbox->references, 1);
   outbox->ring = ring;
   outbox->context = context;
@@ -31,6 +34,7 @@ void outbox_hold(struct outbox *outbox) { atomic_fetch_add_explicit(&outbox->ref
 
 void outbox_drop(struct outbox *outbox) {
   if (atomic_fetch_sub_explicit(&outbox->references, 1, memory_order_acq_rel) != 1) return;
+  pthread_cond_destroy(&outbox->rung);
   pthread_mutex_destroy(&outbox->lock);
   free(outbox);
 }
@@ -62,14 +66,21 @@ struct outbox *outbox_post(struct attempt *attempt) {
 }
 
 void outbox_ring(struct outbox *outbox) {
-  /* Under the lock, so that the environment cannot close and take its bell away meanwhile. */
   pthread_mutex_lock(&outbox->lock);
-  if (outbox->owing && !outbox->closed) {
+  bool ring = outbox->owing && !outbox->closed;
+  if (ring) {
     outbox->owing = false;
     outbox->armed = true;
-    outbox->ring(outbox->context);
+    outbox->ringing++;
   }
   pthread_mutex_unlock(&outbox->lock);
+  /* Not under the lock: the thread it wakes drains at once, and would wait for it. */
+  if (ring) {
+    outbox->ring(outbox->context);
+    pthread_mutex_lock(&outbox->lock);
+    if (--outbox->ringing == 0) pthread_cond_signal(&outbox->rung);
+    pthread_mutex_unlock(&outbox->lock);
+  }
   outbox_drop(outbox);
 }
 
@@ -92,6 +103,7 @@ struct attempt *outbox_drain(struct outbox *outbox, size_t count) {
 void outbox_close(struct outbox *outbox) {
   pthread_mutex_lock(&outbox->lock);
   outbox->closed = true;
+  while (outbox->ringing > 0) pthread_cond_wait(&outbox->rung, &outbox->lock);
   struct attempt *attempt = outbox->first;
   outbox->first = outbox->last = NULL;
   pthread_mutex_unlock(&outbox->lock);
