@@ -54,13 +54,10 @@ export async function untilBlocked(count: number): Promise<void> {
   await sleep(2)
 }
 
-/**
- * Workers, lanes and resolver are started, and the code has run so often that it is compiled: what is counted from here
- * on is the scenario's.
- */
-export async function warmUp(manager: ConnectionManager, target: string): Promise<void> {
-  const atOnce = Math.min(manager.stats().engines.blocking.limit, 50)
-  for (let cancelled = 0; cancelled < 1_000; cancelled += atOnce) {
+/** Workers, lanes and resolver are started, and after a thousand cancels the code is compiled. */
+export async function warmUp(manager: ConnectionManager, target: string, cancels = 1_000): Promise<void> {
+  const atOnce = Math.min(manager.stats().engines.blocking.limit, cancels, 50)
+  for (let cancelled = 0; cancelled < cancels; cancelled += atOnce) {
     const blocked = Array.from({ length: atOnce }, () => block(manager, target))
     while (ledger().descriptors !== atOnce) await new Promise(setImmediate)
     for (const { controller, rejected } of blocked) {
