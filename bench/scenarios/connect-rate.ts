@@ -11,8 +11,8 @@ const netConnect = 'net.connect'
 export const connectRate: Scenario<Accepting> = {
   name: 'connect-rate',
   about:
-    `Connect and close by a reset, over ${targetCount.toLocaleString('en')} loopback addresses, ${inFlight} in flight; the C loops one a thread.\n` +
-    "CPU is the contestant's own process, user and system.",
+    `Connect and close by a reset, ${inFlight} in flight, over ${targetCount.toLocaleString('en')} loopback addresses or the targets named; the\n` +
+    "C loops have one in flight a thread. CPU is the contestant's own process, user and system.",
   rounds: 7,
   columns: [
     { key: 'perSecond', title: 'connects', unit: '/s' },
