@@ -24,8 +24,8 @@ export const tasksPerWorker = 256
 /** Attempts in one task: keeps a turn of the worker short. */
 export const attemptsPerTask = 1_000
 
-/** Outcomes settled in one turn, cancels of what never started included; the rest waits for the next, so that 10,000 rejections do not hold the event loop. */
-export const outcomesPerSlice = 256
+/** Outcomes settled in one go; the rest waits for the next turn, so that 10,000 rejections do not hold the event loop. */
+export const outcomesPerSlice = 64
 
 /** Targets in flight in one check. */
 export const checkConcurrency = 256
