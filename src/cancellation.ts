@@ -20,10 +20,15 @@ function onAbort(signal: AbortSignal, listener: () => void): () => void {
     const listeners = new Set<() => void>()
     fanout = {
       listeners,
-      listener: () =>
+      // Node has removed it by then, and nobody needs to let go any more.
+      listener: () => {
+        fanouts.delete(signal)
+        const called = [...listeners]
+        listeners.clear()
         batchCancels(() => {
-          for (const each of [...listeners]) each()
-        }),
+          for (const each of called) each()
+        })
+      },
     }
     fanouts.set(signal, fanout)
     signal.addEventListener('abort', fanout.listener, { once: true })
@@ -67,9 +72,9 @@ export class Cancellation {
   request(error: () => Error): void {
     if (this.requested) return
     this.#makeError = error
-    this.end()
     for (const step of [...this.#steps]) step()
     this.#controller?.abort()
+    this.end()
   }
 
   /** Calls `step` when the end is asked for, at once if it was. The result stops that. */

@@ -120,8 +120,9 @@ function attempt(endpoint: Endpoint, call: Call, asProbe: boolean): Promise<Outc
       patience,
       again: attempts.length > 0,
       judge(outcome) {
-        attempts.push(recordOf(outcome, endpoint, call))
-        return failureOf(outcome, endpoint, options)
+        const failure = failureOf(outcome, endpoint, options)
+        attempts.push(recordOf(outcome, failure, endpoint, engine))
+        return failure
       },
     }
     const running = new SupervisedAttempt(task, supervision, (outcome) => {
@@ -168,11 +169,14 @@ export function refuseBlocked(endpoint: Endpoint, { blockList }: ConnectOptions)
   return new ConnectError({ code: 'ERR_BLOCKED', syscall: 'connect', endpoint, errnoClass: 'denied' })
 }
 
-function recordOf(outcome: Outcome, endpoint: Endpoint, call: Call): AttemptRecord {
-  const { startedAt, durationMs } = outcome
-  const record: AttemptRecord = { endpoint: formatEndpoint(endpoint), engine: call.engine.name, startedAt, durationMs }
-  if (outcome.state === 'cancelled') return { ...record, code: 'ABORT_ERR' }
-  return { ...record, ...failureOf(outcome, endpoint, call.options) }
+function recordOf(
+  { state, startedAt, durationMs }: Outcome,
+  failure: Failure | undefined,
+  endpoint: Endpoint,
+  engine: Engine,
+): AttemptRecord {
+  const why = state === 'cancelled' ? { code: 'ABORT_ERR' } : failure
+  return { endpoint: formatEndpoint(endpoint), engine: engine.name, startedAt, durationMs, ...why }
 }
 
 /** A failed attempt's code and class, told from what was asked for; undefined where it did not fail. */
