@@ -19,7 +19,7 @@ import {
 import { type Failure, type Patience, speaker } from './core/retry.js'
 import type { Engine } from './engines/engine.js'
 import { classify, codeOf, isFamilyDisabled } from './errnos.js'
-import { ConnectError } from './errors.js'
+import { ConnectError, withoutStack } from './errors.js'
 import type { Resolver } from './resolver.js'
 import { SupervisedAttempt, type Supervision, type Task } from './supervisor.js'
 import type { AttemptRecord, ConnectOptions, Target } from './types.js'
@@ -201,7 +201,8 @@ function errorOf(outcome: Outcome, endpoint: Endpoint, call: Call): ConnectError
   const failed = outcome.state === 'failed' ? outcome : undefined
   const timedOutBy = code === 'ETIMEDOUT' ? (failed?.byDeadline ? 'deadline' : 'kernel') : undefined
   const { attempts } = call
-  return new ConnectError({ code, syscall: failed?.call ?? 'connect', endpoint, errnoClass, attempts, timedOutBy })
+  const syscall = failed?.call ?? 'connect'
+  return withoutStack(() => new ConnectError({ code, syscall, endpoint, errnoClass, attempts, timedOutBy }))
 }
 
 /** Of several failures one speaks, and carries all. */

@@ -108,17 +108,22 @@ export function abortError(reason: unknown): Error {
 }
 
 /**
- * The same for a call in progress, without a stack: made where an outcome arrives, it would show no frame of the
- * caller's, and collecting the frames of thousands holds the event loop for longer than cancelling them.
+ * Runs `make` without collecting stacks. What is made where an outcome arrives would show no frame of the caller's, and
+ * collecting the frames of thousands holds the event loop for longer than their connects.
  */
-export function lateAbortError(reason: unknown): Error {
+export function withoutStack<T>(make: () => T): T {
   const { stackTraceLimit } = Error
   Error.stackTraceLimit = 0
   try {
-    return abortError(reason)
+    return make()
   } finally {
     Error.stackTraceLimit = stackTraceLimit
   }
+}
+
+/** The AbortError of a call in progress. */
+export function lateAbortError(reason: unknown): Error {
+  return withoutStack(() => abortError(reason))
 }
 
 /** A call whose `timeoutMs` ran out. What it was doing then says whose fault that is. */

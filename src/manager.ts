@@ -15,7 +15,7 @@ import { Descriptor } from './descriptor.js'
 import * as diagnostics from './diagnostics.js'
 import { BlockingEngine } from './engines/blocking.js'
 import type { Engine } from './engines/engine.js'
-import { deadlineError, lateAbortError, managerClosedError, poolFailedError } from './errors.js'
+import { deadlineError, lateAbortError, managerClosedError, poolFailedError, withoutStack } from './errors.js'
 import { Gate } from './gate.js'
 import { descriptorsFree, localPorts } from './machine.js'
 import { requireIterable, requireManagerOptions, requireOptions } from './options.js'
@@ -176,13 +176,13 @@ export class ConnectionManager implements AsyncDisposable {
     const timeoutMs = call.options.timeoutMs ?? limits.callTimeoutMs
     const running = run(target, call, work)
     // Its own rejection would come before the release, so the fallback cancels and waits for the work's own end.
-    const bounded = pTimeout(running, {
-      milliseconds: Math.min(timeoutMs, limits.timerAtMostMs),
-      fallback: () => {
-        cancellation.request(() => deadlineError(timeoutMs, call))
-        return running
-      },
-    })
+    const fallback = () => {
+      cancellation.request(() => deadlineError(timeoutMs, call))
+      return running
+    }
+    // p-timeout makes its own error in advance, which nobody sees where there is a fallback.
+    const milliseconds = Math.min(timeoutMs, limits.timerAtMostMs)
+    const bounded = withoutStack(() => pTimeout(running, { milliseconds, fallback }))
     return new Promise<T>((resolve, reject) => {
       const fail = (error: unknown) => {
         this.#end(cancellation)

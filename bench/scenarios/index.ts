@@ -5,6 +5,7 @@ import { cancelLatency } from './cancel-latency.js'
 import { connectRate } from './connect-rate.js'
 import { laneMemory } from './lane-memory.js'
 import { naive } from './naive.js'
+import { retryStorm } from './retry-storm.js'
 import { singleCall } from './single-call.js'
 
-export const scenarios = [cancelLatency, abortAll, laneMemory, connectRate, singleCall, naive] as Scenario[]
+export const scenarios = [cancelLatency, abortAll, laneMemory, connectRate, singleCall, retryStorm, naive] as Scenario[]

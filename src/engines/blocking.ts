@@ -57,6 +57,7 @@ export class BlockingEngine implements Engine {
   #idle: (() => void) | undefined
   readonly #onFailure: (error: Error) => void
   #laneFailed = false
+  #startedInTurn = false
 
   /** `onFailure` is told of each worker that ended by itself, and of lanes that could not be had; both are mended here. */
   constructor(options: BlockingOptions = {}, onFailure: (error: Error) => void = () => {}) {
@@ -83,9 +84,22 @@ export class BlockingEngine implements Engine {
 
   #stage(job: Job): void {
     this.#inFlight++
-    // After the microtasks of this turn, so that what they ask for travels along.
-    if (this.#staged.size === 0) process.nextTick(() => this.#start())
+    if (this.#staged.size === 0) this.#scheduleStart()
     this.#staged.add(job)
+  }
+
+  /**
+   * What is asked for at first starts as soon as this callback and its microtasks are over, what follows in the same turn
+   * of the event loop at its end: timers that go off together travel together.
+   */
+  #scheduleStart(): void {
+    if (this.#startedInTurn) return
+    this.#startedInTurn = true
+    process.nextTick(() => this.#start())
+    setImmediate(() => {
+      this.#startedInTurn = false
+      if (this.#staged.size > 0) this.#start()
+    })
   }
 
   #start(): void {
