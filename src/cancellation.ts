@@ -6,40 +6,40 @@
 import { batchCancels, settleSoon } from './attempts.js'
 import { abortError, lateAbortError } from './errors.js'
 
+/** Calls that share a signal, and its only listener. */
 interface Fanout {
-  listeners: Set<() => void>
+  calls: Set<Cancellation>
   listener: () => void
 }
 
 const fanouts = new WeakMap<AbortSignal, Fanout>()
 
-/** Calls back once when the signal aborts. The result stops that; the last one removes the signal's only listener. */
-function onAbort(signal: AbortSignal, listener: () => void): () => void {
+/** Requests the call's end when the signal aborts. The result stops that; the last one removes the signal's only listener. */
+function onAbort(signal: AbortSignal, call: Cancellation): () => void {
   let fanout = fanouts.get(signal)
   if (!fanout) {
-    const listeners = new Set<() => void>()
-    fanout = {
-      listeners,
-      // Node has removed it by then, and nobody needs to let go any more.
-      listener: () => {
-        fanouts.delete(signal)
-        const called = [...listeners]
-        listeners.clear()
-        batchCancels(() => {
-          for (const each of called) each()
-        })
-      },
-    }
+    fanout = { calls: new Set(), listener: () => abortAll(signal) }
     fanouts.set(signal, fanout)
     signal.addEventListener('abort', fanout.listener, { once: true })
   }
-  const { listeners } = fanout
-  listeners.add(listener)
+  const { calls, listener } = fanout
+  calls.add(call)
   return () => {
-    if (!listeners.delete(listener) || listeners.size > 0) return
-    signal.removeEventListener('abort', fanout.listener)
+    if (!calls.delete(call) || calls.size > 0) return
+    signal.removeEventListener('abort', listener)
     fanouts.delete(signal)
   }
+}
+
+function abortAll(signal: AbortSignal): void {
+  const { calls } = fanouts.get(signal)!
+  const aborted = [...calls]
+  // Node has removed the listener by now, and nobody needs to let go any more.
+  calls.clear()
+  fanouts.delete(signal)
+  batchCancels(() => {
+    for (const call of aborted) call.request(() => lateAbortError(signal.reason))
+  })
 }
 
 export class Cancellation {
@@ -51,7 +51,7 @@ export class Cancellation {
 
   constructor(signal?: AbortSignal) {
     if (signal?.aborted) this.request(() => abortError(signal.reason))
-    else if (signal) this.#stop = onAbort(signal, () => this.request(() => lateAbortError(signal.reason)))
+    else if (signal) this.#stop = onAbort(signal, this)
   }
 
   get requested(): boolean {

@@ -244,8 +244,9 @@ export class ConnectionManager implements AsyncDisposable {
   }
 }
 
-async function run<T>(target: Target, call: Call, work: (call: Call) => Promise<T>): Promise<T> {
+/** The whole of a call's work, its tries included. */
+function run<T>(target: Target, call: Call, work: (call: Call) => Promise<T>): Promise<T> {
   const { cancellation, options, supervision } = call
-  cancellation.throwIfRequested()
+  if (cancellation.requested) return Promise.reject(cancellation.error())
   return supervise(formatTarget(target), options.retry ?? {}, supervision, cancellation, () => work(call))
 }
