@@ -214,8 +214,9 @@ static void lane_publish(struct lane *lane, struct failure failure) {
 void *lane_main(void *argument) {
   struct lane *lane = argument;
   pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
-  pthread_setspecific(exit_key, lane);
   lane->thread = pthread_self();
+  int error = pthread_setspecific(exit_key, lane);
+  if (error != 0) return group_lane_fails(lane, error), reaper_join(lane), NULL;
   while (!lane->cancel_sent && (lane->attempt = lane_take(lane)) != NULL) {
     struct failure failure = prepare(lane);
     if (failure.error == 0) failure = connect_or_poll(lane);

@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <limits.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <time.h>
 
 #include "lane.h"
@@ -35,7 +34,7 @@ static struct lane *lane_new(void) {
   if (lane != NULL) unused_lanes = lane->next;
   pthread_mutex_unlock(&unused_lock);
   if (lane == NULL) {
-    lane = calloc(1, sizeof *lane);
+    lane = sys_allocate(sizeof *lane);
     if (lane == NULL) return NULL;
     pthread_mutex_init(&lane->lock, NULL);
     pthread_condattr_t monotonic;
@@ -65,7 +64,7 @@ struct lane_group *group_open(const struct lane_options *options) {
   if (group != NULL) unused_groups = group->next_unused;
   pthread_mutex_unlock(&unused_lock);
   if (group == NULL) {
-    group = calloc(1, sizeof *group);
+    group = sys_allocate(sizeof *group);
     if (group == NULL) return reaper_stop(), errno = ENOMEM, NULL;
     pthread_mutex_init(&group->lock, NULL);
     pthread_cond_init(&group->all_joined, NULL);
@@ -281,6 +280,15 @@ void group_return_slot(struct lane *lane) {
   pthread_mutex_lock(&lane->group->lock);
   return_slot(lane);
   pthread_mutex_unlock(&lane->group->lock);
+}
+
+void group_lane_fails(struct lane *lane, int error) {
+  struct lane_group *group = lane->group;
+  pthread_mutex_lock(&group->lock);
+  group->summoned = false;
+  return_slot(lane);
+  pthread_mutex_unlock(&group->lock);
+  fail_queue(group, error);
 }
 
 void group_lane_leaves(struct lane *lane) {

@@ -43,6 +43,9 @@ struct attempt *lane_take(struct lane *lane);
 /* Gives the lane's place back, so that another may start. Idempotent. The lane; its cleanup handler too. */
 void group_return_slot(struct lane *lane);
 
+/* The lane's thread came to life and cannot run attempts: as if it had not been to be had. That thread, before lane_take. */
+void group_lane_fails(struct lane *lane, int error);
+
 /* The lane's thread is about to end: starts another if work waits. The lane, not in a cleanup handler. */
 void group_lane_leaves(struct lane *lane);
 

@@ -20,7 +20,7 @@ struct outbox {
 };
 
 struct outbox *outbox_open(void (*ring)(void *context), void *context) {
-  struct outbox *outbox = calloc(1, sizeof *outbox);
+  struct outbox *outbox = sys_allocate(sizeof *outbox);
   if (outbox == NULL) return NULL;
   pthread_mutex_init(&outbox->lock, NULL);
   pthread_cond_init(&outbox->rung, NULL);

@@ -56,7 +56,6 @@ static bool grow(void) {
   if (chunk_count == CHUNKS) return false;
   struct attempt *chunk = sys_allocate(CHUNK * sizeof *chunk);
   if (chunk == NULL) return false;
-  memset(chunk, 0, CHUNK * sizeof *chunk);
   for (int slot = CHUNK - 1; slot >= 0; slot--) {
     struct attempt *attempt = &chunk[slot];
     attempt->index = chunk_count * CHUNK + (uint32_t)slot;

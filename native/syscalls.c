@@ -184,5 +184,5 @@ int sys_thread_create(pthread_t *thread, const pthread_attr_t *attributes, void 
 
 void *sys_allocate(size_t size) {
   struct hit hit = before(CALL_ALLOCATE);
-  return hit.error != 0 ? (errno = hit.error, NULL) : malloc(size);
+  return hit.error != 0 ? (errno = hit.error, NULL) : calloc(1, size);
 }

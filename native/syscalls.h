@@ -51,6 +51,7 @@ int sys_listen(int fd, int backlog);
 long sys_descriptor_limit(void);
 /* Returns an errno value, as pthread_create does. */
 int sys_thread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *), void *argument);
+/* Zeroed. */
 void *sys_allocate(size_t size);
 
 /*
