@@ -19,7 +19,7 @@
  *   a cancel that comes late and stays pending   "cancel too late", "... while finishing", "... while handing over"; a
  *                                                mutant shows that a lane that does not retire is seen
  *   a signal interrupts an attempt               "signals are blocked", "connect is interrupted"
- *   a cancel told before its descriptor closes   "cancel closes slowly, ..."; a mutant shows that it is seen
+ *   a cancel told before its descriptor closes   "cancel when connected, ..."; a mutant shows that it is seen
  *   a stale id reaches a slot's next attempt     "cancel by a stale id", "storm of cancels"
  *   addon unmapped under a running lane          run.mjs: the addon has the flag NODELETE
  *   a deadline left to JavaScript                "runs out of time, TCP" and "..., AF_UNIX"

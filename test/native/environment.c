@@ -119,8 +119,10 @@ static void keep(struct environment *environment, const struct attempt_outcome *
       .duration_ms = outcome->duration_ms,
       .fd = -1,
   };
-  if (outcome->yields) settled.fd = attempt_claim(outcome->id);
-  if (outcome->yields && settled.fd < 0) settled.state = ATTEMPT_CANCELLED;
+  if (outcome->yields) {
+    settled.fd = attempt_claim(outcome->id);
+    EXPECT(settled.fd >= 0);
+  }
   environment->settled[environment->count++] = settled;
 }
 

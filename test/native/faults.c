@@ -26,6 +26,7 @@ static void first_cancel_at_limit(void) {
   REQUIRE(getrlimit(RLIMIT_NOFILE, &before) == 0);
   none = (struct rlimit){.rlim_cur = 0, .rlim_max = before.rlim_max};
   REQUIRE(setrlimit(RLIMIT_NOFILE, &none) == 0);
+  EXPECT_EQUAL(sys_descriptor_limit(), 0);
   attempt_cancel(id);
   EXPECT_STATE(settle(&environment, id).state, ATTEMPT_CANCELLED);
   struct settled refused = settle(&environment, reserve_and_start(&environment, &peer, (struct how){0}));
@@ -126,6 +127,22 @@ static void blocks_signals(void) {
   environment_close(&environment);
 }
 
+/* Nothing runs: the attempts fail as this machine's failure, and once it has what they need, new ones run. */
+static void expect_unstarted(struct environment *environment, const uint64_t *ids, size_t count, int error) {
+  for (size_t i = 0; i < count; i++) {
+    struct settled ended = settle(environment, ids[i]);
+    EXPECT_STATE(ended.state, ATTEMPT_FAILED);
+    EXPECT_EQUAL(ended.error, error);
+    EXPECT_EQUAL(ended.failed_call, CALL_THREAD_CREATE);
+  }
+}
+
+static void expect_connects(struct environment *environment, const struct peer *peer) {
+  struct settled ended = settle(environment, reserve_and_start(environment, peer, (struct how){0}));
+  EXPECT_STATE(ended.state, ATTEMPT_CONNECTED);
+  discard(&ended);
+}
+
 static void no_threads(void) {
   struct environment environment;
   environment_open(&environment);
@@ -139,16 +156,25 @@ static void no_threads(void) {
   REQUIRE((environment.lanes = group_open(&environment.options)) != NULL);
   seam_inject(CALL_THREAD_CREATE, 0, EAGAIN, 0);
   REQUIRE(start_all(&environment, ids, 3) == 0);
-  for (int i = 0; i < 3; i++) {
-    struct settled ended = settle(&environment, ids[i]);
-    EXPECT_STATE(ended.state, ATTEMPT_FAILED);
-    EXPECT_EQUAL(ended.error, EAGAIN);
-    EXPECT_EQUAL(ended.failed_call, CALL_THREAD_CREATE);
-  }
+  expect_unstarted(&environment, ids, 3, EAGAIN);
   seam_clear();
-  struct settled ended = settle(&environment, reserve_and_start(&environment, &peer, (struct how){0}));
-  EXPECT_STATE(ended.state, ATTEMPT_CONNECTED);
-  discard(&ended);
+  expect_connects(&environment, &peer);
+  peer_close(&peer);
+  environment_close(&environment);
+}
+
+/* Threads start, and none can keep the value that tells at its end which lane it was. */
+static void no_thread_values(void) {
+  struct environment environment;
+  environment_open(&environment);
+  struct peer peer = peer_accepting();
+  uint64_t ids[3];
+  for (int i = 0; i < 3; i++) ids[i] = reserve(&environment, &peer, (struct how){0});
+  guard_refuse_values(true);
+  REQUIRE(start_all(&environment, ids, 3) == 0);
+  expect_unstarted(&environment, ids, 3, ENOMEM);
+  guard_refuse_values(false);
+  expect_connects(&environment, &peer);
   peer_close(&peer);
   environment_close(&environment);
 }
@@ -190,6 +216,52 @@ static void no_memory(void) {
   environment_close(&environment);
 }
 
+/* No lane can be had beyond those that were used before: one environment has them all, another none. */
+static void no_lanes(void) {
+  enum { MANY = 100 };
+  struct environment environment, other;
+  environment_open(&environment);
+  environment_open(&other);
+  environment.options.max_lanes = MANY;
+  struct peer hanging = peer_hanging(AF_UNIX), accepting = peer_accepting();
+  uint64_t ids[MANY], others[3];
+  for (int i = 0; i < MANY; i++) ids[i] = reserve(&environment, &hanging, (struct how){0});
+  for (int i = 0; i < 3; i++) others[i] = reserve(&other, &accepting, (struct how){0});
+  REQUIRE((environment.lanes = group_open(&environment.options)) != NULL);
+  REQUIRE((other.lanes = group_open(&other.options)) != NULL);
+  seam_watch();
+  seam_inject(CALL_ALLOCATE, 0, ENOMEM, 0);
+  REQUIRE(start_all(&environment, ids, MANY) == 0);
+  await_calls(CALL_ALLOCATE, 1);
+  REQUIRE(start_all(&other, others, 3) == 0);
+  expect_unstarted(&other, others, 3, ENOMEM);
+  seam_clear();
+  for (int i = 0; i < MANY; i++) attempt_cancel(ids[i]); /* on lanes, queued, or failed with the last lane */
+  for (int i = 0; i < MANY; i++) EXPECT(settle_next(&environment).fd == -1);
+  expect_connects(&other, &accepting);
+  peer_close(&hanging);
+  peer_close(&accepting);
+  environment_close(&other);
+  environment_close(&environment);
+}
+
+/* Neither outboxes nor groups, beyond the groups that were used before. */
+static void no_environment(void) {
+  enum { USED = 64 };
+  struct environment environment;
+  environment_open(&environment);
+  struct lane_group *groups[USED];
+  size_t count = 0;
+  seam_watch();
+  seam_inject(CALL_ALLOCATE, 0, ENOMEM, 0);
+  EXPECT(outbox_open(NULL, NULL) == NULL);
+  while (count < USED && (groups[count] = group_open(&environment.options)) != NULL) count++;
+  EXPECT(count < USED);
+  EXPECT_EQUAL(errno, ENOMEM);
+  while (count > 0) group_close(groups[--count]);
+  environment_close(&environment);
+}
+
 /* The registry's table cannot grow: reserving stops, and goes on when memory is back. */
 static void no_slots(void) {
   struct environment environment;
@@ -221,8 +293,11 @@ const struct scenario fault_scenarios[] = {
     {"signals are blocked", blocks_signals},
     {"no thread is to be had", no_threads},
     {"no second thread is to be had", no_second_thread},
+    {"no thread can keep a value", no_thread_values},
     {"no memory is to be had", no_memory},
     {"no slot is to be had", no_slots},
+    {"no lane is to be had", no_lanes},
+    {"no environment is to be had", no_environment},
     {"cancellation state was watched", guard_is_asked},
     {NULL, NULL},
 };

@@ -6,7 +6,6 @@
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdatomic.h>
-#include <stdbool.h>
 #include <sys/socket.h>
 #include <time.h>
 
@@ -17,12 +16,15 @@ static _Thread_local bool test_thread;
 static _Thread_local bool in_region;
 static _Atomic unsigned checked;
 static _Atomic unsigned linger_ms;
+static _Atomic bool values_refused;
 
 void guard_test_thread(void) { test_thread = true; }
 
 unsigned guard_count(void) { return atomic_load(&checked); }
 
 void guard_linger(unsigned ms) { atomic_store(&linger_ms, ms); }
+
+void guard_refuse_values(bool refuse) { atomic_store(&values_refused, refuse); }
 
 static bool enabled(void) {
   int state;
@@ -107,4 +109,10 @@ int __wrap_fcntl(int fd, int command, ...) {
   va_end(arguments);
   outside_region("cancellation disabled in fcntl");
   return __real_fcntl(fd, command, argument);
+}
+
+int __real_pthread_setspecific(pthread_key_t key, const void *value);
+int __wrap_pthread_setspecific(pthread_key_t key, const void *value);
+int __wrap_pthread_setspecific(pthread_key_t key, const void *value) {
+  return atomic_load(&values_refused) ? ENOMEM : __real_pthread_setspecific(key, value);
 }

@@ -5,6 +5,8 @@
 #ifndef GUARD_H
 #define GUARD_H
 
+#include <stdbool.h>
+
 /* The calling thread is the test's own: cancellation is enabled there, as in any thread that starts. */
 void guard_test_thread(void);
 
@@ -16,5 +18,8 @@ unsigned guard_count(void);
  * left: a cancel that comes then stays pending. 0 ends it.
  */
 void guard_linger(unsigned ms);
+
+/* While set, no thread can keep a value of its own: pthread_setspecific gives ENOMEM. */
+void guard_refuse_values(bool refuse);
 
 #endif

@@ -80,13 +80,14 @@ export const mutants = [
     noticed: /ended\.state is FREE, expected CONNECTED/,
   },
   {
-    name: 'a cancel settles before its descriptor is closed',
+    name: 'a cancel closes what has connected behind its environment’s back',
     flavour: 'plain',
     file: 'registry.c',
-    find: '    while (atomic_load_explicit(&attempt->fd, memory_order_acquire) >= 0) sched_yield();',
-    replace: '    sched_yield();',
-    scenario: 'cancel closes slowly, drained',
-    noticed: /expected !is_open\(fd\)/,
+    find: '      default:\n        /*\n         * Over. CONNECTED too',
+    replace:
+      '      case ATTEMPT_CONNECTED:\n        attempt_discard(attempt, word);\n        return;\n      default:\n        /*\n         * Over. CONNECTED too',
+    scenario: 'cancel when connected, drained',
+    noticed: /expected ended\.fd == fd \|\| !is_open\(fd\)/,
   },
   {
     // With the static unwinder, pthread_cancel opens libgcc_s.so.1 by itself; else the linker has loaded it at the start.

@@ -1,4 +1,4 @@
-/* Cancels that race with success, with a close under way, or with the slot's next attempt. */
+/* Cancels that race with success, with its delivery, or with the slot's next attempt. */
 #include <unistd.h>
 
 #include "check.h"
@@ -29,23 +29,30 @@ static void too_late(void) {
   environment_close(&environment);
 }
 
-static void *cancel_one(void *id) {
-  attempt_cancel(*(uint64_t *)id);
+struct canceller {
+  uint64_t id;
+  _Atomic bool done;
+};
+
+static void *cancel_one(void *argument) {
+  struct canceller *canceller = argument;
+  attempt_cancel(canceller->id);
+  atomic_store(&canceller->done, true);
   return NULL;
 }
 
 enum end { BY_DRAIN, BY_CLAIM, BY_SWEEP_UNDRAINED, BY_SWEEP_DRAINED };
 
 /*
- * Another thread, as the reaper is, cancels what is CONNECTED, and is slow to close it: nothing may tell of a cancel
- * whose descriptor is still open, and no environment ends before it is closed.
+ * Another thread, as the reaper is, cancels what is CONNECTED: its environment owns that alone, is told of a success
+ * and closes it. Were it closed by the canceller, slowly as close(2) is here, the environment would settle meanwhile.
  */
-static void closed_slowly(enum end end) {
+static void cancelled_when_connected(enum end end) {
   struct environment environment;
   environment_open(&environment);
   struct peer peer = peer_accepting();
-  uint64_t id = connected_undrained(&environment, &peer);
-  int fd = atomic_load(&attempt_find(id)->fd);
+  struct canceller canceller = {.id = connected_undrained(&environment, &peer)};
+  int fd = atomic_load(&attempt_find(canceller.id)->fd);
   if (end == BY_CLAIM || end == BY_SWEEP_DRAINED) {
     struct attempt_outcome outcome;
     while (attempt_drain(environment.outbox, &outcome, 1) == 0) pause_ms(1);
@@ -53,22 +60,31 @@ static void closed_slowly(enum end end) {
   }
   seam_watch();
   seam_inject(CALL_CLOSE, 1, 0, 50000);
-  pthread_t canceller = spawn(cancel_one, &id);
-  await_calls(CALL_CLOSE, 1);
-  if (end == BY_DRAIN) expect_cancelled(settle(&environment, id));
-  if (end == BY_CLAIM) EXPECT_EQUAL(attempt_claim(id), -1);
+  pthread_t thread = spawn(cancel_one, &canceller);
+  while (!atomic_load(&canceller.done) && seam_calls(CALL_CLOSE) == 0) pause_ms(1);
+  if (end == BY_DRAIN) {
+    struct settled ended = settle(&environment, canceller.id);
+    EXPECT_STATE(ended.state, ATTEMPT_CONNECTED);
+    EXPECT(ended.fd == fd || !is_open(fd)); /* settled means released */
+    discard(&ended);
+  }
+  if (end == BY_CLAIM) {
+    EXPECT_EQUAL(attempt_claim(canceller.id), fd);
+    EXPECT_EQUAL(attempt_disown(canceller.id), fd);
+    EXPECT_EQUAL(close(fd), 0);
+  }
   if (end == BY_SWEEP_UNDRAINED || end == BY_SWEEP_DRAINED) environment_close(&environment);
   EXPECT(!is_open(fd));
   EXPECT_EQUAL(ledger_read(LEDGER_DESCRIPTORS), 0);
-  join(canceller);
+  join(thread);
   peer_close(&peer);
   if (end == BY_DRAIN || end == BY_CLAIM) environment_close(&environment);
 }
 
-static void drained(void) { closed_slowly(BY_DRAIN); }
-static void claimed(void) { closed_slowly(BY_CLAIM); }
-static void swept(void) { closed_slowly(BY_SWEEP_UNDRAINED); }
-static void swept_after_drain(void) { closed_slowly(BY_SWEEP_DRAINED); }
+static void drained(void) { cancelled_when_connected(BY_DRAIN); }
+static void claimed(void) { cancelled_when_connected(BY_CLAIM); }
+static void swept(void) { cancelled_when_connected(BY_SWEEP_UNDRAINED); }
+static void swept_after_drain(void) { cancelled_when_connected(BY_SWEEP_DRAINED); }
 
 /* A stale id names a slot in other hands by now: its generation tells, and nothing happens to the newcomer. */
 static void stale(void) {
@@ -118,10 +134,10 @@ static void borrowed_that_stands(void) {
 
 const struct scenario race_scenarios[] = {
     {"cancel too late", too_late},
-    {"cancel closes slowly, drained", drained},
-    {"cancel closes slowly, claimed", claimed},
-    {"cancel closes slowly, environment ends", swept},
-    {"cancel closes slowly, environment ends after the drain", swept_after_drain},
+    {"cancel when connected, drained", drained},
+    {"cancel when connected, claimed", claimed},
+    {"cancel when connected, environment ends", swept},
+    {"cancel when connected, environment ends after the drain", swept_after_drain},
     {"cancel by a stale id", stale},
     {"cancel lost to a success", borrowed_that_stands},
     {NULL, NULL},

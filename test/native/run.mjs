@@ -25,7 +25,7 @@ const flags = ['-std=gnu11', '-fexceptions', '-D_GNU_SOURCE', '-Wall', '-Wextra'
 const linked = [
   '-pthread',
   '-shared-libgcc',
-  '-Wl,--wrap=connect,--wrap=poll,--wrap=close,--wrap=fcntl,--wrap=nanosleep',
+  '-Wl,--wrap=connect,--wrap=poll,--wrap=close,--wrap=fcntl,--wrap=nanosleep,--wrap=pthread_setspecific',
 ]
 
 const memcheck = ['valgrind', '--error-exitcode=99', '--leak-check=full', '--track-fds=yes', '--fair-sched=try']
