@@ -4,11 +4,13 @@
  *
  * A transition is what one thread does between two points where another could notice. What a lock guards alone is
  * moved in one step; what is read without the lock (the word, the descriptor, a pending cancel) has steps of its own.
- * Every run ends: an execution that cannot end, or ends with something held, is an error that spin reports.
+ * Every run ends: an execution that cannot end, or ends with something held, is an error that spin reports. What the
+ * code asks again and again is a wait here, so that one that would go on for ever is seen as a deadlock.
  *
  * Sizes come from run.mjs: SLOTS of the registry, ATTEMPTS in all, LANES at once, THREADS that may exist at once
  * (more than LANES: retired ones wait to be joined), REPEATS (second or stale cancels). BORROWED: the descriptor is
- * the caller's. ENVIRONMENT_MAY_DIE, WORKER_MAY_DIE: at any moment, not at the end.
+ * the caller's. ENVIRONMENT_MAY_DIE, WORKER_MAY_DIE: at any moment, not at the end. To keep larger sizes small enough,
+ * CALM: threads are always to be had and connect(2) is never interrupted. NO_BATCHES: the reaper joins, and cancels nothing.
  */
 #define NONE 255
 
@@ -93,7 +95,9 @@ bool settled_once = true;
 bool settled_implies_released = true;
 bool cancel_reaches_only_its_attempt = true;
 bool noted_cancel_is_kept = true;
+bool connected_is_claimed = true;
 bool delivered_after_claim = true;
+bool cancelled_is_not_delivered = true;
 bool success_stands = true;
 bool nothing_is_left = true;
 

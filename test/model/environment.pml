@@ -2,7 +2,7 @@
  * The environment that calls: src/attempts.ts over native/addon.cc. One thread, so one thing at a time; what it does
  * next is open. It reserves, cancels anything it ever reserved, settles when its bell was rung, and ends.
  */
-#define MAY_CANCEL(an_id) (reserved[an_id] && (!asked[an_id] || repeats < REPEATS))
+#define MAY_CANCEL(an_id) (!content && reserved[an_id] && (!asked[an_id] || repeats < REPEATS))
 
 /* attempts.ts:cancel and addon.cc:Cancel: at once on this thread, or by the reaper */
 inline cancel_one() {
@@ -14,7 +14,9 @@ inline cancel_one() {
   };
   if
   :: exchanged = false
+#ifndef NO_BATCHES
   :: reaper_cancel(id)
+#endif
   fi;
   if
   :: exchanged
@@ -68,22 +70,24 @@ inline settle_some() {
   fi
 }
 
+/* The promise's resolution. */
 inline deliver() {
   holds(delivered_after_claim, slots[slot].word == WORD(id, CLAIMED));
+  holds(cancelled_is_not_delivered, !asked[id]);
   holds(closed_or_delivered_once, descriptor[id] == OPEN);
   descriptor[id] = DELIVERED
 }
 
-/* attempts.ts:claimOf: a claim ends by disown, as the caller's socket, or by close, when a cancel came late */
+/* attempts.ts:claimOf: a claim ends by disown, as the caller's socket, or by close, where a cancel has come (connect.ts:firstToConnect) */
 inline end_claim() {
   atomic {
     slot = (STATE_OF(slots[0].word) == CLAIMED -> 0 : SLOTS - 1);
-    id = ID_OF(slots[slot].word)
-  };
-  atomic {
+    id = ID_OF(slots[slot].word);
     if
-    :: deliver(); attempt_disown(slot)
-    :: attempt_disown(slot); close_descriptor_of(fd)
+#ifndef MUTANT_connect_forgets_cancel
+    :: asked[id] -> attempt_disown(slot); close_descriptor_of(fd)
+#endif
+    :: else -> deliver(); attempt_disown(slot)
     fi;
     fd = 0; id = 0; slot = 0
   }
@@ -91,7 +95,7 @@ inline end_claim() {
 
 proctype Environment() {
   byte id, slot, target, seen, fd, on_lane, outcome, made, unsettled, repeats;
-  bool exchanged, burying, yields, more, was_drained;
+  bool exchanged, burying, yields, more, was_drained, content;
   do
   :: made < ATTEMPTS && SOME_SLOT(FREE) ->
      atomic {
@@ -103,19 +107,28 @@ proctype Environment() {
        id = 0;
        slot = 0
      }
-  :: MAY_CANCEL(1) -> id = 1; cancel_one()
+  :: atomic {
+       if
+       :: MAY_CANCEL(1) -> id = 1
 #if IDS > 2
-  :: MAY_CANCEL(2) -> id = 2; cancel_one()
+       :: MAY_CANCEL(2) -> id = 2
 #endif
 #if IDS > 3
-  :: MAY_CANCEL(3) -> id = 3; cancel_one()
+       :: MAY_CANCEL(3) -> id = 3
 #endif
 #if IDS > 4
-  :: MAY_CANCEL(4) -> id = 4; cancel_one()
+       :: MAY_CANCEL(4) -> id = 4
 #endif
 #if IDS > 5
-  :: MAY_CANCEL(5) -> id = 5; cancel_one()
+       :: MAY_CANCEL(5) -> id = 5
 #endif
+#if IDS > 6
+       :: MAY_CANCEL(6) -> id = 6
+       :: MAY_CANCEL(7) -> id = 7
+#endif
+       fi
+     };
+     cancel_one()
   :: rung || more -> settle_some()
   :: SOME_SLOT(CLAIMED) -> end_claim()
   :: worker_gone && SOME_SLOT(RESERVED) -> /* blocking.ts:#run */
@@ -126,6 +139,9 @@ proctype Environment() {
      attempt_forfeit(id);
      atomic { id = 0; slot = 0; exchanged = false }
   :: made == ATTEMPTS && unsettled == 0 && !SOME_SLOT(CLAIMED) -> break
+#ifdef WORKER_MAY_DIE
+  :: !content -> content = true /* cancels nothing more: what hangs ends with its worker */
+#endif
 #ifdef ENVIRONMENT_MAY_DIE
   :: break
 #endif

@@ -2,8 +2,13 @@
 
 /* lane.c:lane_cancel; true: `exchanged` */
 inline lane_cancel(lane, an_id, as) {
+#ifdef MUTANT_lane_cancel_without_lock
+  exchanged = (lanes[lane].attempt_id == an_id);
+#endif
   atomic {
+#ifndef MUTANT_lane_cancel_without_lock
     exchanged = (lanes[lane].attempt_id == an_id);
+#endif
 #ifdef MUTANT_lane_cancel_any_attempt
     exchanged = (lanes[lane].attempt_id != 0);
 #endif

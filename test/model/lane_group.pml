@@ -10,7 +10,9 @@ inline start_lane() {
   atomic {
     if
     :: !NO_LANE(UNUSED) -> started = (lanes[0].thread == UNUSED -> 0 : THREADS - 1)
+#ifndef CALM
     :: started = NONE
+#endif
     fi;
     if
     :: started == NONE
@@ -109,6 +111,7 @@ inline group_start(id) {
 /* lane_group.c:group_withdraw, of an attempt whose word was `seen` to be QUEUED; true: `exchanged` */
 inline group_withdraw(slot) {
   exchanged = false;
+  slots[slot].grouped || slots[slot].word != seen; /* attempt_cancel asks again and again meanwhile */
   if
   :: slots[slot].grouped ->
      acquire(group_lock);
@@ -187,6 +190,12 @@ inline lane_take(me) {
     fi;
     summon_and_unlock()
   }
+}
+
+/* lane_group.c:group_lane_fails */
+inline group_lane_fails(me) {
+  atomic { !group_lock -> summoned = false; return_slot(me) };
+  fail_queue()
 }
 
 /* lane_group.c:group_lane_leaves */

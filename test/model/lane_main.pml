@@ -11,7 +11,15 @@ end_unused: /* lane_group.c:lane_unused */
     id = 0; slot = 0; started = 0; failed = false; stands = false; interrupted = false
   };
 
-next: /* lane.c:lane_main */
+  /* lane.c:lane_main */
+  if
+  :: skip
+#ifndef CALM
+  :: group_lane_fails(me); goto joins /* it could not keep its value */
+#endif
+  fi;
+
+next:
   if
 #ifndef MUTANT_lane_does_not_retire
   :: lanes[me].cancel_sent -> goto leaves
@@ -41,7 +49,9 @@ again: /* lane.c:connect_or_poll */
   :: lanes[me].pending -> goto cancelled
   :: skip -> lanes[me].pending -> goto cancelled /* hangs until then */
   :: failed = true
+#ifndef CALM
   :: !interrupted -> interrupted = true; leave(me); goto again
+#endif
   ::
 #ifdef BORROWED
      established[id] = true;
@@ -76,6 +86,8 @@ leaves: /* lane.c:lane_exit */
   outbox_ring();
 #endif
   group_lane_leaves();
+
+joins:
   reaper_join(me);
   goto end_unused
 }

@@ -39,9 +39,6 @@ inline attempt_free(slot) {
   slots[slot].addresses = false;
 #endif
   atomic {
-#ifndef MUTANT_free_does_not_wait
-    STATE_OF(slots[slot].word) != CANCELLED || slots[slot].fd == 0;
-#endif
     slots[slot].ours = false;
     slots[slot].fd = 0;
     slots[slot].lane = 0;
@@ -67,7 +64,7 @@ inline attempt_forfeit(id) {
   fi
 }
 
-/* registry.c:attempt_discard, of an attempt whose word was `seen` to be CONNECTED */
+/* registry.c:attempt_discard, of an attempt whose word was `seen` to be CONNECTED; after its environment's end */
 inline attempt_discard(slot) {
   fd = slots[slot].fd;
   if
@@ -83,9 +80,7 @@ inline attempt_discard(slot) {
      compare_and_exchange(slot, seen, WORD(ID_OF(seen), CANCELLED));
 #endif
      if
-     :: exchanged ->
-        atomic { close_descriptor_of(fd) };
-        slots[slot].fd = 0
+     :: exchanged -> atomic { close_descriptor_of(fd) }
      :: else
      fi
   fi
@@ -104,13 +99,13 @@ inline attempt_cancel(id) {
      :: ID_OF(seen) == target && STATE_OF(seen) == RESERVED ->
         compare_and_exchange(SLOT_OF(target), seen, WORD(target, CANCELLED));
         if
-        :: exchanged -> attempt_end_unstarted(SLOT_OF(target)); break
+        :: exchanged -> break
         :: else
         fi
      :: ID_OF(seen) == target && STATE_OF(seen) == QUEUED ->
         group_withdraw(SLOT_OF(target));
         if
-        :: exchanged -> attempt_end_unstarted(SLOT_OF(target)); break
+        :: exchanged -> break
         :: else
         fi
      :: ID_OF(seen) == target && STATE_OF(seen) == TAKEN ->
@@ -120,12 +115,17 @@ inline attempt_cancel(id) {
         :: exchanged -> break
         :: else
         fi
-     :: ID_OF(seen) == target && STATE_OF(seen) == CONNECTED ->
-        attempt_discard(SLOT_OF(target));
-        break
-     :: else -> break
+#ifdef MUTANT_cancel_discards_connected
+     :: ID_OF(seen) == target && STATE_OF(seen) == CONNECTED -> attempt_discard(SLOT_OF(target)); break
+#endif
+     :: else -> break /* CONNECTED too: its environment's alone */
      fi
   od;
+  if
+  :: ID_OF(seen) == target && (STATE_OF(seen) == RESERVED || STATE_OF(seen) == QUEUED) ->
+     attempt_end_unstarted(SLOT_OF(target))
+  :: else
+  fi;
   atomic { seen = 0; target = 0; fd = 0; on_lane = 0; exchanged = false }
 }
 
@@ -137,19 +137,11 @@ inline read_outcome() {
   yields = (outcome == CONNECTED && slots[slot].fd != 0)
 }
 
-/* registry.c:attempt_claim, of an outcome that yields */
+/* registry.c:attempt_claim, of an outcome that yields. It cannot fail: nobody else moves what is CONNECTED. */
 inline attempt_claim() {
-#ifdef MUTANT_claim_without_exchange
-  exchanged = true;
-  seen = slots[slot].word;
-  slots[slot].word = WORD(id, CLAIMED);
-#else
   compare_and_exchange(slot, WORD(id, CONNECTED), WORD(id, CLAIMED));
-#endif
-  if
-  :: exchanged -> outcome = CLAIMED
-  :: else -> outcome = CANCELLED; attempt_free(slot)
-  fi
+  holds(connected_is_claimed, exchanged);
+  outcome = CLAIMED
 }
 
 /* registry.c:attempt_disown, into `fd` */
@@ -176,7 +168,10 @@ inline attempts_sweep() {
           attempt_free(slot)
 #endif
        :: else ->
-          attempt_cancel(id);
+          if
+          :: outcome == CONNECTED -> seen = WORD(id, CONNECTED); attempt_discard(slot)
+          :: else -> attempt_cancel(id)
+          fi;
           if
           :: was_drained -> attempt_free(slot)
           :: else

@@ -3,15 +3,14 @@
  * npm run test:native [-- --full] [-- --seed N]
  *
  * Builds native/ without addon.cc and with the program in this directory, runs it under each tool, then shows by seeded
- * bugs (mutants.mjs) that each tool would notice. One line a check; the last line says how many passed.
- * A tool that is missing fails the run where CI is set, and is told as skipped elsewhere.
+ * bugs (mutants.mjs) that each tool would notice.
  */
-import { execFile } from 'node:child_process'
 import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { finish, report, run, runJobs, skip } from '../support/proofs.mjs'
 import { mutants } from './mutants.mjs'
 
 const here = fileURLToPath(new URL('.', import.meta.url))
@@ -37,25 +36,6 @@ const flavours = {
   tsan: { flags: ['-fsanitize=thread'], commands: [[], ['setarch', '--addr-no-randomize']], rounds: 50 },
   asan: { flags: ['-fsanitize=address,undefined', '-fno-sanitize-recover=undefined'], commands: [[]], rounds: 50 },
   valgrind: { flags: [], commands: [memcheck], rounds: 10 },
-}
-
-let passed = 0
-let failed = 0
-
-function report(name, problem) {
-  if (problem === undefined) passed++
-  else failed++
-  console.log(problem === undefined ? `ok      ${name}` : `FAILED  ${name}: ${problem}`)
-}
-
-/** Runs a program to its end. Never rejects: what it came to is for the caller to judge. */
-function run(command, args) {
-  return new Promise((resolve) => {
-    const settings = { timeout: 600_000, killSignal: 'SIGKILL', maxBuffer: 64 * 2 ** 20 }
-    execFile(command, args, settings, (error, stdout, stderr) => {
-      resolve({ error, code: error ? (error.code ?? error.signal) : 0, output: stdout + stderr })
-    })
-  })
 }
 
 /** Tries a flavour on a program that does nothing. Undefined, or why it cannot be used here. */
@@ -157,20 +137,6 @@ async function checkAddon() {
   )
 }
 
-function skip(name, reason) {
-  if (process.env.CI) report(name, reason)
-  else console.log(`skipped ${name}: ${reason}`)
-}
-
-/** Runs jobs, as many at once as there are processors. */
-async function runJobs(jobs) {
-  const queue = [...jobs]
-  const worker = async () => {
-    for (let job = queue.shift(); job; job = queue.shift()) await job()
-  }
-  await Promise.all(Array.from({ length: availableParallelism() }, worker))
-}
-
 const build = await mkdtemp(join(tmpdir(), 'cancelpoint-native-'))
 try {
   await checkRefused('without -fexceptions', ['-std=gnu11', '-fno-exceptions'])
@@ -185,9 +151,8 @@ try {
       for (const [index, mutant] of mutants.entries())
         if (mutant.flavour === flavour) jobs.push(() => checkMutant(mutant, index))
   }
-  await runJobs(jobs)
+  await runJobs(jobs, availableParallelism())
 } finally {
   await rm(build, { recursive: true, force: true })
 }
-console.log(`${passed} passed, ${failed} failed`)
-process.exitCode = failed === 0 ? 0 : 1
+finish()
