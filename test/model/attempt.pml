@@ -95,7 +95,6 @@ bool settled_once = true;
 bool settled_implies_released = true;
 bool cancel_reaches_only_its_attempt = true;
 bool noted_cancel_is_kept = true;
-bool connected_is_claimed = true;
 bool delivered_after_claim = true;
 bool cancelled_is_not_delivered = true;
 bool success_stands = true;

@@ -137,11 +137,10 @@ inline read_outcome() {
   yields = (outcome == CONNECTED && slots[slot].fd != 0)
 }
 
-/* registry.c:attempt_claim, of an outcome that yields. It cannot fail: nobody else moves what is CONNECTED. */
+/* registry.c:attempt_claim, of an outcome that yields. Were another to move what is CONNECTED, nothing would be claimed. */
 inline attempt_claim() {
   compare_and_exchange(slot, WORD(id, CONNECTED), WORD(id, CLAIMED));
-  holds(connected_is_claimed, exchanged);
-  outcome = CLAIMED
+  outcome = (exchanged -> CLAIMED : CANCELLED)
 }
 
 /* registry.c:attempt_disown, into `fd` */
