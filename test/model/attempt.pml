@@ -75,11 +75,7 @@ LaneStruct lanes[THREADS];
 #define NO_LANE(state) (lanes[0].thread != (state) && lanes[THREADS - 1].thread != (state))
 
 /* What is true of each attempt in the world outside, by id. Nothing in the code reads it: the properties do. */
-#define UNOPENED 0
-#define OPEN 1
-#define CLOSED 2
-#define DELIVERED 3
-byte descriptor[IDS];
+bool descriptor_open[IDS]; /* and not delivered */
 bool buffer_held[IDS];
 bool slot_owed[IDS];  /* a cancel was sent to its lane, whose slot is not returned yet */
 bool reserved[IDS];
@@ -146,7 +142,7 @@ init {
       holds(nothing_is_left, STATE_OF(slots[i].word) == FREE && !slots[i].addresses && !slots[i].ours)
     }
     for (i : 0 .. THREADS - 1) { holds(nothing_is_left, lanes[i].thread == UNUSED && !lanes[i].owns_fd) }
-    for (i : 0 .. IDS - 1) { holds(nothing_is_left, descriptor[i] != OPEN && !buffer_held[i] && !slot_owed[i]) }
+    for (i : 0 .. IDS - 1) { holds(nothing_is_left, !descriptor_open[i] && !buffer_held[i] && !slot_owed[i]) }
     holds(nothing_is_left, slots_used == 0 && unjoined == 0 && len(queue) == 0 && len(posted) == 0)
   }
 }

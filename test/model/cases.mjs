@@ -6,6 +6,7 @@ const workerDies = { ...stale, WORKER_MAY_DIE: 1 }
 const environmentDies = { ...stale, ENVIRONMENT_MAY_DIE: 1 }
 const bothDie = { ...small, WORKER_MAY_DIE: 1, ENVIRONMENT_MAY_DIE: 1 }
 const twoSlots = { ...reuse, SLOTS: 2 }
+const twoLanes = { ...twoSlots, LANES: 2, THREADS: 2 }
 
 const deadlock = 'invalid end state'
 
@@ -41,13 +42,21 @@ export const mutants = [
 ]
 
 export const models = [
-  { name: 'one slot and one lane, reused', sizes: reuse },
-  { name: 'worker dies at any moment', sizes: workerDies },
-  { name: 'environment dies at any moment', sizes: environmentDies },
   { name: 'both die at any moment', sizes: bothDie },
+  { name: 'two slots and one lane', sizes: twoSlots },
+  { name: 'two lanes at once, calm, without batches', sizes: { ...twoLanes, CALM: 1, NO_BATCHES: 1 } },
+  { name: 'worker dies at any moment', sizes: workerDies },
   { name: 'borrowed descriptor', sizes: { ...workerDies, BORROWED: 1 } },
+  { name: 'one slot and one lane, reused', sizes: reuse },
+  { name: 'environment dies at any moment', sizes: environmentDies },
   { name: 'every run ends', sizes: stale, liveness: true },
 ]
 
 /** With --full: the same with more of everything. */
-export const fullModels = []
+export const fullModels = [
+  { name: 'reused, worker dies', sizes: { ...reuse, WORKER_MAY_DIE: 1 } },
+  { name: 'two lanes at once, calm', sizes: { ...twoLanes, CALM: 1 } },
+  { name: 'two lanes at once, without batches', sizes: { ...twoLanes, NO_BATCHES: 1 } },
+  { name: 'reused, environment dies', sizes: { ...reuse, ENVIRONMENT_MAY_DIE: 1 } },
+  { name: 'every run ends, two slots', sizes: twoSlots, liveness: true },
+]

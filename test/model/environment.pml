@@ -31,7 +31,7 @@ inline settle_one() {
     holds(settled_once, reserved[id] && !settled[id]);
     settled[id] = true;
     unsettled--;
-    holds(settled_implies_released, !buffer_held[id] && !slot_owed[id] && (descriptor[id] != OPEN || outcome == CLAIMED));
+    holds(settled_implies_released, !buffer_held[id] && !slot_owed[id] && (!descriptor_open[id] || outcome == CLAIMED));
     holds(cancel_reaches_only_its_attempt, outcome != CANCELLED || asked[id]);
     holds(cancel_reaches_only_its_attempt, outcome != LOST || worker_gone);
 #ifdef BORROWED
@@ -74,8 +74,8 @@ inline settle_some() {
 inline deliver() {
   holds(delivered_after_claim, slots[slot].word == WORD(id, CLAIMED));
   holds(cancelled_is_not_delivered, !asked[id]);
-  holds(closed_or_delivered_once, descriptor[id] == OPEN);
-  descriptor[id] = DELIVERED
+  holds(closed_or_delivered_once, descriptor_open[id]);
+  descriptor_open[id] = false
 }
 
 /* attempts.ts:claimOf: a claim ends by disown, as the caller's socket, or by close, where a cancel has come (connect.ts:firstToConnect) */

@@ -59,7 +59,8 @@ inline close_descriptor(me) {
 inline settle(me, state) {
   slots[slot].word = WORD(id, state);
   lanes[me].attempt_id = 0;
-  lanes[me].phase = IDLE
+  lanes[me].phase = IDLE;
+  lanes[me].cancel = FREE /* nobody asks before lane_group.c:take_first does the same */
 }
 
 /* lane.c:prepare. The descriptor is the lane's before the region is entered. */
@@ -67,7 +68,7 @@ inline prepare(me) {
   if
 #ifndef BORROWED
   :: atomic {
-       descriptor[id] = OPEN;
+       descriptor_open[id] = true;
 #ifndef MUTANT_owned_after_region
        lanes[me].owns_fd = true;
 #endif

@@ -17,8 +17,6 @@ inline start_lane() {
     if
     :: started == NONE
     :: else ->
-       lanes[started].cancel_sent = false;
-       lanes[started].pending = false;
        lanes[started].owns_fd = false;
        lanes[started].holds_slot = true;
        lanes[started].thread = RUNNING
@@ -34,7 +32,7 @@ inline end_taken() {
     :: else
     fi
   };
-  ending = 0
+  atomic { ending = 0; other = 0 }
 }
 
 /* Empties the queue into `ending`; under the group's lock. */
@@ -85,9 +83,9 @@ inline summon_and_unlock() {
      start_lane();
      if
      :: started == NONE ->
-        atomic { !group_lock -> slots_used--; unjoined--; summoned = false };
+        atomic { !group_lock -> slots_used--; unjoined--; summoned = false; started = 0 };
         fail_queue()
-     :: else
+     :: else -> started = 0
      fi
   :: else
   fi
@@ -205,7 +203,7 @@ inline group_lane_leaves() {
 
 /* lane_group.c:group_lane_joined */
 inline group_lane_joined(lane) {
-  atomic { !group_lock -> lanes[lane].thread = UNUSED; unjoined-- }
+  atomic { !group_lock -> lanes[lane].thread = UNUSED; lanes[lane].cancel_sent = false; lanes[lane].pending = false; unjoined-- }
 }
 
 /* lane_group.c:group_close, with lane_group.c:lose_queue */

@@ -5,11 +5,7 @@ proctype Lane(byte me) {
   bool exchanged, burying, starting, fresh, failed, stands, interrupted;
 
 end_unused: /* lane_group.c:lane_unused */
-  atomic {
-    lanes[me].thread == RUNNING ->
-    fresh = true;
-    id = 0; slot = 0; started = 0; failed = false; stands = false; interrupted = false
-  };
+  atomic { lanes[me].thread == RUNNING -> fresh = true };
 
   /* lane.c:lane_main */
   if
@@ -88,6 +84,10 @@ leaves: /* lane.c:lane_exit */
   group_lane_leaves();
 
 joins:
-  reaper_join(me);
+  atomic {
+    reaper_join(me);
+    fresh = false; id = 0; slot = 0; other = 0; seen = 0; fd = 0;
+    failed = false; stands = false; interrupted = false; exchanged = false; burying = false
+  };
   goto end_unused
 }

@@ -1,8 +1,8 @@
 /* native/registry.c. Each process that uses it has locals `seen`, `fd`, `exchanged` and `burying`. */
 
 inline close_descriptor_of(id) {
-  holds(closed_or_delivered_once, descriptor[id] == OPEN);
-  descriptor[id] = CLOSED
+  holds(closed_or_delivered_once, descriptor_open[id]);
+  descriptor_open[id] = false
 }
 
 /* registry.c:attempt_reserve, of a slot found FREE; `id` and `slot` are the caller's */
