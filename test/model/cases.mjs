@@ -33,6 +33,7 @@ export const mutants = [
     fails: ['settled_once', 'buffer_freed_once', 'settled_implies_released'],
   },
   { name: 'group_unwritten', sizes: twoSlots, fails: [deadlock] },
+  { name: 'stale_cancel_asks_again', sizes: stale, liveness: true, fails: ['non-progress cycle'] },
   { name: 'exit_does_not_ring', sizes: small, fails: [deadlock] },
   { name: 'close_skips_lanes', sizes: workerDies, fails: [deadlock] },
   { name: 'close_forgets_queue', sizes: workerDies, fails: [deadlock] },

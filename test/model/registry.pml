@@ -95,7 +95,11 @@ inline attempt_cancel(id) {
      target = ID_OF(seen);
 #endif
      if
+#ifndef MUTANT_stale_cancel_asks_again
      :: ID_OF(seen) != target -> break
+#else
+     :: ID_OF(seen) != target -> skip
+#endif
      :: ID_OF(seen) == target && STATE_OF(seen) == RESERVED ->
         compare_and_exchange(SLOT_OF(target), seen, WORD(target, CANCELLED));
         if
