@@ -55,6 +55,10 @@ export const models = [
 
 /** With --full: the same with more of everything. */
 export const fullModels = [
+  {
+    name: 'two lanes at once, calm, without batches, worker dies',
+    sizes: { ...twoLanes, CALM: 1, NO_BATCHES: 1, WORKER_MAY_DIE: 1 },
+  },
   { name: 'reused, worker dies', sizes: { ...reuse, WORKER_MAY_DIE: 1 } },
   { name: 'two lanes at once, calm', sizes: { ...twoLanes, CALM: 1 } },
   { name: 'two lanes at once, without batches', sizes: { ...twoLanes, NO_BATCHES: 1 } },

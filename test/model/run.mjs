@@ -22,6 +22,7 @@ const { values: options } = parseArgs({ options: { full: { type: 'boolean' }, on
 /** Two searches at once, each with so much. */
 const searches = 2
 const memoryMiB = options.full ? 4_000 : 1_500
+const hashBits = options.full ? 26 : 24
 const secondsAtMost = options.full ? 600 : 120
 
 const folderOf = { 'attempts.ts': 'src', 'connect.ts': 'src', 'blocking.ts': 'src/engines' }
@@ -74,7 +75,7 @@ async function search({ name, sizes, liveness = false }, mutant) {
     const compiled = await run('gcc', [optimised(name), '-w', '-o', 'pan', 'pan.c', ...settings], { cwd })
     if (generated.code !== 0 || compiled.code !== 0)
       return { error: `did not build\n${generated.output}${compiled.output}` }
-    const { output, killed } = await run('./pan', ['-m100000', '-n', ...(liveness ? ['-l'] : [])], {
+    const { output, killed } = await run('./pan', ['-m100000', `-w${hashBits}`, '-n', ...(liveness ? ['-l'] : [])], {
       cwd,
       seconds: secondsAtMost,
     })
