@@ -22,7 +22,7 @@ inline reaper_stop() {
   reaper_gone
 }
 
-/* reaper.c:reap, with reaper.c:cancel_all and reaper.c:join_all */
+/* reaper.c:reap, with reaper.c:cancel_some and reaper.c:join_all */
 proctype Reaper() {
   byte id, target, seen, fd, on_lane;
   bool exchanged, burying;
