@@ -31,6 +31,7 @@ struct lane {
 
   /* The lane's own, and its cleanup handler's. On the heap, because a handler sees no reliable locals. */
   pthread_t thread;
+  void *stack;
   struct attempt *attempt;
   int fd;
   bool owns_fd;

@@ -4,8 +4,10 @@
 #include <limits.h>
 #include <signal.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "lane.h"
+#include "lane_stack.h"
 #include "ledger.h"
 #include "outbox.h"
 #include "reaper.h"
@@ -70,6 +72,8 @@ struct lane_group *group_open(const struct lane_options *options) {
     pthread_cond_init(&group->all_joined, NULL);
   }
   group->options = *options;
+  uint32_t page_bytes = (uint32_t)sysconf(_SC_PAGESIZE);
+  group->options.stack_bytes = (options->stack_bytes + page_bytes - 1) / page_bytes * page_bytes;
   group->closing = group->summoned = false;
   return group;
 }
@@ -115,13 +119,16 @@ static int start_thread(struct lane *lane, uint32_t stack_bytes) {
   sigset_t all, before;
   pthread_attr_t attributes;
   pthread_t thread;
+  lane->stack = stack_take(stack_bytes);
+  if (lane->stack == NULL) return ENOMEM;
   pthread_attr_init(&attributes);
-  int error = pthread_attr_setstacksize(&attributes, stack_bytes);
+  int error = pthread_attr_setstack(&attributes, lane->stack, stack_bytes);
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
   if (error == 0) error = sys_thread_create(&thread, &attributes, lane_main, lane);
   pthread_sigmask(SIG_SETMASK, &before, NULL);
   pthread_attr_destroy(&attributes);
+  if (error != 0) stack_give(lane->stack, stack_bytes);
   return error;
 }
 
@@ -298,6 +305,7 @@ void group_lane_leaves(struct lane *lane) {
 
 void group_lane_joined(struct lane *lane) {
   struct lane_group *group = lane->group;
+  stack_give(lane->stack, group->options.stack_bytes);
   ledger_add(LEDGER_LANES, -1);
   pthread_mutex_lock(&group->lock);
   unlink_lane(group, lane);

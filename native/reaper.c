@@ -10,6 +10,7 @@
 
 #include "lane.h"
 #include "lane_group.h"
+#include "lane_stack.h"
 
 /*
  * Cancels under way at once: a lane that wakes to end wants a core, and thousands that do would keep the JavaScript
@@ -17,6 +18,9 @@
  * nobody else.
  */
 enum { CANCELS_AT_ONCE = 64, PATIENCE_NS = 10000000 };
+
+/* Stacks that no lane has wanted for so long are given back. */
+enum { SPARE_STACKS_S = 2 };
 
 struct batch {
   struct batch *next;
@@ -67,12 +71,13 @@ static void join_all(void) {
   pthread_mutex_lock(&lock);
 }
 
-/* False when it waited for room in vain. */
+/* False when it waited in vain: for lanes to end while cancels wait, or for anything while stacks are spare. */
 static bool wait_for_work(void) {
-  if (first == NULL) return pthread_cond_wait(&work, &lock), true;
+  if (first == NULL && !stacks_spare()) return pthread_cond_wait(&work, &lock), true;
   struct timespec until;
   clock_gettime(CLOCK_REALTIME, &until);
-  until.tv_nsec += PATIENCE_NS;
+  if (first == NULL) until.tv_sec += SPARE_STACKS_S;
+  if (first != NULL) until.tv_nsec += PATIENCE_NS;
   if (until.tv_nsec >= 1000000000) {
     until.tv_sec++;
     until.tv_nsec -= 1000000000;
@@ -94,9 +99,14 @@ static void *reap(void *nothing) {
       join_all();
     else
       patient = wait_for_work();
+    if (patient || first != NULL) continue;
+    pthread_mutex_unlock(&lock);
+    stacks_trim();
+    pthread_mutex_lock(&lock);
   }
   running = false;
   pthread_mutex_unlock(&lock);
+  stacks_trim();
   return nothing;
 }
 

@@ -1,0 +1,64 @@
+#include "lane_stack.h"
+
+#include <pthread.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+/* At the top of a spare stack, where its pages have been touched anyway. */
+struct spare {
+  struct spare *next;
+  char *stack;
+  size_t bytes;
+};
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct spare *spares;
+
+static size_t guard_bytes(void) { return (size_t)sysconf(_SC_PAGESIZE); }
+
+static void *map_stack(size_t bytes) {
+  size_t guard = guard_bytes();
+  char *memory = mmap(NULL, guard + bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+  if (memory == MAP_FAILED) return NULL;
+  if (mprotect(memory + guard, bytes, PROT_READ | PROT_WRITE) == 0) return memory + guard;
+  munmap(memory, guard + bytes);
+  return NULL;
+}
+
+void *stack_take(size_t bytes) {
+  pthread_mutex_lock(&lock);
+  struct spare *spare = spares;
+  bool fits = spare != NULL && spare->bytes == bytes;
+  if (fits) spares = spare->next;
+  pthread_mutex_unlock(&lock);
+  return fits ? spare->stack : map_stack(bytes);
+}
+
+void stack_give(void *stack, size_t bytes) {
+  struct spare *spare = (void *)((char *)stack + bytes - sizeof *spare);
+  spare->stack = stack;
+  spare->bytes = bytes;
+  pthread_mutex_lock(&lock);
+  spare->next = spares;
+  spares = spare;
+  pthread_mutex_unlock(&lock);
+}
+
+bool stacks_spare(void) {
+  pthread_mutex_lock(&lock);
+  bool some = spares != NULL;
+  pthread_mutex_unlock(&lock);
+  return some;
+}
+
+void stacks_trim(void) {
+  pthread_mutex_lock(&lock);
+  struct spare *spare = spares;
+  spares = NULL;
+  pthread_mutex_unlock(&lock);
+  while (spare != NULL) {
+    struct spare *next = spare->next;
+    munmap(spare->stack - guard_bytes(), guard_bytes() + spare->bytes);
+    spare = next;
+  }
+}
