@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ConnectionManager, ledger } from 'cancelpoint'
 import { expect, it } from 'vitest'
+import { binding } from '#internal/binding'
 import { laneStackBytes } from '#internal/core/limits'
 import { startFleet } from '#internal/lab/fleet'
 
@@ -10,6 +11,34 @@ function stacks(): number {
   const mappings = readFileSync('/proc/self/maps', 'utf8').matchAll(/^([0-9a-f]+)-([0-9a-f]+) rw-p/gm)
   return [...mappings].filter(([, from, to]) => Number(`0x${to}`) - Number(`0x${from}`) === laneStackBytes).length
 }
+
+it('lets no lane that takes long to end hold up the cancels of others', async () => {
+  const lanes = 200
+  await using fleet = await startFleet({ targets: 3 })
+  const hanging = fleet.targets.find(({ behaviour }) => behaviour === 'hang')!.target
+  await using manager = new ConnectionManager({ lanes })
+  const controller = new AbortController()
+  let rejected = 0
+  const calls = Array.from({ length: lanes }, () =>
+    manager.connect(hanging, { signal: controller.signal }).catch(() => {
+      rejected++
+    }),
+  )
+  while (ledger().descriptors < lanes) await sleep(1)
+  // Every lane that was cancelled stays in close(2) for so long that all are, before the first is done.
+  binding.inject('close', 0, 0, 2_000_000)
+  try {
+    const before = binding.callsSeen('close')
+    controller.abort()
+    while (binding.callsSeen('close') < before + lanes && rejected === 0) await sleep(1)
+    expect(rejected).toBe(0)
+  } finally {
+    binding.clearFaults()
+  }
+  await Promise.all(calls)
+  expect(rejected).toBe(lanes)
+  expect(ledger().descriptors).toBe(0)
+})
 
 it('keeps the stacks of ended lanes for the next, and gives them back unused', async () => {
   const lanes = 50
