@@ -13,6 +13,7 @@ struct spare {
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct spare *spares;
+static size_t count, fewest; /* fewest since the last trim: so many were wanted by nobody */
 
 static size_t guard_bytes(void) { return (size_t)sysconf(_SC_PAGESIZE); }
 
@@ -29,7 +30,10 @@ void *stack_take(size_t bytes) {
   pthread_mutex_lock(&lock);
   struct spare *spare = spares;
   bool fits = spare != NULL && spare->bytes == bytes;
-  if (fits) spares = spare->next;
+  if (fits) {
+    spares = spare->next;
+    if (--count < fewest) fewest = count;
+  }
   pthread_mutex_unlock(&lock);
   return fits ? spare->stack : map_stack(bytes);
 }
@@ -41,20 +45,32 @@ void stack_give(void *stack, size_t bytes) {
   pthread_mutex_lock(&lock);
   spare->next = spares;
   spares = spare;
+  count++;
   pthread_mutex_unlock(&lock);
 }
 
 bool stacks_spare(void) {
   pthread_mutex_lock(&lock);
-  bool some = spares != NULL;
+  bool some = count > 0;
   pthread_mutex_unlock(&lock);
   return some;
 }
 
-void stacks_trim(void) {
+/* Takes so many off the list. Under the lock. */
+static struct spare *detach(size_t some) {
+  if (some == 0) return NULL;
+  struct spare *detached = spares, *last = spares;
+  for (size_t i = 1; i < some; i++) last = last->next;
+  spares = last->next;
+  last->next = NULL;
+  count -= some;
+  return detached;
+}
+
+void stacks_trim(bool all) {
   pthread_mutex_lock(&lock);
-  struct spare *spare = spares;
-  spares = NULL;
+  struct spare *spare = detach(all ? count : fewest);
+  fewest = count;
   pthread_mutex_unlock(&lock);
   while (spare != NULL) {
     struct spare *next = spare->next;

@@ -15,10 +15,10 @@ void *stack_take(size_t bytes);
 /* Its thread is joined. Any thread. */
 void stack_give(void *stack, size_t bytes);
 
-/* Stacks wait that nobody may ever want again. */
+/* There are any to trim. */
 bool stacks_spare(void);
 
-/* Gives them back to the system. Any thread. */
-void stacks_trim(void);
+/* Gives back to the system those that no lane has wanted since the last time, or all. Any thread. */
+void stacks_trim(bool all);
 
 #endif

@@ -17,10 +17,11 @@
  * thread off it. More are sent once half of these have ended, or when none has for a while: whoever takes long holds up
  * nobody else.
  */
-enum { CANCELS_AT_ONCE = 64, PATIENCE_NS = 10000000 };
+enum { CANCELS_AT_ONCE = 64 };
+static const int64_t PATIENCE_NS = 10 * 1000000;
 
 /* Stacks that no lane has wanted for so long are given back. */
-enum { SPARE_STACKS_S = 2 };
+static const int64_t TRIM_NS = 2 * (int64_t)1000000000;
 
 struct batch {
   struct batch *next;
@@ -71,42 +72,45 @@ static void join_all(void) {
   pthread_mutex_lock(&lock);
 }
 
-/* False when it waited in vain: for lanes to end while cancels wait, or for anything while stacks are spare. */
-static bool wait_for_work(void) {
-  if (first == NULL && !stacks_spare()) return pthread_cond_wait(&work, &lock), true;
-  struct timespec until;
-  clock_gettime(CLOCK_REALTIME, &until);
-  if (first == NULL) until.tv_sec += SPARE_STACKS_S;
-  if (first != NULL) until.tv_nsec += PATIENCE_NS;
-  if (until.tv_nsec >= 1000000000) {
-    until.tv_sec++;
-    until.tv_nsec -= 1000000000;
-  }
-  return pthread_cond_timedwait(&work, &lock, &until) == 0;
+static struct timespec in_ns(int64_t ns) {
+  struct timespec at;
+  clock_gettime(CLOCK_REALTIME, &at);
+  ns += at.tv_nsec;
+  return (struct timespec){.tv_sec = at.tv_sec + ns / 1000000000, .tv_nsec = ns % 1000000000};
+}
+
+/* Until there is something to do, or until `due` if that says when to look again. False when it came to that. */
+static bool wait_for_work(const struct timespec *due) {
+  if (due == NULL) return pthread_cond_wait(&work, &lock), true;
+  return pthread_cond_timedwait(&work, &lock, due) == 0;
 }
 
 static void *reap(void *nothing) {
   pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
   pthread_mutex_lock(&lock);
+  struct timespec trim_due = in_ns(TRIM_NS);
   bool patient = true;
   while (first != NULL || ended != NULL || !stopping) {
     int under_way = patient ? atomic_load(&ending) : 0;
     patient = true;
     /* Somebody waits for a cancel, nobody for a join. */
-    if (first != NULL && under_way <= CANCELS_AT_ONCE / 2)
+    if (first != NULL && under_way <= CANCELS_AT_ONCE / 2) {
       cancel_some((size_t)(CANCELS_AT_ONCE - under_way));
-    else if (ended != NULL)
+    } else if (ended != NULL) {
       join_all();
-    else
-      patient = wait_for_work();
-    if (patient || first != NULL) continue;
-    pthread_mutex_unlock(&lock);
-    stacks_trim();
-    pthread_mutex_lock(&lock);
+    } else if (first != NULL) {
+      struct timespec patience = in_ns(PATIENCE_NS);
+      patient = wait_for_work(&patience);
+    } else if (!wait_for_work(stacks_spare() ? &trim_due : NULL)) {
+      trim_due = in_ns(TRIM_NS);
+      pthread_mutex_unlock(&lock);
+      stacks_trim(false);
+      pthread_mutex_lock(&lock);
+    }
   }
   running = false;
   pthread_mutex_unlock(&lock);
-  stacks_trim();
+  stacks_trim(true);
   return nothing;
 }
 
