@@ -1,8 +1,9 @@
 #include "lane_stack.h"
 
 #include <pthread.h>
-#include <sys/mman.h>
 #include <unistd.h>
+
+#include "syscalls.h"
 
 /* At the top of a spare stack, where its pages have been touched anyway. */
 struct spare {
@@ -19,10 +20,10 @@ static size_t guard_bytes(void) { return (size_t)sysconf(_SC_PAGESIZE); }
 
 static void *map_stack(size_t bytes) {
   size_t guard = guard_bytes();
-  char *memory = mmap(NULL, guard + bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
-  if (memory == MAP_FAILED) return NULL;
-  if (mprotect(memory + guard, bytes, PROT_READ | PROT_WRITE) == 0) return memory + guard;
-  munmap(memory, guard + bytes);
+  char *memory = sys_map(guard + bytes);
+  if (memory == NULL) return NULL;
+  if (sys_protect(memory, guard) == 0) return memory + guard;
+  sys_unmap(memory, guard + bytes);
   return NULL;
 }
 
@@ -74,7 +75,7 @@ void stacks_trim(bool all) {
   pthread_mutex_unlock(&lock);
   while (spare != NULL) {
     struct spare *next = spare->next;
-    munmap(spare->stack - guard_bytes(), guard_bytes() + spare->bytes);
+    sys_unmap(spare->stack - guard_bytes(), guard_bytes() + spare->bytes);
     spare = next;
   }
 }

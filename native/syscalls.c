@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
@@ -39,6 +40,8 @@ static const char *const names[CALL_COUNT] = {
     [CALL_GETRLIMIT] = "getrlimit",
     [CALL_THREAD_CREATE] = "pthread_create",
     [CALL_ALLOCATE] = "malloc",
+    [CALL_MAP] = "mmap",
+    [CALL_PROTECT] = "mprotect",
 };
 
 const char *call_name(enum call call) { return names[call]; }
@@ -186,3 +189,14 @@ void *sys_allocate(size_t size) {
   struct hit hit = before(CALL_ALLOCATE);
   return hit.error != 0 ? (errno = hit.error, NULL) : calloc(1, size);
 }
+
+void *sys_map(size_t length) {
+  struct hit hit = before(CALL_MAP);
+  if (hit.error != 0) return errno = hit.error, NULL;
+  void *memory = mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+  return memory == MAP_FAILED ? NULL : memory;
+}
+
+int sys_protect(void *memory, size_t length) { THROUGH_SEAM(CALL_PROTECT, -1, mprotect(memory, length, PROT_NONE)); }
+
+void sys_unmap(void *memory, size_t length) { munmap(memory, length); }

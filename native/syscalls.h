@@ -30,6 +30,8 @@ enum call {
   CALL_GETRLIMIT,
   CALL_THREAD_CREATE,
   CALL_ALLOCATE,
+  CALL_MAP,
+  CALL_PROTECT,
   CALL_COUNT
 };
 
@@ -53,6 +55,11 @@ long sys_descriptor_limit(void);
 int sys_thread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *), void *argument);
 /* Zeroed. */
 void *sys_allocate(size_t size);
+/* Memory for a stack; NULL and errno where there is none. */
+void *sys_map(size_t length);
+/* Takes every access away. */
+int sys_protect(void *memory, size_t length);
+void sys_unmap(void *memory, size_t length);
 
 /*
  * Arms the seam: the nth call of this kind from now on (1 is the next; 0 is every one) waits delay_us

@@ -110,7 +110,7 @@ export function batchCancels(run: () => void): void {
   try {
     run()
   } finally {
-    const ids = Float64Array.from(held)
+    const ids = new Float64Array(held)
     held = undefined
     if (ids.length > 0) binding.cancel(ids, ids.length)
   }

@@ -201,15 +201,16 @@ export class ConnectionManager implements AsyncDisposable {
 
   #begin(options: ConnectOptions, supervision: Supervision): Call {
     if (this.#closing) throw this.#closedError()
+    requireOptions(options)
     const settings = { ...this.#defaults, ...options }
-    requireOptions(settings)
+    settings.attemptTimeoutMs ??= limits.attemptTimeoutMs
     const cancellation = new Cancellation(settings.signal)
     this.#calls.add(cancellation)
     return {
       engine: this.#engine,
       resolver: this.#resolver,
       cancellation,
-      options: { ...settings, attemptTimeoutMs: settings.attemptTimeoutMs ?? limits.attemptTimeoutMs },
+      options: settings as Call['options'],
       supervision,
       patience: new Patience(),
       attempts: [],

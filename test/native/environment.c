@@ -12,7 +12,7 @@
 #include "registry.h"
 
 #if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
-enum { STACK_BYTES = 512 * 1024 }; /* a sanitizer's frames are large */
+enum { STACK_BYTES = 1024 * 1024 }; /* a sanitizer’s frames are large, and TSan keeps most of a stack that it is given */
 #else
 enum { STACK_BYTES = 64 * 1024 };
 #endif
