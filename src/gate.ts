@@ -2,6 +2,7 @@
  * The line in front of an engine: carries out what core/window decides. Whoever enters starts at once if there is room
  * and waits its turn otherwise; nothing is held meanwhile, and a place in the line can be left at any time.
  */
+import * as limits from './core/limits.js'
 import { type InFlightWindow, TokenBucket } from './core/window.js'
 
 export interface GateOptions {
@@ -20,7 +21,7 @@ export interface Pass {
 }
 
 interface Waiting {
-  host: string
+  host: string | undefined
   start: (() => void) | undefined
   state: 'waiting' | 'under-way' | 'ended'
 }
@@ -47,8 +48,8 @@ export class Gate {
     return this.#line.size + this.#parkedCount
   }
 
-  /** Calls `start` once it may: now, before this returns, or later. */
-  enter(host: string, start: () => void): Pass {
+  /** Calls `start` once it may: now, before this returns, or later. Without a host no limit of a host's applies. */
+  enter(host: string | undefined, start: () => void): Pass {
     const pass: Waiting = { host, start, state: 'waiting' }
     this.#line.add(pass)
     this.#advance()
@@ -64,13 +65,15 @@ export class Gate {
     const { state, host } = pass
     pass.state = 'ended'
     pass.start = undefined
+    if (state === 'ended') return
     if (state === 'under-way') {
       this.#window?.leave()
       this.#leaveHost(host)
-      this.#advance()
-    } else if (state === 'waiting' && !this.#line.delete(pass)) {
+    } else if (!this.#line.delete(pass)) {
       this.#unpark(host, pass)
     }
+    // Also for one that was called up and leaves before its turn: those parked behind it have nobody else to call them.
+    if (this.#callUp(host) || state === 'under-way') this.#advance()
     if (this.#line.size === 0) this.#sleep()
   }
 
@@ -79,7 +82,7 @@ export class Gate {
     for (const pass of this.#line) {
       if (this.#isFull(pass.host)) {
         this.#line.delete(pass)
-        this.#park(pass)
+        this.#park(pass.host!, pass)
         continue
       }
       const waitMs = this.#admit(performance.now())
@@ -102,48 +105,57 @@ export class Gate {
 
   #start(pass: Waiting): void {
     pass.state = 'under-way'
-    if (this.#perHost !== Number.POSITIVE_INFINITY) {
-      this.#hosts.set(pass.host, (this.#hosts.get(pass.host) ?? 0) + 1)
+    const { host, start } = pass
+    if (host !== undefined && this.#perHost !== Number.POSITIVE_INFINITY) {
+      this.#hosts.set(host, (this.#hosts.get(host) ?? 0) + 1)
     }
-    const { start } = pass
     pass.start = undefined
     start?.()
   }
 
-  #isFull(host: string): boolean {
-    return this.#perHost !== Number.POSITIVE_INFINITY && (this.#hosts.get(host) ?? 0) >= this.#perHost
+  #isFull(host: string | undefined): boolean {
+    return host !== undefined && (this.#hosts.get(host) ?? 0) >= this.#perHost
   }
 
-  #leaveHost(host: string): void {
+  #leaveHost(host: string | undefined): void {
+    if (host === undefined) return
     const left = (this.#hosts.get(host) ?? 1) - 1
     if (left > 0) this.#hosts.set(host, left)
     else this.#hosts.delete(host)
-    const [next] = this.#parked.get(host) ?? []
-    if (!next) return
-    this.#unpark(host, next)
-    this.#line.add(next)
   }
 
-  #park(pass: Waiting): void {
-    const parked = this.#parked.get(pass.host) ?? new Set()
-    this.#parked.set(pass.host, parked.add(pass))
+  /** Back into the line with whoever waits for this host longest, if the host has room. */
+  #callUp(host: string | undefined): boolean {
+    const [next] = (host !== undefined && !this.#isFull(host) && this.#parked.get(host)) || []
+    if (!next) return false
+    this.#unpark(host, next)
+    this.#line.add(next)
+    return true
+  }
+
+  #park(host: string, pass: Waiting): void {
+    const parked = this.#parked.get(host) ?? new Set()
+    this.#parked.set(host, parked.add(pass))
     this.#parkedCount += 1
   }
 
-  #unpark(host: string, pass: Waiting): void {
-    const parked = this.#parked.get(host)
+  #unpark(host: string | undefined, pass: Waiting): void {
+    const parked = host === undefined ? undefined : this.#parked.get(host)
     if (!parked?.delete(pass)) return
     this.#parkedCount -= 1
-    if (parked.size === 0) this.#parked.delete(host)
+    if (parked.size === 0) this.#parked.delete(pass.host!)
   }
 
   /** Room that comes with an end needs no timer; room that comes with time does. */
   #wakeIn(waitMs: number): void {
     if (this.#timer || waitMs === Number.POSITIVE_INFINITY) return
-    this.#timer = setTimeout(() => {
-      this.#timer = undefined
-      this.#advance()
-    }, Math.ceil(waitMs))
+    this.#timer = setTimeout(
+      () => {
+        this.#timer = undefined
+        this.#advance()
+      },
+      Math.min(Math.ceil(waitMs), limits.timerAtMostMs),
+    )
   }
 
   /** Nobody waits: no timer may keep the process alive. */

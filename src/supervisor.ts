@@ -81,7 +81,8 @@ export class SupervisedAttempt {
     const { host } = this.#task
     this.#patience.waits(performance.now())
     const enter = () => this.#passes.push(gate.enter(host, () => this.#run()))
-    if (again && (this.#task.again || this.#attempts > 0)) this.#passes.push(again.enter(host, enter))
+    // Its host's place in that line is its own call's already: asked for again, it would wait for itself.
+    if (again && (this.#task.again || this.#attempts > 0)) this.#passes.push(again.enter(undefined, enter))
     else enter()
   }
 
