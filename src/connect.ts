@@ -21,7 +21,7 @@ import type { Engine } from './engines/engine.js'
 import { classify, codeOf, isFamilyDisabled } from './errnos.js'
 import { ConnectError, withoutStack } from './errors.js'
 import type { Resolver } from './resolver.js'
-import { SupervisedAttempt, type Supervision, type Task } from './supervisor.js'
+import { requeued, SupervisedAttempt, type Supervision, type Task } from './supervisor.js'
 import type { AttemptRecord, ConnectOptions, Target } from './types.js'
 
 /** One call in progress: what it may use, what it has tried, and how it is cancelled. */
@@ -87,7 +87,7 @@ export async function addressesOf(target: ParsedTarget, call: Call): Promise<End
   call.naming = true
   const addresses = options.lookup
     ? await cancellation.race(options.lookup(hostname, { signal }))
-    : await resolver.resolve(hostname, { signal })
+    : await requeued(hostname, call, () => resolver.resolve(hostname, { signal }))
   call.naming = false
   call.nameMs = performance.now() - startedAt
   return addresses.map((address) => endpointOf(address, port) ?? notNumeric(hostname, address))

@@ -2,6 +2,7 @@
 import { closeSync, openSync, readSync, statSync } from 'node:fs'
 
 import { endpointOf } from './core/address.js'
+import { classify } from './core/errno.js'
 
 /** Large block lists have some 6 MB. What lies beyond is not read. */
 const bytesAtMost = 16 * 1024 * 1024
@@ -14,25 +15,39 @@ export class HostsFile {
   readonly #path: string
   #version = ''
   #addresses: ReadonlyMap<string, readonly string[]> = new Map()
+  /** Why it could not be read just now: a lack on this side, which says nothing of what is in it. */
+  #unread: NodeJS.ErrnoException | undefined
 
   constructor(path = '/etc/hosts') {
     this.#path = path
   }
 
-  /** Addresses in the file's order, empty where it does not know the name. A file that cannot be read knows none. */
+  /**
+   * Addresses in the file's order, empty where it does not know the name. A file that is not there, or not for us to
+   * read, knows none; while this machine is out of what it takes to read it, it knows what it knew.
+   * @throws what kept it from being read then, for a name that it did not know.
+   */
   lookup(name: string): readonly string[] {
     this.#refresh()
-    return this.#addresses.get(normalise(name)) ?? []
+    const known = this.#addresses.get(normalise(name))
+    if (!known && this.#unread) throw this.#unread
+    return known ?? []
   }
 
   #refresh(): void {
+    this.#unread = undefined
     try {
       const { ino, size, mtimeNs } = statSync(this.#path, { bigint: true })
       const version = `${ino} ${size} ${mtimeNs}`
       if (version === this.#version) return
       this.#addresses = parseHosts(read(this.#path, Math.min(Number(size), bytesAtMost)))
       this.#version = version
-    } catch {
+    } catch (error) {
+      const { code = '' } = error as NodeJS.ErrnoException
+      if (classify(code) === 'local') {
+        this.#unread = error as NodeJS.ErrnoException
+        return
+      }
       this.#addresses = new Map()
       this.#version = ''
     }

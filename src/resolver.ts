@@ -6,7 +6,7 @@ import { promises as dns } from 'node:dns'
 import { isIP } from 'node:net'
 
 import { settleSoon } from './attempts.js'
-import { abortError, type ConnectError, unresolvedError } from './errors.js'
+import { abortError, ConnectError, unresolvedError } from './errors.js'
 import { HostsFile, normalise } from './hosts-file.js'
 
 export interface ResolverOptions {
@@ -42,7 +42,7 @@ export class Resolver {
    * Numeric addresses: DNS's AAAA answers before its A answers, the hosts file's in its own order. One family's answer
    * is enough. When it settles, its descriptors are closed and nothing listens on the signal.
    * @throws ConnectError of class `name`: ENOTFOUND if there is no such name or it has no address, EAI_AGAIN if no
-   *   server could say. AbortError if the signal aborts or the resolver is closed.
+   *   server could say. One of class `local` if the hosts file could not be read for a lack on this side. AbortError if the signal aborts or the resolver is closed.
    */
   async resolve(hostname: string, { signal }: { signal: AbortSignal }): Promise<string[]> {
     if (signal.aborted) throw abortError(signal.reason)
@@ -69,9 +69,19 @@ export class Resolver {
 
   #known(name: string): readonly string[] {
     if (isIP(name)) return [name]
-    const written = this.#hosts.lookup(name)
+    const written = this.#written(name)
     if (written.length > 0) return written
     return name === 'localhost' || name.endsWith('.localhost') ? ['::1', '127.0.0.1'] : []
+  }
+
+  /** What only the hosts file knows does not exist for a name server: one that could not be read must not be passed over. */
+  #written(name: string): readonly string[] {
+    try {
+      return this.#hosts.lookup(name)
+    } catch (error) {
+      const { code = 'EIO', syscall = 'open' } = error as NodeJS.ErrnoException
+      throw new ConnectError({ code, syscall, hostname: name, errnoClass: 'local', cause: error })
+    }
   }
 }
 

@@ -151,6 +151,33 @@ export async function supervise<T>(
   }
 }
 
+/**
+ * Repeats what is not an attempt, and holds nothing between, while this machine is what fails and the call's patience lasts.
+ * @throws the last failure; the cancellation's error, at once, when the call is cancelled between.
+ */
+export async function requeued<T>(
+  target: string,
+  call: { patience: Patience; supervision: Supervision; cancellation: Cancellation },
+  work: () => Promise<T>,
+): Promise<T> {
+  const { patience, supervision, cancellation } = call
+  for (;;) {
+    try {
+      return await work()
+    } catch (error) {
+      if (cancellation.requested || !(error instanceof ConnectError) || error.errnoClass !== 'local') throw error
+      const now = performance.now()
+      const decision = patience.after(now, supervision.random)
+      if (decision.action === 'give-up') throw error
+      supervision.onDecision('requeue')
+      diagnostics.retry(target, error, decision)
+      patience.waits(now)
+      await pause(decision.delayMs, cancellation)
+      patience.runs(performance.now())
+    }
+  }
+}
+
 function pause(delayMs: number, cancellation: Cancellation): Promise<void> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => {

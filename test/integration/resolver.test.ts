@@ -7,6 +7,7 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { ConnectError } from 'cancelpoint'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Resolver } from '#internal/resolver'
+import { runFixture } from '../support/child.js'
 
 const typeA = 1
 const typeAaaa = 28
@@ -154,6 +155,11 @@ describe('names not in DNS', () => {
     expect(await resolve('both.test', resolver)).toEqual(['127.0.0.10'])
     rmSync(path)
     expect(await resolve('both.test', resolver)).toHaveLength(3)
+  })
+
+  it('keeps what it knew while there is no descriptor to read it with, and calls no name unknown', async () => {
+    const ended = await runFixture('hosts-unread')
+    expect(ended).toEqual({ code: 0, signal: null, stdout: 'done\n', stderr: '' })
   })
 })
 
