@@ -36,6 +36,8 @@ interface Job {
   settle: (outcome: Outcome) => void
   /** 0 until reserved. */
   id: number
+  /** Why its worker could start nothing: a negative errno, or 0. */
+  refused: number
 }
 
 const workerFile = fileURLToPath(new URL('../../workers/lanes.js', import.meta.url))
@@ -67,7 +69,7 @@ export class BlockingEngine implements Engine {
   }
 
   submit(request: NativeRequest, settle: (outcome: Outcome) => void): Attempt {
-    const job: Job = { request, settle, id: 0 }
+    const job: Job = { request, settle, id: 0, refused: 0 }
     if (this.#inFlight < this.#lanes) this.#stage(job)
     else this.#queued.add(job)
     return { cancel: () => this.#cancel(job) }
@@ -124,17 +126,20 @@ export class BlockingEngine implements Engine {
         this.#settle(job, outOfMemory())
       }
     })
-    if (ids.length > 0) void this.#run(ids)
+    if (ids.length > 0) void this.#run(jobs.slice(0, ids.length), ids)
   }
 
   /** The task's end says only that its ids were handed to lanes; what was not is given up. */
-  async #run(ids: Float64Array): Promise<void> {
+  async #run(jobs: readonly Job[], ids: Float64Array): Promise<void> {
     try {
       this.#pool ??= this.#openPool()
       const running: Promise<number> = this.#pool.run(ids)
       this.#watch(this.#pool)
       const started = await running
-      if (started < 0) binding.forfeit(ids)
+      if (started < 0) {
+        for (const job of jobs) job.refused = started
+        binding.forfeit(ids)
+      }
     } catch {
       binding.forfeit(ids)
     }
@@ -210,8 +215,9 @@ export class BlockingEngine implements Engine {
       this.#queued.delete(next.value)
       this.#stage(next.value)
     }
-    if (outcome.state === 'failed' && outcome.call === 'pthread_create') this.#onLaneFailure(outcome.errno)
-    job.settle(outcome)
+    const told = outcome.state === 'lost' && job.refused < 0 ? noThread(job.refused) : outcome
+    if (told.state === 'failed' && told.call === 'pthread_create') this.#onLaneFailure(told.errno)
+    job.settle(told)
     if (this.#inFlight === 0) this.#idle?.()
   }
 
@@ -230,7 +236,9 @@ function cancelledBeforeStart(): Outcome {
   return { state: 'cancelled', startedAt: Date.now(), durationMs: 0 }
 }
 
-function outOfMemory(): Outcome {
-  const errno = -constants.errno.ENOMEM
-  return { state: 'failed', errno, call: 'malloc', byDeadline: false, startedAt: Date.now(), durationMs: 0 }
+const outOfMemory = () => notStarted(-constants.errno.ENOMEM, 'malloc')
+const noThread = (errno: number) => notStarted(errno, 'pthread_create')
+
+function notStarted(errno: number, call: string): Outcome {
+  return { state: 'failed', errno, call, byDeadline: false, startedAt: Date.now(), durationMs: 0 }
 }
