@@ -19,7 +19,7 @@ export interface ConnectErrorOptions {
   errnoClass: ErrnoClass
   attempts?: AttemptRecord[] | undefined
   /** One an address, where several were tried. */
-  errors?: Error[] | undefined
+  errors?: ConnectError[] | undefined
   timedOutBy?: 'deadline' | 'kernel' | undefined
   /** Takes the place of the table's words in the message. */
   detail?: string | undefined
@@ -43,7 +43,7 @@ export class ConnectError extends Error {
   declare hostname?: string
   /** Every connect(2) of the call, in order. */
   attempts: AttemptRecord[]
-  declare errors?: Error[]
+  declare errors?: ConnectError[]
   /** Whose patience ended: that of the caller's deadline or that of the kernel. */
   declare timedOutBy?: 'deadline' | 'kernel'
 

@@ -1,12 +1,13 @@
 /** One target of a check: what is tried, and what it says of the target. */
 import type { Outcome } from '../attempts.js'
+import { binding } from '../binding.js'
 import { addressesOf, type Call, establish, failureOf, probe, refuseBlocked, taskFor } from '../connect.js'
 import { type Endpoint, formatTarget, type ParsedTarget, parseTarget } from '../core/address.js'
-import type { ErrnoClass } from '../core/errno.js'
+import { advise, type ErrnoClass } from '../core/errno.js'
 import { toJson } from '../core/invalid-target.js'
 import * as limits from '../core/limits.js'
+import type { Failure } from '../core/retry.js'
 import { Descriptor } from '../descriptor.js'
-import { errnos } from '../errnos.js'
 import { ConnectError } from '../errors.js'
 import { closed, secure } from '../secure.js'
 import { SupervisedAttempt } from '../supervisor.js'
@@ -66,8 +67,9 @@ function resultOf(endpoint: Endpoint, outcome: Outcome, settings: Call['options'
   const failure = failureOf(outcome, endpoint, settings)
   if (!failure) return { ...placeOf(endpoint), status: 'up' as const, connectMs: durationMs, startedAt }
   const byDeadline = outcome.state === 'failed' && outcome.byDeadline
-  const reason = byDeadline ? noAnswerWithin(durationMs) : meaningOf(failure.code)
-  return { ...placeOf(endpoint), status: statusFor(failure), ...failure, reason, startedAt }
+  const reason = byDeadline ? noAnswerWithin(durationMs) : meaningOf(failure)
+  const syscall = outcome.state === 'failed' ? outcome.call : 'connect'
+  return { ...placeOf(endpoint), status: statusFor({ ...failure, syscall }), ...failure, reason, startedAt }
 }
 
 /** Names, zones, retries, TLS, block lists: everything that takes more than one step is a connect() that is closed again. */
@@ -124,8 +126,11 @@ function failedResult(error: Error): Omit<CheckResult, 'target' | 'attempts' | '
     return { status: 'unknown', code: 'ERR_CHECK', errnoClass: 'unknown', reason: error.message }
   const { code, errnoClass, address, port, path } = error
   const place = { ...(address && { address }), ...(port && { port }), ...(path && { path }) }
-  const reason = error.timedOutBy === 'deadline' ? error.message : meaningOf(code)
-  return { ...place, status: statusFor(error), errnoClass, code, reason }
+  const means = error.timedOutBy === 'deadline' ? error.message : meaningOf(error)
+  // One that could not be tried might have been the one that answers.
+  const untried = statusFor(error) === 'down' && error.errors?.find((each) => statusFor(each) === 'unknown')
+  const reason = untried ? `${means} Another of its addresses could not be tried: ${untried.message}` : means
+  return { ...place, status: untried ? 'unknown' : statusFor(error), errnoClass, code, reason }
 }
 
 function unreadable(target: Target, error: Error): CheckResult {
@@ -142,11 +147,18 @@ function unreadable(target: Target, error: Error): CheckResult {
   }
 }
 
-/** A name that does not exist is down; one that could not be asked for says nothing. */
-const statusFor = ({ code, errnoClass }: { code: string; errnoClass: ErrnoClass }) =>
-  code === 'ENOTFOUND' ? 'down' : statusOf[errnoClass]
+/**
+ * A name that does not exist is down; one that could not be asked for says nothing. Nor does a call on this side of the
+ * connect that failed, or a family that this machine has switched off.
+ */
+function statusFor({ code, errnoClass, syscall }: Failure & { syscall: string }): CheckResult['status'] {
+  if (code === 'ENOTFOUND') return 'down'
+  return ownCalls.has(syscall) || code === 'EADDRNOTAVAIL' ? 'unknown' : statusOf[errnoClass]
+}
 
-const meaningOf = (code: string) => errnos.get(code)?.means ?? `failed with ${code}`
+const ownCalls = new Set(binding.callNames.filter((name) => name !== 'connect'))
+
+const meaningOf = ({ code, errnoClass }: Failure) => advise(code, errnoClass)?.means ?? `failed with ${code}`
 
 const noAnswerWithin = (durationMs: number) => `no answer within ${Math.round(durationMs)} ms`
 

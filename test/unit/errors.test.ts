@@ -75,6 +75,7 @@ describe('ConnectError', () => {
   it('carries what is known, and has no property for what is not', () => {
     const attempts = [{ endpoint: '127.0.0.1:9', engine: 'blocking', startedAt: 1, durationMs: 2 }] as const
     const cause = new Error('why')
+    const errors = [new ConnectError({ code: 'ECONNREFUSED', syscall: 'connect', errnoClass: 'refused' })]
     const full = new ConnectError({
       code: 'ETIMEDOUT',
       errno: -1,
@@ -82,7 +83,7 @@ describe('ConnectError', () => {
       endpoint: inet,
       errnoClass: 'timed-out',
       attempts: [...attempts],
-      errors: [cause],
+      errors,
       timedOutBy: 'kernel',
       cause,
     })
@@ -91,7 +92,7 @@ describe('ConnectError', () => {
       address: '127.0.0.1',
       port: 9,
       attempts,
-      errors: [cause],
+      errors,
       timedOutBy: 'kernel',
       cause,
     })
