@@ -1,0 +1,154 @@
+import { spawnSync } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import type { CheckOptions, CheckResult, ManagerOptions } from 'cancelpoint'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { LabTarget } from '#internal/lab/fleet'
+import { type Answer, compare, type Request, startFleetProcess, verdictsOf } from '../support/verdicts.mjs'
+import { warmManager } from '../support/warm-up.js'
+
+/** Far more targets, and in flight, than any of the limits allows at once. */
+const count = process.env.CANCELPOINT_FULL ? 1_000 : 400
+const check = { concurrency: 256, attemptTimeoutMs: 400 }
+
+let fleet: Awaited<ReturnType<typeof startFleetProcess>>
+let targets: string[]
+let fair: Answer
+
+const one = (behaviour: string) => fleet.targets.find((each) => each.behaviour === behaviour)!.target
+const atLocalhost = (target: string) => target.replace(/^127\.[\d.]+/, 'localhost')
+
+/**
+ * Those that are the same to all who ask: a slow one accepts from the third attempt on, and a reset is seen or not.
+ * Few of those that hang, whose time is the test's.
+ */
+function steady(all: readonly LabTarget[]): string[] {
+  let hanging = 0
+  const hangs = (behaviour: string) => behaviour === 'hang' || behaviour === 'stall'
+  const wanted = all.filter(
+    ({ behaviour }) => behaviour !== 'slow' && behaviour !== 'reset' && !(hangs(behaviour) && ++hanging > 16),
+  )
+  return wanted.map(({ target }) => target)
+}
+
+beforeAll(async () => {
+  fleet = await startFleetProcess(count)
+  targets = steady(fleet.targets)
+  targets.push(...targets.slice(0, 20).map(atLocalhost))
+  fair = await verdictsOf({ targets, check })
+  expect(new Set(fair.verdicts.map(({ status }) => status))).toEqual(new Set(['up', 'down']))
+})
+afterAll(() => fleet.end())
+
+async function comparison(request: Partial<Request>) {
+  const limited = await verdictsOf({ targets, check, warmUp: one('accept'), ...request })
+  return { ...compare(fair, limited), ...limited }
+}
+
+const honest = { lies: [], missing: 0, failed: null }
+const fewDescriptors = { program: ['sh', '-c', 'ulimit -n 64 && exec "$0" "$@"'] }
+/** The limit on threads counts a user's, and root has none: the child becomes a user that has no other process. */
+const notRoot = process.getuid?.() === 0 ? '' : ', skipped: it takes root to become a user without other processes'
+
+describe('the same fleet gets the same verdicts', () => {
+  it('with 64 descriptors', async () => {
+    expect(await comparison({ under: fewDescriptors })).toMatchObject({ ...honest, unknown: 0 })
+  })
+
+  it('with none for a while', async () => {
+    const found = await comparison({ under: fewDescriptors, exhaustedMs: 500 })
+    expect(found).toMatchObject({ ...honest, unknown: 0 })
+    expect(found.requeues).toBeGreaterThan(0)
+  })
+
+  it('with most lanes busy', async () => {
+    const busy = { target: one('hang'), count: 12, attemptTimeoutMs: 3_000 }
+    const found = await comparison({ manager: { lanes: 16 }, busy })
+    expect(found).toMatchObject({ ...honest, unknown: 0 })
+  })
+
+  it('with every lane busy for a while', async () => {
+    const busy = { target: one('hang'), count: 16, attemptTimeoutMs: 1_000 }
+    expect(await comparison({ manager: { lanes: 16 }, busy })).toMatchObject({ ...honest, unknown: 0 })
+  })
+
+  it.skipIf(notRoot)(`with eight threads${notRoot}`, async () => {
+    const found = await comparison({ threads: 8 })
+    expect(found).toMatchObject({ ...honest, unknown: 0 })
+    expect(found.lanes).toBeLessThanOrEqual(9)
+  })
+
+  it.each(['malloc', 'pthread_create', 'socket'])('while %s fails now and then', async (call) => {
+    const found = await comparison({ faults: { call, errno: 'ENOMEM', everyMs: 20 } })
+    expect(found).toMatchObject(honest)
+    // A thread that cannot be had is no matter while another can take its work.
+    expect(found.requeues > 0).toBe(call !== 'pthread_create')
+  })
+})
+
+describe('it gets none', () => {
+  it.skipIf(notRoot)(`where no thread is to be had, which is said instead${notRoot}`, async () => {
+    const found = await comparison({ threads: 0 })
+    expect(found).toMatchObject({ lies: [], failed: 'ERR_POOL_FAILED' })
+  })
+})
+
+const namespaceScript = fileURLToPath(new URL('fixtures/honest-namespace.mjs', import.meta.url))
+const inNamespace = ['-Urnm', process.execPath, namespaceScript]
+type NamespaceAnswer = { refused: string } | { fair: Answer; limited: Answer }
+
+describe('in a namespace of its own', () => {
+  const { status, stderr } = spawnSync('unshare', ['-Urnm', 'true'], { encoding: 'utf8' })
+  const refused = status === 0 ? '' : `, skipped: ${stderr || 'no unshare here'}`
+  let answers: Record<string, NamespaceAnswer>
+
+  beforeAll(() => {
+    if (refused) return
+    const { stdout, stderr } = spawnSync('unshare', inNamespace, { encoding: 'utf8' })
+    expect(stderr).toBe('')
+    answers = JSON.parse(stdout)
+  }, 60_000)
+
+  it.skipIf(refused).each([
+    ['with 6 of 100 local ports left', 'ports'],
+    ['with names that only the hosts file knows, and no descriptor to read it with', 'names'],
+    ['with IPv6 switched off', 'ipv6'],
+  ])(`the same verdicts %s${refused}`, (_, limit) => {
+    const answer = answers[limit]!
+    if ('refused' in answer) throw new Error(`could not be set up: ${answer.refused}`)
+    const { lies, missing, unknown } = compare(answer.fair, answer.limited)
+    expect({ lies, missing, failed: answer.limited.failed }).toEqual(honest)
+    // What is tried over IPv6 alone, and what is refused over IPv4 where IPv6 could not be tried.
+    expect(unknown).toBe(limit === 'ipv6' ? 5 : 0)
+    expect(answer.limited.requeues > 0).toBe(limit !== 'ipv6')
+  })
+})
+
+async function results(options: ManagerOptions, list: readonly string[], of: CheckOptions) {
+  await using manager = await warmManager(one('accept'), options)
+  const found: CheckResult[] = []
+  for await (const result of manager.check(list, of)) found.push(result)
+  return found
+}
+
+describe('time that was spent waiting for this machine', () => {
+  it('is not laid to the target: unknown, for a local reason', async () => {
+    await using manager = await warmManager(one('accept'), { lanes: 2 })
+    const controller = new AbortController()
+    const { signal } = controller
+    const holders = [1, 2].map(() => manager.connect(one('hang'), { signal }).catch(() => {}))
+    const named = atLocalhost(one('accept'))
+    for await (const result of manager.check([named], { timeoutMs: 300 })) {
+      expect(result).toMatchObject({ status: 'unknown', errnoClass: 'local', code: 'ETIMEDOUT', attempts: 0 })
+      expect(result.reason).toMatch(/ms were spent waiting for this machine/)
+    }
+    controller.abort()
+    await Promise.all(holders)
+  })
+
+  it('in the line of a rate is on nobody’s clock', async () => {
+    const list = Array.from({ length: 60 }, (_, i) => atLocalhost(one(i % 2 ? 'accept' : 'refuse')))
+    const found = await results({}, list, { ratePerSecond: 20, timeoutMs: 1_000 })
+    const tally = ['up', 'down', 'unknown'].map((status) => found.filter((each) => each.status === status).length)
+    expect(tally).toEqual([30, 30, 0])
+  })
+})
