@@ -92,7 +92,8 @@ export async function connect(
 ): Promise<0> {
   if (signal?.aborted) throw abortError(signal.reason)
   const remote = encodeSocketAddress(address).subarray(0, addressBytesAtMost)
-  const nonblocking = must(binding.isNonblocking(number(fd)), 'connect', { address })
+  const nonblocking = binding.isNonblocking(number(fd))
+  if (nonblocking < 0) throw errorOf(nonblocking, nonblocking === errnoOf('EBADF') ? 'connect' : 'fcntl', { address })
   if (nonblocking) {
     const result = binding.connectNow(fd, remote)
     if (result < 0) throw errorOf(result, 'connect', { address, fd })
