@@ -1,5 +1,5 @@
 /** One target of a check: what is tried, and what it says of the target. */
-import type { Outcome } from '../attempts.js'
+import { type Outcome, settleSoon } from '../attempts.js'
 import { binding } from '../binding.js'
 import { addressesOf, type Call, establish, failureOf, probe, refuseBlocked, taskFor } from '../connect.js'
 import { type Endpoint, formatTarget, type ParsedTarget, parseTarget } from '../core/address.js'
@@ -31,6 +31,26 @@ const statusOf: Record<ErrnoClass, CheckResult['status']> = {
 
 /** Calls `done` once, later: with one result, with one an address for `allAddresses`, with none where the check was cancelled. */
 export type Done = (results: readonly CheckResult[]) => void
+
+/** Gives a place in the line back; undefined where the check was cancelled before it came up. */
+type Leave = (() => void) | undefined
+
+/** Waits for the check's own limits. `start` is called once: now, or later. */
+export function standInLine(host: string | undefined, context: CheckContext, start: (leave: Leave) => void): void {
+  const { cancellation, line } = context
+  let stop: (() => void) | undefined
+  let waits = true
+  const pass = line.enter(host, () => {
+    waits = false
+    stop?.()
+    start(() => pass.end())
+  })
+  if (!waits) return
+  stop = cancellation.onRequest(() => {
+    pass.end()
+    settleSoon(() => start(undefined))
+  })
+}
 
 /** A target that can be read, or the result that says why not. */
 export function readTarget(target: Target): ParsedTarget | CheckResult {
@@ -103,7 +123,18 @@ async function checkAddresses(target: Target, parsed: ParsedTarget, context: Che
   const startedAt = Date.now()
   try {
     const endpoints = await run(target, (call) => addressesOf(parsed, call))
-    const each = endpoints.map((endpoint) => checkCall(target, context, { lookup: async () => [addressIn(endpoint)] }))
+    if (endpoints.length === 0) return await checkCall(target, context, { lookup: async () => [] })
+    const each = endpoints.map(async (endpoint, index) => {
+      // The first one's place in the line is the target's.
+      const leave =
+        index === 0 ? () => {} : await new Promise<Leave>((resolve) => standInLine(undefined, context, resolve))
+      if (!leave) return []
+      try {
+        return await checkCall(target, context, { lookup: async () => [addressIn(endpoint)] })
+      } finally {
+        leave()
+      }
+    })
     return (await Promise.all(each)).flat()
   } catch (error) {
     if (cancellation.requested) return []

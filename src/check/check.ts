@@ -12,7 +12,7 @@ import type { Gate } from '../gate.js'
 import { requireCount } from '../options.js'
 import type { Supervision } from '../supervisor.js'
 import type { CheckOptions, CheckResult, ConnectOptions, Target } from '../types.js'
-import { checkTarget, readTarget } from './check-target.js'
+import { checkTarget, readTarget, standInLine } from './check-target.js'
 
 export interface CheckContext {
   engine: Engine
@@ -143,23 +143,14 @@ class CheckWindow {
       settleSoon(() => this.#finish([parsed]))
       return
     }
-    const { cancellation, line } = this.#context
-    let stop: (() => void) | undefined
-    let waits = true
-    const pass = line.enter(parsed.kind === 'name' ? parsed.hostname : hostOf(parsed.endpoint), () => {
-      waits = false
-      stop?.()
+    const host = parsed.kind === 'name' ? parsed.hostname : hostOf(parsed.endpoint)
+    standInLine(host, this.#context, (leave) => {
+      if (!leave) return this.#finish([])
       checkTarget(target, parsed, this.#context, (results) => {
-        pass.end()
+        leave()
         this.#finish(results)
       })
     })
-    if (waits) {
-      stop = cancellation.onRequest(() => {
-        pass.end()
-        settleSoon(() => this.#finish([]))
-      })
-    }
   }
 
   #finish(results: readonly CheckResult[]): void {
