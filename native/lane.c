@@ -143,12 +143,14 @@ static struct failure judge(struct lane *lane, bool interrupted_before) {
   if (lane->result >= 0) return none;
   int error = lane->error;
   enum call call = attempt->request.flags & ATTEMPT_POLL ? CALL_POLL : CALL_CONNECT;
+  /* With its time over an interrupted call has said all it will: were it made again, it could be interrupted again. */
+  bool ran_out = attempt->request.timeout_ms > 0 && remaining_ms(lane) <= 10;
+  if (call == CALL_POLL && error == EINTR && ran_out) return lane->result = 0, none;
   if (attempt->request.flags & ATTEMPT_BORROWED) return (struct failure){error, call};
   /* TCP goes on in the background after EINTR, and may be there before the next call. */
   if (error == EISCONN && interrupted_before) return none;
   /* SO_SNDTIMEO's end: EINPROGRESS or EALREADY for TCP, EAGAIN for AF_UNIX. A tick may be missing. */
-  bool ran_out = attempt->request.timeout_ms > 0 && remaining_ms(lane) <= 10;
-  if (ran_out && (error == EINPROGRESS || error == EALREADY || error == EAGAIN)) {
+  if (ran_out && (error == EINPROGRESS || error == EALREADY || error == EAGAIN || error == EINTR)) {
     attempt->by_deadline = true;
     error = ETIMEDOUT;
   }

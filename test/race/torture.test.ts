@@ -41,6 +41,8 @@ function judge(error: unknown, { call, errno }: Fault): string | undefined {
   // Of a descriptor that is not open connect says this, whichever call found out.
   if (error.syscall === 'connect' && error.code === 'EBADF' && errno === 'EBADF') return undefined
   if (call === 'pthread_create' && error.code === 'ERR_POOL_FAILED' && error.message.includes(errno)) return undefined
+  // What goes on after each interruption ends by its deadline, if by nothing else.
+  if (call === 'connect' && errno === 'EINTR' && error.timedOutBy === 'deadline') return undefined
   // getpeername's word for a peer that has reset since.
   if (call === 'getpeername' && errno === 'ENOTCONN' && error.code === 'ECONNRESET') return undefined
   return `${error.message} (${error.syscall} ${error.code})`
@@ -206,13 +208,16 @@ describe('whichever call fails, with whatever its man page allows', () => {
   })
 })
 
-/** Local failures are waited out, so this takes seconds each. */
+/** Of the calls in a manager's life. Local failures are waited out, so this takes seconds each. */
 const forGood = full
-  ? Object.entries(errnosOf).flatMap(([call, errnos]) => errnos.map((errno) => [call, errno] as const))
+  ? Object.entries(errnosOf)
+      .filter(([call]) => call !== 'bind' && call !== 'poll')
+      .flatMap(([call, errnos]) => errnos.map((errno) => [call, errno] as const))
   : ([
       ['socket', 'EMFILE'],
       ['close', 'EIO'],
       ['getpeername', 'EBADF'],
+      ['connect', 'EINTR'],
       ['pthread_create', 'EAGAIN'],
     ] as const)
 
@@ -220,6 +225,17 @@ describe('a call that never works again', () => {
   it.each(forGood)('%s with %s: nothing leaks, hangs or lies', { timeout: 60_000 }, async (call, errno) => {
     expect(await wrongUnder(wholeLife, { call, errno }, 0)).toBe(undefined)
     await wholeLife()
+  })
+
+  it('poll with EINTR: it ends by its deadline', async () => {
+    const fd = posix.socket('inet')
+    try {
+      await posix.connect(fd, inet(portOf(targets.accept)))
+      binding.inject('poll', 0, constants.errno.EINTR, 0)
+      expect(await posix.poll(fd, 'readable', { timeoutMs: 50 })).toBe(false)
+    } finally {
+      posix.close(fd)
+    }
   })
 })
 
