@@ -66,6 +66,10 @@ describe('a worker that ends', () => {
     expectDone(await runFixture('pool-worker', targets.hang, targets.accept))
   })
 
+  it('is the pool’s own delivers nothing twice, and loses nothing', async () => {
+    expectDone(await runFixture('never-twice'))
+  })
+
   it('used cancelpoint itself: nothing of it is left', async () => {
     expectDone(await runFixture('user-worker', JSON.stringify(targets), String(rounds)))
   })
@@ -86,5 +90,11 @@ describe('a process without descriptors', () => {
 
   it('can cancel for the first time: what unwinds the thread was loaded before', async () => {
     expectDone(await runFixture('no-descriptors', targets.hang, targets.stall))
+  })
+})
+
+describe('lanes that cannot be had', () => {
+  it('are asked for again, and too often they close the manager', async () => {
+    expectDone(await runFixture('lanes-fail', targets.accept))
   })
 })
