@@ -93,6 +93,25 @@ describe('cancelpoint check', () => {
     expect(results(stdout).filter(({ status }) => status === 'up')).toHaveLength(8)
   })
 
+  it('finds a target that lets two SYNs go unanswered up with --retries, and down without', async () => {
+    // Each has its own count of SYNs.
+    const [one, other] = fleet.targets.flatMap(({ target, behaviour }) => (behaviour === 'slow' ? [target] : []))
+    const without = await run(['check', '--json', '--timeout', '300ms', one!])
+    expect(results(without.stdout)).toMatchObject([{ status: 'down', code: 'ETIMEDOUT', attempts: 1 }])
+    const { code, stdout } = await run(['check', '--json', '--timeout', '300ms', '--retries', '3', other!])
+    expect(results(stdout)).toMatchObject([{ status: 'up', attempts: 3 }])
+    expect(code).toBe(0)
+  })
+
+  it('makes no more connects at once, or a second, than --concurrency and --rate say', async () => {
+    const startedAt = performance.now()
+    const { code, stdout } = await run(['check', '--json', '--rate', '20/s', '--concurrency', '2', ...up.slice(0, 12)])
+    // Two at once, then one every 50 ms.
+    expect(performance.now() - startedAt).toBeGreaterThan(500)
+    expect(results(stdout)).toHaveLength(12)
+    expect(code).toBe(0)
+  })
+
   it('checks the lab', async () => {
     const { code, stdout } = await run(['check', '--lab', '--timeout', '300ms'])
     expect(code).toBe(1)
@@ -108,6 +127,10 @@ describe('cancelpoint check, bad usage', () => {
     [['check', '--timeout', '0s', 'a:1'], /--timeout.*1ms to 10m/],
     [['check', '--concurrency', '0', 'a:1'], /--concurrency.*whole number from 1/],
     [['check', '--concurrency', 'many', 'a:1'], /--concurrency.*whole number from 1/],
+    [['check', '--retries', '-1', 'a:1'], /--retries.*whole number from 0/],
+    [['check', '--retries', 'few', 'a:1'], /--retries.*whole number from 0/],
+    [['check', '--rate', '0', 'a:1'], /--rate.*above 0/],
+    [['check', '--rate', '5/m', 'a:1'], /--rate.*such as 500\/s/],
     [['check', '--engine', 'steam', 'a:1'], /--engine.*blocking/],
     [['check', '--file', join(directory, 'missing')], /missing: cannot be read: no such file/],
     [['check', '-', '-'], /only once/],
