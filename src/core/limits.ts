@@ -58,6 +58,8 @@ export const descriptorReserve = 128
 /** More worker or lane failures than this in so long are no accident any more. */
 export const failuresAtMost = 10
 export const failurePeriodMs = 10_000
+/** Lanes that could not be had within so long are one failure: a lack that is over sooner than a second closes no manager. */
+export const laneFailureMs = 100
 
 /** The longest wait Node's timers take; longer ones would fire at once. */
 export const timerAtMostMs = 2_147_483_647

@@ -58,7 +58,7 @@ export class BlockingEngine implements Engine {
   #running = new Set<Job>()
   #idle: (() => void) | undefined
   readonly #onFailure: (error: Error) => void
-  #laneFailed = false
+  #laneFailedAt = Number.NEGATIVE_INFINITY
   #startedInTurn = false
 
   /** `onFailure` is told of each worker that ended by itself, and of lanes that could not be had; both are mended here. */
@@ -190,13 +190,11 @@ export class BlockingEngine implements Engine {
     }
   }
 
-  /** Counted once a turn: one lack of threads fails many attempts. */
+  /** One lack of threads fails many attempts, and each of them again as it is requeued: what comes together is one failure. */
   #onLaneFailure(errno: number): void {
-    if (this.#laneFailed) return
-    this.#laneFailed = true
-    setImmediate(() => {
-      this.#laneFailed = false
-    })
+    const now = performance.now()
+    if (now - this.#laneFailedAt < limits.laneFailureMs) return
+    this.#laneFailedAt = now
     this.#onFailure(new Error(`no lane could be started: pthread_create ${codeOf(errno)}`))
   }
 
