@@ -42,7 +42,8 @@ export class Resolver {
    * Numeric addresses: DNS's AAAA answers before its A answers, the hosts file's in its own order. One family's answer
    * is enough. When it settles, its descriptors are closed and nothing listens on the signal.
    * @throws ConnectError of class `name`: ENOTFOUND if there is no such name or it has no address, EAI_AGAIN if no
-   *   server could say. One of class `local` if the hosts file could not be read for a lack on this side. AbortError if the signal aborts or the resolver is closed.
+   *   server could say. One of class `local` if the hosts file could not be read for a lack on this side. AbortError if
+   *   the signal aborts or the resolver is closed.
    */
   async resolve(hostname: string, { signal }: { signal: AbortSignal }): Promise<string[]> {
     if (signal.aborted) throw abortError(signal.reason)

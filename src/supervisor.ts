@@ -166,6 +166,7 @@ export async function requeued<T>(
       return await work()
     } catch (error) {
       if (cancellation.requested || !(error instanceof ConnectError) || error.errnoClass !== 'local') throw error
+      supervision.gate.cut()
       const now = performance.now()
       const decision = patience.after(now, supervision.random)
       if (decision.action === 'give-up') throw error
