@@ -21,6 +21,7 @@ export interface Pass {
 }
 
 interface Waiting {
+  /** Where hosts are limited. */
   host: string | undefined
   start: (() => void) | undefined
   state: 'waiting' | 'under-way' | 'ended'
@@ -30,7 +31,7 @@ export class Gate {
   readonly #window: InFlightWindow | undefined
   readonly #bucket: TokenBucket | undefined
   readonly #perHost: number
-  /** Under way, by host; kept only where hosts are limited. */
+  /** Under way, by host. */
   readonly #hosts = new Map<string, number>()
   readonly #line = new Set<Waiting>()
   /** Whose host has all it may have; back into the line as that host's others end. */
@@ -50,7 +51,8 @@ export class Gate {
 
   /** Calls `start` once it may: now, before this returns, or later. Without a host no limit of a host's applies. */
   enter(host: string | undefined, start: () => void): Pass {
-    const pass: Waiting = { host, start, state: 'waiting' }
+    const limited = this.#perHost === Number.POSITIVE_INFINITY ? undefined : host
+    const pass: Waiting = { host: limited, start, state: 'waiting' }
     this.#line.add(pass)
     this.#advance()
     return { end: () => this.#end(pass) }
@@ -74,7 +76,7 @@ export class Gate {
     }
     // Also for one that was called up and leaves before its turn: those parked behind it have nobody else to call them.
     if (this.#callUp(host) || state === 'under-way') this.#advance()
-    if (this.#line.size === 0) this.#sleep()
+    if (this.#timer && this.#line.size === 0) this.#sleep()
   }
 
   /** Starts from the head of the line whatever may start now. */
@@ -106,9 +108,7 @@ export class Gate {
   #start(pass: Waiting): void {
     pass.state = 'under-way'
     const { host, start } = pass
-    if (host !== undefined && this.#perHost !== Number.POSITIVE_INFINITY) {
-      this.#hosts.set(host, (this.#hosts.get(host) ?? 0) + 1)
-    }
+    if (host !== undefined) this.#hosts.set(host, (this.#hosts.get(host) ?? 0) + 1)
     pass.start = undefined
     start?.()
   }
