@@ -15,16 +15,23 @@ export interface GateOptions {
 }
 
 /** A place in the line, or under way. */
-export interface Pass {
-  /** Gives the place back, once; a pass that still waited leaves the line. */
-  end(): void
-}
-
-interface Waiting {
+export class Pass {
+  readonly #gate: Gate
   /** Where hosts are limited. */
-  host: string | undefined
+  readonly host: string | undefined
   start: (() => void) | undefined
-  state: 'waiting' | 'under-way' | 'ended'
+  state: 'waiting' | 'under-way' | 'ended' = 'waiting'
+
+  constructor(gate: Gate, host: string | undefined, start: () => void) {
+    this.#gate = gate
+    this.host = host
+    this.start = start
+  }
+
+  /** Gives the place back, once; a pass that still waited leaves the line. */
+  end(): void {
+    this.#gate.leave(this)
+  }
 }
 
 export class Gate {
@@ -33,9 +40,9 @@ export class Gate {
   readonly #perHost: number
   /** Under way, by host. */
   readonly #hosts = new Map<string, number>()
-  readonly #line = new Set<Waiting>()
+  readonly #line = new Set<Pass>()
   /** Whose host has all it may have; back into the line as that host's others end. */
-  readonly #parked = new Map<string, Set<Waiting>>()
+  readonly #parked = new Map<string, Set<Pass>>()
   #parkedCount = 0
   #timer: NodeJS.Timeout | undefined
 
@@ -52,10 +59,10 @@ export class Gate {
   /** Calls `start` once it may: now, before this returns, or later. Without a host no limit of a host's applies. */
   enter(host: string | undefined, start: () => void): Pass {
     const limited = this.#perHost === Number.POSITIVE_INFINITY ? undefined : host
-    const pass: Waiting = { host: limited, start, state: 'waiting' }
+    const pass = new Pass(this, limited, start)
     this.#line.add(pass)
     this.#advance()
-    return { end: () => this.#end(pass) }
+    return pass
   }
 
   /** This machine ran out of something: see InFlightWindow.cut. */
@@ -63,7 +70,8 @@ export class Gate {
     this.#window?.cut(performance.now())
   }
 
-  #end(pass: Waiting): void {
+  /** Pass.end. */
+  leave(pass: Pass): void {
     const { state, host } = pass
     pass.state = 'ended'
     pass.start = undefined
@@ -105,7 +113,7 @@ export class Gate {
     return waitMs
   }
 
-  #start(pass: Waiting): void {
+  #start(pass: Pass): void {
     pass.state = 'under-way'
     const { host, start } = pass
     if (host !== undefined) this.#hosts.set(host, (this.#hosts.get(host) ?? 0) + 1)
@@ -133,13 +141,13 @@ export class Gate {
     return true
   }
 
-  #park(host: string, pass: Waiting): void {
+  #park(host: string, pass: Pass): void {
     const parked = this.#parked.get(host) ?? new Set()
     this.#parked.set(host, parked.add(pass))
     this.#parkedCount += 1
   }
 
-  #unpark(host: string | undefined, pass: Waiting): void {
+  #unpark(host: string | undefined, pass: Pass): void {
     const parked = host === undefined ? undefined : this.#parked.get(host)
     if (!parked?.delete(pass)) return
     this.#parkedCount -= 1

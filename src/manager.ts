@@ -110,7 +110,8 @@ export class ConnectionManager implements AsyncDisposable {
     }
     requireOptions(settings)
     const { ratePerSecond, perHost } = settings
-    const line = new Gate({ perSecond: ratePerSecond, perHost })
+    const limited = ratePerSecond !== undefined || perHost !== undefined
+    const line = limited ? new Gate({ perSecond: ratePerSecond, perHost }) : undefined
     const supervision = { ...this.#supervision, again: line }
     const cancellation = new Cancellation(settings.signal)
     this.#checks.add(cancellation)

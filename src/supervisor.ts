@@ -45,9 +45,11 @@ export class SupervisedAttempt {
   readonly #task: Task
   readonly #supervision: Supervision
   readonly #done: (outcome: Outcome, attempts: number) => void
-  readonly #patience: Patience
+  #patience: Patience | undefined
   #attempts = 0
-  #passes: Pass[] = []
+  /** In the manager's line, and in that of attempts after the first. */
+  #pass: Pass | undefined
+  #againPass: Pass | undefined
   #running: Attempt | undefined
   #timer: NodeJS.Timeout | undefined
   /** Cancelled or done: nothing is tried any more. */
@@ -57,7 +59,7 @@ export class SupervisedAttempt {
     this.#task = task
     this.#supervision = supervision
     this.#done = done
-    this.#patience = task.patience ?? new Patience()
+    this.#patience = task.patience
     this.#wait()
   }
 
@@ -77,26 +79,29 @@ export class SupervisedAttempt {
 
   /** Through the gates, then onto the engine. */
   #wait(): void {
-    const { gate, again } = this.#supervision
-    const { host } = this.#task
-    this.#patience.waits(performance.now())
-    const enter = () => this.#passes.push(gate.enter(host, () => this.#run()))
+    const { again } = this.#supervision
+    this.#patience?.waits(performance.now())
     // Its host's place in that line is its own call's already: asked for again, it would wait for itself.
-    if (again && (this.#task.again || this.#attempts > 0)) this.#passes.push(again.enter(undefined, enter))
-    else enter()
+    if (again && (this.#task.again || this.#attempts > 0)) this.#againPass = again.enter(undefined, () => this.#enter())
+    else this.#enter()
+  }
+
+  #enter(): void {
+    this.#pass = this.#supervision.gate.enter(this.#task.host, () => this.#run())
   }
 
   #run(): void {
     const { engine, request } = this.#task
     this.#attempts += 1
-    this.#patience.runs(performance.now())
+    this.#patience?.runs(performance.now())
     diagnostics.attemptStart(this.#task)
     this.#running = engine.submit(request, (outcome) => this.#settle(outcome))
   }
 
   #leave(): void {
-    for (const pass of this.#passes) pass.end()
-    this.#passes = []
+    this.#pass?.end()
+    this.#againPass?.end()
+    this.#pass = this.#againPass = undefined
   }
 
   #settle(outcome: Outcome): void {
@@ -114,6 +119,7 @@ export class SupervisedAttempt {
   /** False where patience has run out. */
   #requeue(failure: Failure): boolean {
     const { random, onDecision } = this.#supervision
+    this.#patience ??= new Patience()
     const now = performance.now()
     const decision = this.#patience.after(now, random)
     if (decision.action === 'give-up') return false

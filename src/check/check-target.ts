@@ -35,9 +35,15 @@ export type Done = (results: readonly CheckResult[]) => void
 /** Gives a place in the line back; undefined where the check was cancelled before it came up. */
 type Leave = (() => void) | undefined
 
+const nothingToLeave = () => {}
+
 /** Waits for the check's own limits. `start` is called once: now, or later. */
 export function standInLine(host: string | undefined, context: CheckContext, start: (leave: Leave) => void): void {
   const { cancellation, line } = context
+  if (!line) {
+    start(nothingToLeave)
+    return
+  }
   let stop: (() => void) | undefined
   let waits = true
   const pass = line.enter(host, () => {
@@ -127,7 +133,7 @@ async function checkAddresses(target: Target, parsed: ParsedTarget, context: Che
     const each = endpoints.map(async (endpoint, index) => {
       // The first one's place in the line is the target's.
       const leave =
-        index === 0 ? () => {} : await new Promise<Leave>((resolve) => standInLine(undefined, context, resolve))
+        index === 0 ? nothingToLeave : await new Promise<Leave>((resolve) => standInLine(undefined, context, resolve))
       if (!leave) return []
       try {
         return await checkCall(target, context, { lookup: async () => [addressIn(endpoint)] })

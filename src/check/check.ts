@@ -17,8 +17,8 @@ import { checkTarget, readTarget, standInLine } from './check-target.js'
 export interface CheckContext {
   engine: Engine
   supervision: Supervision
-  /** Where targets wait for the check's own limits, before the clock of any call runs. */
-  line: Gate
+  /** Where targets wait for the check's own limits, if it has any, before the clock of any call runs. */
+  line: Gate | undefined
   /** A whole call of the manager, with its deadline and retries; see ConnectionManager. */
   run<T>(target: Target, work: (call: Call) => Promise<T>, options?: ConnectOptions): Promise<T>
   /** Ends the whole check. */

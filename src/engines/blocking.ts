@@ -32,7 +32,8 @@ export interface LaneSettings {
 }
 
 interface Job {
-  request: NativeRequest
+  /** Until it is reserved: copied then. */
+  request: NativeRequest | undefined
   settle: (outcome: Outcome) => void
   /** 0 until reserved. */
   id: number
@@ -115,12 +116,13 @@ export class BlockingEngine implements Engine {
   #startTask(jobs: Job[]): void {
     // The ids are this side's before any worker hears of them, so no worker's death can lose one.
     const ids = reserve(
-      jobs.map((job) => job.request),
+      jobs.map((job) => job.request!),
       jobs.map((job) => (outcome: Outcome) => this.#settle(job, outcome)),
     )
     jobs.forEach((job, i) => {
       if (i < ids.length) {
         job.id = ids[i]!
+        job.request = undefined
         this.#running.add(job)
       } else {
         this.#settle(job, outOfMemory())
