@@ -55,6 +55,13 @@ export const windowCutMs = 100
 /** Descriptors left to the rest of the process: accepted connections, files, name look-ups. */
 export const descriptorReserve = 128
 
+/** RFC 8305, section 8: how long A answers wait for AAAA, and how long after one attempt the next one starts. */
+export const resolutionDelayMs = 50
+export const attemptDelayMs = 250
+/** Section 5: what no delay may be below (100 is recommended for those that are computed), and what none should exceed. */
+export const attemptDelayAtLeastMs = 10
+export const attemptDelayAtMostMs = 2_000
+
 /** More worker or lane failures than this in so long are no accident any more. */
 export const failuresAtMost = 10
 export const failurePeriodMs = 10_000
