@@ -1,5 +1,5 @@
-/** What this machine allows: descriptors and local ports. Read when a manager starts; a limit that cannot be read does not limit. */
-import { readdirSync, readFileSync } from 'node:fs'
+/** What this machine allows: descriptors and local ports. A limit that cannot be read does not limit. */
+import { closeSync, openSync, readdirSync, readFileSync } from 'node:fs'
 
 import { binding } from './binding.js'
 import { descriptorCeiling } from './core/window.js'
@@ -17,6 +17,16 @@ export function localPorts(): number {
     return high! - low! + 1
   } catch {
     return Number.POSITIVE_INFINITY
+  }
+}
+
+/** EMFILE or ENFILE where not even one more descriptor can be had now. */
+export function lackOfDescriptors(): string | undefined {
+  try {
+    closeSync(openSync('/dev/null', 'r'))
+    return undefined
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code
   }
 }
 

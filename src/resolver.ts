@@ -1,193 +1,162 @@
 /**
- * Names to addresses, cancellable: the hosts file, then `localhost` (RFC 6761), then DNS through c-ares. A look-up has
- * a c-ares channel of its own, so that its cancel ends no other's queries and closes its sockets at once.
+ * Names to addresses, cancellable: the hosts file, then `localhost` (RFC 6761), then DNS through c-ares, whose answers are
+ * kept for as long as they say. getaddrinfo serves nothing here, because once started it cannot be cancelled: whoever has
+ * names that only NSS knows (mDNS, LDAP) passes a `lookup`.
  */
-import { promises as dns } from 'node:dns'
 import { isIP } from 'node:net'
 
 import { settleSoon } from './attempts.js'
-import { abortError, ConnectError, unresolvedError } from './errors.js'
+import { Expiring } from './core/expiring.js'
+import * as limits from './core/limits.js'
+import { type Answer, DnsQuery, type RecordCache, type ServerOptions } from './dns-query.js'
+import { abortError, ConnectError, lateAbortError } from './errors.js'
 import { HostsFile, normalise } from './hosts-file.js'
+import { ResolvConf } from './resolv-conf.js'
+import { Slots } from './slots.js'
 
-export interface ResolverOptions {
-  /** `127.0.0.1:5353`, `[::1]:53`: in the place of the servers of /etc/resolv.conf. */
-  servers?: string[] | undefined
+export type { Answer } from './dns-query.js'
+
+export interface ResolverOptions extends ServerOptions {
   /** Default /etc/hosts. */
   hostsPath?: string | undefined
-  /** The first wait for an answer from a server, doubled with every try. Milliseconds, c-ares's own by default. */
-  timeoutMs?: number | undefined
-  /** Rounds over the servers. c-ares's own by default. */
-  tries?: number | undefined
+  /** For the search list. Default /etc/resolv.conf. */
+  resolvConfPath?: string | undefined
 }
 
-/** A channel holds a descriptor or two, and sends two datagrams that have to fit into a server's buffer; more wait. */
-const lookupsAtMost = 100
+/** Callers that ask for one name at one time share a query; it ends with the last of them. */
+interface Shared {
+  query: DnsQuery
+  callers: Set<Caller>
+}
 
-/** How long one family's answer waits for the other's: some servers never answer for AAAA. Milliseconds. */
-const otherFamilyMs = 1_000
+interface Caller {
+  told(answer: Answer): void
+  end(error?: Error): void
+}
 
 export class Resolver {
   readonly #options: ResolverOptions
   readonly #hosts: HostsFile
-  readonly #slots = new Slots(lookupsAtMost)
-  readonly #lookups = new Set<Lookup>()
+  readonly #resolvConf: ResolvConf
+  readonly #cache: RecordCache = new Expiring(limits.answersAtMost)
+  readonly #slots = new Slots(limits.lookupsAtMost)
+  readonly #shared = new Map<string, Shared>()
   #closed = false
 
   constructor(options: ResolverOptions = {}) {
     this.#options = options
     this.#hosts = new HostsFile(options.hostsPath)
+    this.#resolvConf = new ResolvConf(options.resolvConfPath)
   }
 
   /**
    * Numeric addresses: DNS's AAAA answers before its A answers, the hosts file's in its own order. One family's answer
    * is enough. When it settles, its descriptors are closed and nothing listens on the signal.
-   * @throws ConnectError of class `name`: ENOTFOUND if there is no such name or it has no address, EAI_AGAIN if no
-   *   server could say. One of class `local` if the hosts file could not be read for a lack on this side. AbortError if
-   *   the signal aborts or the resolver is closed.
+   * @throws as `query`.
    */
   async resolve(hostname: string, { signal }: { signal: AbortSignal }): Promise<string[]> {
+    const answers: Answer[] = []
+    await this.query(hostname, { signal }, (answer) => answers.push(answer))
+    const ofFirst = (family: string) => answers.filter(({ families }) => families[0] === family)
+    const ordered = [...ofFirst('inet6'), ...ofFirst('inet')]
+    return [...new Set(ordered.flatMap(({ addresses }) => addresses))]
+  }
+
+  /**
+   * The same as it becomes known: calls `told` with one answer for both families, or with one for each, whichever comes
+   * first; maybe before this returns. Settles after the last.
+   * @throws ConnectError of class `name`: ENOTFOUND if there is no such name or it has no address, EAI_AGAIN if no
+   *   server could say; of class `local` if this machine could not ask. AbortError if the signal aborts or the resolver is
+   *   closed. Nothing was told then, but to those who left.
+   */
+  async query(hostname: string, { signal }: { signal: AbortSignal }, told: (answer: Answer) => void): Promise<void> {
     if (signal.aborted) throw abortError(signal.reason)
     if (this.#closed) throw closedError()
-    const known = this.#known(normalise(hostname))
-    if (known.length > 0) return [...known]
-    const lookup = new Lookup(hostname, this.#options, this.#slots)
-    const cancel = () => lookup.cancel(abortError(signal.reason))
-    signal.addEventListener('abort', cancel)
-    this.#lookups.add(lookup)
-    try {
-      return await lookup.run()
-    } finally {
-      this.#lookups.delete(lookup)
-      signal.removeEventListener('abort', cancel)
-    }
+    const addresses = readable(hostname, () => this.#known(normalise(hostname)))
+    if (addresses.length > 0) told({ families: ['inet6', 'inet'], addresses })
+    else await this.#join(hostname, signal, told)
   }
 
   /** Ends the look-ups under way; later ones are refused. */
   close(): void {
     this.#closed = true
-    for (const lookup of this.#lookups) lookup.cancel(closedError())
+    for (const shared of this.#shared.values()) {
+      shared.query.cancel()
+      for (const caller of shared.callers) caller.end(closedError())
+    }
+    this.#shared.clear()
   }
 
   #known(name: string): readonly string[] {
     if (isIP(name)) return [name]
-    const written = this.#written(name)
+    const written = this.#hosts.lookup(name)
     if (written.length > 0) return written
     return name === 'localhost' || name.endsWith('.localhost') ? ['::1', '127.0.0.1'] : []
   }
 
-  /** What only the hosts file knows does not exist for a name server: one that could not be read must not be passed over. */
-  #written(name: string): readonly string[] {
-    try {
-      return this.#hosts.lookup(name)
-    } catch (error) {
-      const { code = 'EIO', syscall = 'open' } = error as NodeJS.ErrnoException
-      throw new ConnectError({ code, syscall, hostname: name, errnoClass: 'local', cause: error })
+  #join(hostname: string, signal: AbortSignal, told: Caller['told']): Promise<void> {
+    const key = hostname.toLowerCase()
+    const shared = this.#shared.get(key) ?? this.#begin(key)
+    return new Promise((resolve, reject) => {
+      const leave = () => {
+        this.#leave(key, shared, caller)
+        settleSoon(() => reject(lateAbortError(signal.reason)))
+      }
+      const caller: Caller = {
+        told,
+        end(error) {
+          signal.removeEventListener('abort', leave)
+          if (error) reject(error)
+          else resolve()
+        },
+      }
+      signal.addEventListener('abort', leave, { once: true })
+      shared.callers.add(caller)
+      for (const answer of shared.query.answers) told(own(answer))
+    })
+  }
+
+  #begin(key: string): Shared {
+    const candidates = readable(key, () => this.#resolvConf.candidates(key))
+    const query = new DnsQuery(key, candidates, { options: this.#options, cache: this.#cache, slots: this.#slots })
+    const callers = new Set<Caller>()
+    const shared = { query, callers }
+    this.#shared.set(key, shared)
+    const end = (error?: ConnectError) => {
+      if (this.#shared.get(key) === shared) this.#shared.delete(key)
+      for (const caller of callers) caller.end(error && copyOf(error))
     }
+    const tell = (answer: Answer) => {
+      for (const caller of callers) caller.told(own(answer))
+    }
+    query.run(tell).then(() => end(), end)
+    return shared
+  }
+
+  /** The last one's query is over, its sockets closed, when this returns. */
+  #leave(key: string, { query, callers }: Shared, caller: Caller): void {
+    callers.delete(caller)
+    if (callers.size > 0) return
+    query.cancel()
+    if (this.#shared.get(key)?.query === query) this.#shared.delete(key)
   }
 }
 
 const closedError = () => abortError(new Error('The resolver is closed'))
 
-/** One name's two queries, from the wait for a slot to the answer. */
-class Lookup {
-  readonly #hostname: string
-  readonly #options: ResolverOptions
-  readonly #slots: Slots
-  #cancelled: Error | undefined
-  #stop: (() => void) | undefined
-
-  constructor(hostname: string, options: ResolverOptions, slots: Slots) {
-    this.#hostname = hostname
-    this.#options = options
-    this.#slots = slots
-  }
-
-  cancel(error: Error): void {
-    this.#cancelled ??= error
-    this.#stop?.()
-  }
-
-  async run(): Promise<string[]> {
-    const taken = await this.#slots.take((leave) => {
-      this.#stop = leave
-    })
-    try {
-      if (this.#cancelled) throw this.#cancelled
-      return await this.#query()
-    } finally {
-      if (taken) this.#slots.give()
-    }
-  }
-
-  async #query(): Promise<string[]> {
-    const { servers, timeoutMs, tries } = this.#options
-    const channel = new dns.Resolver({ timeout: timeoutMs ?? -1, ...(tries === undefined ? {} : { tries }) })
-    if (servers) channel.setServers(servers)
-    this.#stop = () => channel.cancel()
-    let timer: NodeJS.Timeout | undefined
-    const answered = (addresses: string[]) => {
-      timer ??= setTimeout(() => channel.cancel(), otherFamilyMs)
-      return addresses
-    }
-    const results = await Promise.allSettled([
-      channel.resolve6(this.#hostname).then(answered),
-      channel.resolve4(this.#hostname).then(answered),
-    ])
-    clearTimeout(timer)
-    if (this.#cancelled) throw this.#cancelled
-    const addresses = results.flatMap((result) => (result.status === 'fulfilled' ? result.value : []))
-    if (addresses.length === 0) throw failure(this.#hostname, results)
-    return [...new Set(addresses)]
+/** What only these files know does not exist for a name server: one that could not be read must not be passed over. */
+function readable<T>(hostname: string, read: () => T): T {
+  try {
+    return read()
+  } catch (error) {
+    const { code = 'EIO', syscall = 'open' } = error as NodeJS.ErrnoException
+    throw new ConnectError({ code, syscall, hostname, errnoClass: 'local', cause: error })
   }
 }
 
-/** NXDOMAIN, and no data of either family, are final; whatever else was said, or not said, may change. */
-function failure(hostname: string, results: PromiseSettledResult<string[]>[]): ConnectError {
-  const errors: NodeJS.ErrnoException[] = results.flatMap((result) =>
-    result.status === 'rejected' ? result.reason : [],
-  )
-  const missing = errors.find(({ code }) => code === 'ENOTFOUND' || code === 'EBADNAME')
-  const unknown = errors.find(({ code }) => code !== 'ENODATA')
-  const [code, told] = missing || !unknown ? ['ENOTFOUND', missing ?? errors[0]] : ['EAI_AGAIN', unknown]
-  return unresolvedError(
-    code as string,
-    (told as NodeJS.ErrnoException | undefined)?.syscall ?? 'queryA',
-    hostname,
-    told,
-  )
-}
+/** Each caller's errors are its own, to be added to. */
+const own = ({ error, ...answer }: Answer): Answer => (error ? { ...answer, error: copyOf(error) } : answer)
 
-/** So many at a time; the others wait in line. */
-class Slots {
-  #free: number
-  readonly #waiting = new Set<() => void>()
-
-  constructor(free: number) {
-    this.#free = free
-  }
-
-  /** True once a slot is taken, false for a caller that left the line by calling what `onWait` was given. */
-  take(onWait: (leave: () => void) => void): Promise<boolean> {
-    if (this.#free > 0) {
-      this.#free -= 1
-      return Promise.resolve(true)
-    }
-    return new Promise((resolve) => {
-      const enter = () => resolve(true)
-      this.#waiting.add(enter)
-      onWait(() => {
-        if (this.#waiting.delete(enter)) settleSoon(() => resolve(false))
-      })
-    })
-  }
-
-  give(): void {
-    const [next] = this.#waiting
-    if (!next) {
-      this.#free += 1
-      return
-    }
-    this.#waiting.delete(next)
-    next()
-  }
+function copyOf({ code, syscall, hostname, errnoClass, cause }: ConnectError): ConnectError {
+  return new ConnectError({ code, syscall, hostname, errnoClass, cause })
 }

@@ -62,6 +62,16 @@ export const attemptDelayMs = 250
 export const attemptDelayAtLeastMs = 10
 export const attemptDelayAtMostMs = 2_000
 
+/** A channel holds a descriptor or two, and sends two datagrams that have to fit into a server's buffer; more wait. */
+export const lookupsAtMost = 100
+/** How long one family's answer waits for the other's: some servers never answer for AAAA. */
+export const otherFamilyMs = 1_000
+/** Answers kept: a family of a name is one. A record may say a week, and nobody means that. */
+export const answersAtMost = 10_000
+export const ttlAtMostMs = 300_000
+/** That there is no such name. c-ares keeps the zone's own word on it (RFC 2308) to itself, so this is short. */
+export const negativeTtlMs = 5_000
+
 /** More worker or lane failures than this in so long are no accident any more. */
 export const failuresAtMost = 10
 export const failurePeriodMs = 10_000

@@ -1,4 +1,4 @@
-import { createSocket, type Socket } from 'node:dgram'
+import { createSocket } from 'node:dgram'
 import { getEventListeners, once } from 'node:events'
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -8,14 +8,9 @@ import { ConnectError } from 'cancelpoint'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Resolver } from '#internal/resolver'
 import { runFixture } from '../support/child.js'
+import { NameServer, typeA, typeAaaa, v4, v6, type Zone } from '../support/dns-server.js'
 
-const typeA = 1
-const typeAaaa = 28
-const v4 = (last: number) => [127, 0, 0, last]
-const v6 = (last: number) => [...Array(15).fill(0), last]
-
-/** By name and type: addresses, an rcode (2 SERVFAIL, 3 NXDOMAIN, 5 REFUSED), or silence. Other names do not exist. */
-const zone: Record<string, { [type: number]: number[][] | number | 'silence' }> = {
+const zone: Zone = {
   'both.test': { [typeA]: [v4(1), v4(2), v4(1)], [typeAaaa]: [v6(1)] },
   'only4.test': { [typeA]: [v4(4)], [typeAaaa]: [] },
   'only6.test': { [typeA]: [], [typeAaaa]: [v6(6)] },
@@ -27,51 +22,26 @@ const zone: Record<string, { [type: number]: number[][] | number | 'silence' }> 
   'slow.test': { [typeA]: 'silence', [typeAaaa]: 'silence' },
 }
 
-let server: Socket
-let servers: string[]
-const asked: string[] = []
+let server: NameServer
 const directory = mkdtempSync(join(tmpdir(), 'cancelpoint-resolver-'))
 const hostsPath = join(directory, 'hosts')
+const resolvConfPath = join(directory, 'resolv.conf')
 
 beforeAll(async () => {
-  server = createSocket('udp4').bind(0, '127.0.0.1')
-  await once(server, 'listening')
-  servers = [`127.0.0.1:${server.address().port}`]
-  server.on('message', (query, { port, address }) => {
-    const reply = answer(query)
-    if (reply) server.send(reply, port, address)
-  })
+  server = await NameServer.open(zone)
   writeFileSync(hostsPath, '')
+  writeFileSync(resolvConfPath, 'search .\n')
   // Node opens what it needs for its first query.
   await resolverWith({}).resolve('both.test', { signal: new AbortController().signal })
 })
 
-afterAll(() => {
-  server.close()
+afterAll(async () => {
+  await server[Symbol.asyncDispose]()
   rmSync(directory, { recursive: true })
 })
 
-/** A header, the question as it came, and a record an address: a pointer to the name, type, class, TTL, data. */
-function answer(query: Buffer): Buffer | undefined {
-  const labels: string[] = []
-  let at = 12
-  for (let length = query[at]!; length > 0; length = query[at]!) {
-    labels.push(query.toString('latin1', at + 1, at + 1 + length))
-    at += 1 + length
-  }
-  const name = labels.join('.').toLowerCase()
-  const type = query.readUInt16BE(at + 1)
-  asked.push(name)
-  const found = zone[name]?.[type] ?? 3
-  if (found === 'silence') return undefined
-  const [rcode, records] = typeof found === 'number' ? [found, []] : [0, found]
-  const header = Buffer.from([query[0]!, query[1]!, 0x81, 0x80 | rcode, 0, 1, 0, records.length, 0, 0, 0, 0])
-  const bodies = records.map((data) => Buffer.from([0xc0, 12, 0, type, 0, 1, 0, 0, 0, 60, 0, data.length, ...data]))
-  return Buffer.concat([header, query.subarray(12, at + 5), ...bodies])
-}
-
 const resolverWith = (options: ConstructorParameters<typeof Resolver>[0]) =>
-  new Resolver({ servers, hostsPath, ...options })
+  new Resolver({ servers: server.servers, hostsPath, resolvConfPath, ...options })
 const descriptors = () => readdirSync('/proc/self/fd').length
 
 /** Resolves as `call` does, and holds it to what every look-up owes: no descriptor, no listener is left. */
@@ -133,9 +103,9 @@ describe('names not in DNS', () => {
     ['LocalHost.', ['::1', '127.0.0.1']],
     ['a.localhost', ['::1', '127.0.0.1']],
   ])('%s is %j', async (name, addresses) => {
-    asked.length = 0
+    server.asked.length = 0
     expect(await resolve(name)).toEqual(addresses)
-    expect(asked).toEqual([])
+    expect(server.asked).toEqual([])
   })
 
   it('come from the hosts file in its order, read again when it has changed', async () => {
@@ -165,12 +135,12 @@ describe('names not in DNS', () => {
 
 describe('cancelling', () => {
   it('a signal that has aborted starts nothing', async () => {
-    asked.length = 0
+    server.asked.length = 0
     const controller = new AbortController()
     controller.abort(new Error('why'))
     const error = await resolve('both.test', resolverWith({}), controller)
     expect(error).toMatchObject({ name: 'AbortError', code: 'ABORT_ERR', cause: controller.signal.reason })
-    expect(asked).toEqual([])
+    expect(server.asked).toEqual([])
   })
 
   it.each(['slow.test', 'mute6.test'])('ends the query for %s', async (name) => {

@@ -1,0 +1,57 @@
+/** A small file of this machine's, read again when it has changed. */
+import { closeSync, openSync, readSync, statSync } from 'node:fs'
+
+import { classify } from './core/errno.js'
+
+/** Large block lists in hosts files have some 6 MB. What lies beyond is not read. */
+const bytesAtMost = 16 * 1024 * 1024
+
+/**
+ * One file and what it said when last read. A look stats the file and reads it only if it has become another:
+ * synchronously, for it is local, small, and read once.
+ */
+export class ParsedFile<T> {
+  readonly #path: string
+  readonly #parse: (text: string) => T
+  #version = ''
+  #said: T
+
+  constructor(path: string, parse: (text: string) => T) {
+    this.#path = path
+    this.#parse = parse
+    this.#said = parse('')
+  }
+
+  /**
+   * What it says. A file that is not there, or not for us to read, says nothing; while this machine is out of what it
+   * takes to read it, what it said stands, and `lack` tells why that may be old.
+   */
+  read(): { said: T; lack?: NodeJS.ErrnoException } {
+    try {
+      const { ino, size, mtimeNs } = statSync(this.#path, { bigint: true })
+      const version = `${ino} ${size} ${mtimeNs}`
+      if (version === this.#version) return { said: this.#said }
+      this.#said = this.#parse(textOf(this.#path, Math.min(Number(size), bytesAtMost)))
+      this.#version = version
+    } catch (error) {
+      const lack = error as NodeJS.ErrnoException
+      if (classify(lack.code ?? '') === 'local') return { said: this.#said, lack }
+      this.#said = this.#parse('')
+      this.#version = ''
+    }
+    return { said: this.#said }
+  }
+}
+
+function textOf(path: string, size: number): string {
+  const fd = openSync(path, 'r')
+  try {
+    const buffer = Buffer.alloc(size)
+    let length = 0
+    for (let more = 1; more > 0 && length < size; length += more)
+      more = readSync(fd, buffer, length, size - length, length)
+    return buffer.toString('utf8', 0, length)
+  } finally {
+    closeSync(fd)
+  }
+}

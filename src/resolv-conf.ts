@@ -1,0 +1,68 @@
+/** The search list of resolv.conf(5): which full names a name may stand for. The servers are c-ares's to read. */
+import { hostname } from 'node:os'
+
+import { normalise } from './hosts-file.js'
+import { ParsedFile } from './parsed-file.js'
+
+export interface SearchRules {
+  /** Undefined: this machine's own domain. */
+  search: readonly string[] | undefined
+  /** A name with so many dots is tried as it is first. */
+  ndots: number
+}
+
+const ndotsAtMost = 15
+const nameLengthAtMost = 253
+
+export class ResolvConf {
+  readonly #file: ParsedFile<SearchRules>
+
+  constructor(path = '/etc/resolv.conf') {
+    this.#file = new ParsedFile(path, parseResolvConf)
+  }
+
+  /**
+   * The full names to ask for, in order, in lower case and without the dot at the end.
+   * @throws what kept the file from being read, where this machine is out of what that takes.
+   */
+  candidates(name: string): readonly string[] {
+    if (name.endsWith('.')) return [normalise(name)]
+    const { said, lack } = this.#file.read()
+    if (lack) throw lack
+    return candidatesOf(normalise(name), said)
+  }
+}
+
+/** The last line of `search` or `domain` counts, as does the last `ndots`. */
+export function parseResolvConf(text: string): SearchRules {
+  const rules: SearchRules = { search: undefined, ndots: 1 }
+  for (const line of text.split('\n')) {
+    const [keyword, ...values] = line
+      .replace(/[#;].*/, '')
+      .trim()
+      .split(/\s+/)
+    if (keyword === 'search') rules.search = values
+    else if (keyword === 'domain') rules.search = values.slice(0, 1)
+    else if (keyword === 'options')
+      for (const value of values) {
+        const ndots = /^ndots:(\d+)$/.exec(value)
+        if (ndots) rules.ndots = Math.min(ndotsAtMost, Number(ndots[1]))
+      }
+  }
+  return rules
+}
+
+export function candidatesOf(name: string, { search = localDomain(), ndots }: SearchRules): readonly string[] {
+  const longer = search
+    .map((domain) => normalise(domain === '.' ? name : `${name}.${domain}`))
+    .filter((full) => full !== name && full.length <= nameLengthAtMost)
+  const dots = name.split('.').length - 1
+  return dots >= ndots ? [name, ...longer] : [...longer, name]
+}
+
+/** All after the first dot of the machine's own name. */
+function localDomain(): readonly string[] {
+  const own = hostname()
+  const dot = own.indexOf('.')
+  return dot < 0 || dot === own.length - 1 ? [] : [own.slice(dot + 1)]
+}

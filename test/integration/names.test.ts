@@ -1,0 +1,203 @@
+import { getEventListeners } from 'node:events'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as wait } from 'node:timers/promises'
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { candidatesOf, parseResolvConf } from '#internal/resolv-conf'
+import { type Answer, Resolver, type ResolverOptions } from '#internal/resolver'
+import { openDescriptors } from '../support/counts.js'
+import { NameServer, typeA, typeAaaa, v4, v6, type Zone } from '../support/dns-server.js'
+
+const zone: Zone = {
+  'kept.test': { [typeA]: [v4(1)], [typeAaaa]: [v6(1)], ttl: 60 },
+  'brief.test': { [typeA]: [v4(1)], [typeAaaa]: [], ttl: 1 },
+  'mixed.test': { [typeA]: [v4(1)], [typeAaaa]: 2, ttl: 60 },
+  'late6.test': { [typeA]: [v4(1)], [typeAaaa]: [v6(1)], afterMs: { [typeAaaa]: 60 } },
+  'late4.test': { [typeA]: [v4(1)], [typeAaaa]: [], afterMs: { [typeA]: 60 } },
+  'slow.test': { [typeA]: [v4(9)], [typeAaaa]: [v6(9)], afterMs: { [typeA]: 80, [typeAaaa]: 80 } },
+  'mute.test': { [typeA]: 'silence', [typeAaaa]: 'silence' },
+  'db.one.test': { [typeA]: [], [typeAaaa]: [] },
+  'db.two.test': { [typeA]: [v4(2)], [typeAaaa]: [] },
+  'sick.one.test': { [typeA]: 2, [typeAaaa]: 2 },
+  'sick.two.test': { [typeA]: [v4(2)], [typeAaaa]: [] },
+}
+
+let server: NameServer
+let never: AbortSignal
+const directory = mkdtempSync(join(tmpdir(), 'cancelpoint-names-'))
+const hostsPath = join(directory, 'hosts')
+const resolvConfPath = join(directory, 'resolv.conf')
+
+beforeAll(async () => {
+  server = await NameServer.open(zone)
+  writeFileSync(hostsPath, '')
+  writeFileSync(resolvConfPath, '# of this test\nsearch one.test two.test\n')
+  never = new AbortController().signal
+  // Node opens what it needs for its first query.
+  await resolver().resolve('late6.test', { signal: never })
+})
+beforeEach(() => {
+  server.asked.length = 0
+})
+afterAll(async () => {
+  await server[Symbol.asyncDispose]()
+  rmSync(directory, { recursive: true })
+})
+
+const resolver = (options: ResolverOptions = {}) =>
+  new Resolver({ servers: server.servers, hostsPath, resolvConfPath, timeoutMs: 200, tries: 1, ...options })
+const codeOf = (call: Promise<unknown>) =>
+  call.then(
+    () => 'resolved',
+    (error) => error.code,
+  )
+
+describe('answers are kept', () => {
+  it('for as long as they say, whatever the case', async () => {
+    const names = resolver()
+    const first = await names.resolve('kept.test.', { signal: never })
+    expect(await names.resolve('KEPT.test', { signal: never })).toEqual(first)
+    expect(server.asked.toSorted()).toEqual(['kept.test A', 'kept.test AAAA'])
+  })
+
+  it('and no longer', async () => {
+    const names = resolver()
+    await names.resolve('brief.test', { signal: never })
+    await wait(1_050)
+    await names.resolve('brief.test', { signal: never })
+    // The empty answer for AAAA has no TTL of its own.
+    expect(server.asked.toSorted()).toEqual(['brief.test A', 'brief.test A', 'brief.test AAAA'])
+  })
+
+  it('that there is no such name too, but not that nobody could say', async () => {
+    const names = resolver({ resolvConfPath: hostsPath })
+    expect(await codeOf(names.resolve('none.test', { signal: never }))).toBe('ENOTFOUND')
+    expect(await codeOf(names.resolve('none.test', { signal: never }))).toBe('ENOTFOUND')
+    expect(server.asked.filter((each) => each.startsWith('none.test ')).length).toBe(2)
+    expect(await names.resolve('mixed.test', { signal: never })).toEqual(['127.0.0.1'])
+    expect(await names.resolve('mixed.test', { signal: never })).toEqual(['127.0.0.1'])
+    expect(server.asked.filter((each) => each.startsWith('mixed.test '))).toEqual([
+      'mixed.test AAAA',
+      'mixed.test A',
+      'mixed.test AAAA',
+    ])
+  })
+})
+
+describe('answers flow', () => {
+  const flow = async (name: string) => {
+    const answers: Answer[] = []
+    await resolver().query(name, { signal: never }, (answer) => answers.push(answer))
+    return answers.map(({ families, addresses, error }) => [...families, ...addresses, ...(error ? [error.code] : [])])
+  }
+
+  it.each<[string, string[][]]>([
+    // Those that come first are told first.
+    [
+      'late6.test',
+      [
+        ['inet', '127.0.0.1'],
+        ['inet6', '::1'],
+      ],
+    ],
+    // That there is none of one family says nothing before there is one of the other.
+    ['late4.test', [['inet6'], ['inet', '127.0.0.1']]],
+    ['localhost', [['inet6', 'inet', '::1', '127.0.0.1']]],
+  ])('%s', async (name, answers) => {
+    expect(await flow(name)).toEqual(answers)
+  })
+
+  it('with the reason where a family could not be asked for', async () => {
+    expect((await flow('mixed.test')).toSorted()).toEqual([
+      ['inet', '127.0.0.1'],
+      ['inet6', 'EAI_AGAIN'],
+    ])
+  })
+})
+
+describe('look-ups of one name at one time', () => {
+  it('share a query, and those who join late are told what was told before', async () => {
+    const names = resolver()
+    const first = names.resolve('late6.test', { signal: never })
+    await wait(30)
+    const second = names.resolve('late6.test', { signal: never })
+    expect(await Promise.all([first, second])).toEqual([
+      ['::1', '127.0.0.1'],
+      ['::1', '127.0.0.1'],
+    ])
+    expect(server.asked.toSorted()).toEqual(['late6.test A', 'late6.test AAAA'])
+  })
+
+  it('are cancelled each on its own; the query ends with the last', async () => {
+    const before = openDescriptors()
+    const names = resolver({ timeoutMs: 10_000 })
+    const controllers = [0, 1, 2].map(() => new AbortController())
+    const calls = controllers.map(({ signal }) => names.resolve('slow.test', { signal }))
+    controllers[0]!.abort()
+    expect(await codeOf(calls[0]!)).toBe('ABORT_ERR')
+    expect(openDescriptors()).toBeGreaterThan(before)
+    expect(await Promise.all(calls.slice(1))).toEqual([
+      ['::9', '127.0.0.9'],
+      ['::9', '127.0.0.9'],
+    ])
+    const all = controllers.slice(1).map(({ signal }) => codeOf(names.resolve('mute.test', { signal })))
+    await wait(20)
+    for (const controller of controllers) controller.abort()
+    expect(openDescriptors()).toBe(before)
+    expect(await Promise.all(all)).toEqual(['ABORT_ERR', 'ABORT_ERR'])
+    for (const { signal } of controllers) expect(getEventListeners(signal, 'abort').length).toBe(0)
+  })
+
+  it('fail with an error each', async () => {
+    const names = resolver()
+    const errors = await Promise.all(
+      [0, 1].map(() => names.resolve('mute.test', { signal: never }).catch((error: Error) => error)),
+    )
+    expect(errors[0]).toMatchObject({ code: 'EAI_AGAIN' })
+    expect(errors[0]).toEqual(errors[1])
+    expect(errors[0]).not.toBe(errors[1])
+  })
+})
+
+describe('the search list', () => {
+  it.each<[string, string, string[]]>([
+    ['ndots:1', 'db', ['db.one.test', 'db.two.test', 'db']],
+    ['ndots:1', 'db.one', ['db.one', 'db.one.one.test', 'db.one.two.test']],
+    ['ndots:2', 'db.one', ['db.one.one.test', 'db.one.two.test', 'db.one']],
+    ['ndots:0', 'DB', ['db', 'db.one.test', 'db.two.test']],
+  ])('with %s: %s', (options, name, candidates) => {
+    expect(
+      candidatesOf(name.toLowerCase(), parseResolvConf(`search One.test two.test.\noptions x ${options}`)),
+    ).toEqual(candidates)
+  })
+
+  it.each<[string, string[] | undefined]>([
+    ['search a b\nsearch c ; d', ['c']],
+    ['search a\ndomain b c', ['b']],
+    ['search .', ['.']],
+    ['nameserver 127.0.0.1', undefined],
+  ])('%j', (text, search) => {
+    expect(parseResolvConf(text).search).toEqual(search)
+  })
+
+  it('is gone through until a name has an address', async () => {
+    expect(await resolver().resolve('db', { signal: never })).toEqual(['127.0.0.2'])
+    expect(server.asked.map((each) => each.split(' ')[0])).toEqual([
+      'db.one.test',
+      'db.one.test',
+      'db.two.test',
+      'db.two.test',
+    ])
+  })
+
+  it('is left where nobody could say, lest another be taken for it', async () => {
+    expect(await codeOf(resolver().resolve('sick', { signal: never }))).toBe('EAI_AGAIN')
+    expect(server.asked).not.toContain('sick.two.test A')
+  })
+
+  it('is not for full names', async () => {
+    expect(await codeOf(resolver().resolve('db.', { signal: never }))).toBe('ENOTFOUND')
+    expect(server.asked.toSorted()).toEqual(['db A', 'db AAAA'])
+  })
+})
