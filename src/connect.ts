@@ -1,10 +1,8 @@
 /**
- * The main path of one connect: target, addresses, attempts in order, descriptor. Each step that holds something lets go
+ * The main path of one connect: target, addresses, the race of their attempts, descriptor. Each step that holds something lets go
  * of it before the call's promise settles.
  */
-import { isIP } from 'node:net'
-import { networkInterfaces } from 'node:os'
-
+import { askFor, type NamedTarget, type NumericTarget, refuseBlocked, withZone } from './addresses.js'
 import type { AttemptRequest, Claim, Outcome } from './attempts.js'
 import type { Cancellation } from './cancellation.js'
 import {
@@ -14,14 +12,17 @@ import {
   formatEndpoint,
   type ParsedTarget,
   parseTarget,
-  unmapIpv4,
 } from './core/address.js'
+import type { Expiring } from './core/expiring.js'
+import * as limits from './core/limits.js'
 import { type Failure, type Patience, speaker } from './core/retry.js'
 import type { Engine } from './engines/engine.js'
 import { classify, codeOf, isFamilyDisabled } from './errnos.js'
 import { ConnectError, withoutStack } from './errors.js'
+import { normalise } from './hosts-file.js'
+import { race } from './racing.js'
 import type { Resolver } from './resolver.js'
-import { requeued, SupervisedAttempt, type Supervision, type Task } from './supervisor.js'
+import { SupervisedAttempt, type Supervision, type Task } from './supervisor.js'
 import type { AttemptRecord, ConnectOptions, Target } from './types.js'
 
 /** One call in progress: what it may use, what it has tried, and how it is cancelled. */
@@ -34,103 +35,121 @@ export interface Call {
   readonly patience: Patience
   /** Every attempt so far, of all tries. */
   readonly attempts: AttemptRecord[]
+  /** By name and port: the address that was found by passing over others. */
+  readonly lastGood: Expiring<string, string>
+  /** An attempt was made, or waits for its turn. */
+  begun: boolean
+  /** Until the first address was known; the winner's connect(2). */
   nameMs?: number
-  /** Names are being resolved. */
+  connectMs?: number
+  /** No address is known yet. */
   naming?: boolean
 }
 
+interface Connected {
+  claim?: Claim | undefined
+  endpoint: Endpoint
+}
+
 /**
- * Connects to the first address that takes it, in order. The descriptor is the caller's to end.
+ * Connects to the first address that takes it. The descriptor is the caller's to end.
  * @throws ConnectError with every attempt; the cancellation's error once everything is released.
  */
 export async function establish(target: Target, call: Call): Promise<{ claim: Claim; endpoint: Endpoint }> {
-  const endpoints = await addressesOf(parseTarget(target), call)
-  const { claim, endpoint } = await firstToConnect(endpoints, call, false)
+  const { claim, endpoint } = await firstToConnect(parseTarget(target), call, false)
   return { claim: claim!, endpoint }
 }
 
 /** The same by a probe, which leaves nothing open: the endpoint that took it. */
 export async function probe(target: Target, call: Call): Promise<Endpoint> {
-  const endpoints = await addressesOf(parseTarget(target), call)
-  return (await firstToConnect(endpoints, call, true)).endpoint
+  return (await firstToConnect(parseTarget(target), call, true)).endpoint
 }
 
-async function firstToConnect(
-  endpoints: readonly Endpoint[],
-  call: Call,
-  asProbe: boolean,
-): Promise<{ claim?: Claim | undefined; endpoint: Endpoint }> {
-  const errors: ConnectError[] = []
-  for (const endpoint of endpoints) {
-    call.cancellation.throwIfRequested()
-    const blocked = refuseBlocked(endpoint, call.options)
-    if (blocked) {
-      errors.push(blocked)
-      continue
-    }
-    const outcome = await attempt(endpoint, call, asProbe)
-    if (outcome.state === 'connected' && !call.cancellation.requested) return { claim: outcome.claim, endpoint }
-    if (outcome.state === 'connected') outcome.claim?.close()
-    call.cancellation.throwIfRequested()
-    errors.push(errorOf(outcome, endpoint, call))
-  }
-  throw combine(errors, call)
+function firstToConnect(target: ParsedTarget, call: Call, asProbe: boolean): Promise<Connected> {
+  return target.kind === 'name' ? raceFor(target, call, asProbe) : connectTo(target, call, asProbe)
 }
 
-/** Names to endpoints; what is numeric or a path already is one. */
-export async function addressesOf(target: ParsedTarget, call: Call): Promise<Endpoint[]> {
-  if (target.kind === 'endpoint') return [withZone(target.endpoint, target.zone)]
-  const { hostname, port } = target
-  const { cancellation, options, resolver } = call
-  const startedAt = performance.now()
-  const { signal } = cancellation
-  call.naming = true
-  const addresses = options.lookup
-    ? await cancellation.race(options.lookup(hostname, { signal }))
-    : await requeued(hostname, call, () => resolver.resolve(hostname, { signal }))
-  call.naming = false
-  call.nameMs = performance.now() - startedAt
-  return addresses.map((address) => endpointOf(address, port) ?? notNumeric(hostname, address))
-}
-
-function notNumeric(hostname: string, address: string): never {
-  throw new TypeError(`lookup of ${hostname} gave '${address}': expected numeric IPv4 or IPv6 addresses`)
-}
-
-/** A zone by name is this machine's matter: its index is looked up here. */
-function withZone(endpoint: Endpoint, zone: string | undefined): Endpoint {
-  if (zone === undefined || endpoint.family !== 'inet6' || endpoint.scopeId !== undefined) return endpoint
-  const scopeId = networkInterfaces()[zone]?.find((entry) => entry.family === 'IPv6' && entry.scopeid)?.scopeid
-  if (scopeId !== undefined) return { ...endpoint, scopeId }
-  throw new ConnectError({
-    code: 'EINVAL',
-    syscall: 'connect',
-    endpoint,
-    errnoClass: 'misuse',
-    detail: `no interface named '${zone}' has an IPv6 address; see 'ip -6 addr' for those that have`,
-  })
-}
-
-/** One connect(2), and more where this machine is what fails; cancelled when the call is. */
-function attempt(endpoint: Endpoint, call: Call, asProbe: boolean): Promise<Outcome> {
-  const { engine, options, patience, supervision, cancellation, attempts } = call
-  return new Promise((resolve) => {
-    const task: Task = {
-      ...taskFor(endpoint, engine, options, asProbe),
-      patience,
-      again: attempts.length > 0,
-      judge(outcome) {
-        const failure = failureOf(outcome, endpoint, options)
-        attempts.push(recordOf(outcome, failure, endpoint, engine))
-        return failure
-      },
-    }
-    const running = new SupervisedAttempt(task, supervision, (outcome) => {
+/** Nobody to race against. */
+async function connectTo(target: NumericTarget, call: Call, asProbe: boolean): Promise<Connected> {
+  const { cancellation, options } = call
+  cancellation.throwIfRequested()
+  const endpoint = withZone(target)
+  const blocked = refuseBlocked(endpoint, options)
+  if (blocked) throw combine([blocked], call)
+  const outcome = await new Promise<Outcome>((resolve) => {
+    const running = attempt(endpoint, call, asProbe, (outcome) => {
       stop()
       resolve(outcome)
     })
     const stop = cancellation.onRequest(() => running.cancel())
   })
+  if (outcome.state !== 'connected') {
+    cancellation.throwIfRequested()
+    throw combine([errorOf(outcome, endpoint, call)], call)
+  }
+  if (cancellation.requested) outcome.claim?.close()
+  cancellation.throwIfRequested()
+  call.connectMs = outcome.durationMs
+  return { claim: outcome.claim, endpoint }
+}
+
+/** A name's addresses race as they become known; every loser has let go when this settles. */
+async function raceFor(target: NamedTarget, call: Call, asProbe: boolean): Promise<Connected> {
+  const { cancellation, options, lastGood } = call
+  cancellation.throwIfRequested()
+  const errors: ConnectError[] = []
+  const key = `${normalise(target.hostname)}:${target.port}`
+  const winner = await race(
+    {
+      lastGood: lastGood.get(key, performance.now()),
+      names: (told, signal) =>
+        askFor(target, call, signal, (families, endpoints, error) => {
+          if (error) errors.push(error)
+          told(families, endpoints.filter(notBlocked))
+        }),
+      bar: (endpoint) => refuseBlocked(endpoint, options),
+      start: (endpoint, started, done) => attempt(endpoint, call, asProbe, done, started),
+      failed(why) {
+        errors.push(why instanceof ConnectError ? why : errorOf(why.outcome, why.endpoint, call))
+      },
+    },
+    cancellation,
+  )
+  function notBlocked(endpoint: Endpoint): boolean {
+    const blocked = refuseBlocked(endpoint, options)
+    if (blocked) errors.push(blocked)
+    return !blocked
+  }
+  if (!winner) throw combine(errors, call)
+  const { endpoint, outcome, passedOthers } = winner
+  // What had to be found is worth remembering; the order of those who come first is the name's own affair.
+  if (passedOthers) lastGood.set(key, formatEndpoint(endpoint), performance.now() + limits.lastGoodMs)
+  call.connectMs = outcome.durationMs
+  return { claim: outcome.claim, endpoint }
+}
+
+/** One connect(2), and more where this machine is what fails. */
+function attempt(
+  endpoint: Endpoint,
+  call: Call,
+  asProbe: boolean,
+  done: (outcome: Outcome) => void,
+  started?: () => void,
+): SupervisedAttempt {
+  const { engine, options, patience, supervision, attempts } = call
+  const task: Task = {
+    ...taskFor(endpoint, engine, options, asProbe),
+    patience,
+    again: call.begun,
+    started,
+    judge(outcome) {
+      const failure = failureOf(outcome, endpoint, options)
+      attempts.push(recordOf(outcome, failure, endpoint, engine))
+      return failure
+    },
+  }
+  call.begun = true
+  return new SupervisedAttempt(task, supervision, done)
 }
 
 /** What limits per host count by. */
@@ -159,14 +178,6 @@ function sourceFor(endpoint: Endpoint, { localAddress, localPort }: ConnectOptio
   const source = endpointOf(localAddress ?? any, localPort ?? 0)
   if (!source) throw new TypeError(`localAddress '${localAddress}' is not a numeric IPv4 or IPv6 address`)
   return encodeEndpoint(source)
-}
-
-/** Whether the block list bars an endpoint; an IPv4-mapped address is judged as the IPv4 address it is. */
-export function refuseBlocked(endpoint: Endpoint, { blockList }: ConnectOptions): ConnectError | undefined {
-  if (!blockList || endpoint.family === 'unix') return undefined
-  const address = unmapIpv4(endpoint.address)
-  if (!blockList.check(address, isIP(address) === 4 ? 'ipv4' : 'ipv6')) return undefined
-  return new ConnectError({ code: 'ERR_BLOCKED', syscall: 'connect', endpoint, errnoClass: 'denied' })
 }
 
 function recordOf(

@@ -6,6 +6,7 @@ import { Cancellation } from './cancellation.js'
 import { check } from './check/check.js'
 import { type Call, establish } from './connect.js'
 import { formatTarget } from './core/address.js'
+import { Expiring } from './core/expiring.js'
 import { Intensity } from './core/intensity.js'
 import * as limits from './core/limits.js'
 import { seeded } from './core/random.js'
@@ -31,6 +32,7 @@ export class ConnectionManager implements AsyncDisposable {
   readonly #window: InFlightWindow
   readonly #supervision: Supervision
   readonly #intensity = new Intensity(limits.failuresAtMost, limits.failurePeriodMs)
+  readonly #lastGood = new Expiring<string, string>(limits.lastGoodAtMost)
   readonly #calls = new Set<Cancellation>()
   /** Told of the close, and not waited for: a check may be held by someone who never goes on. What it started is. */
   readonly #checks = new Set<Cancellation>()
@@ -215,6 +217,8 @@ export class ConnectionManager implements AsyncDisposable {
       supervision,
       patience: new Patience(),
       attempts: [],
+      lastGood: this.#lastGood,
+      begun: false,
     }
   }
 

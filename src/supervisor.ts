@@ -38,6 +38,8 @@ export interface Task {
   patience?: Patience
   /** Not the first of its call. */
   again?: boolean
+  /** Told each time it is handed to its engine. */
+  started?: (() => void) | undefined
 }
 
 /** Runs an attempt, requeued while this machine is what fails, until its outcome stands. `done` is called once, on a later turn. */
@@ -74,6 +76,7 @@ export class SupervisedAttempt {
     }
     clearTimeout(this.#timer)
     this.#leave()
+    this.#patience?.runs(performance.now())
     settleSoon(() => this.#done({ state: 'cancelled', startedAt: Date.now(), durationMs: 0 }, this.#attempts))
   }
 
@@ -95,6 +98,7 @@ export class SupervisedAttempt {
     this.#attempts += 1
     this.#patience?.runs(performance.now())
     diagnostics.attemptStart(this.#task)
+    this.#task.started?.()
     this.#running = engine.submit(request, (outcome) => this.#settle(outcome))
   }
 

@@ -1,7 +1,8 @@
 /** One target of a check: what is tried, and what it says of the target. */
+import { addressesOf, refuseBlocked } from '../addresses.js'
 import { type Outcome, settleSoon } from '../attempts.js'
 import { binding } from '../binding.js'
-import { addressesOf, type Call, establish, failureOf, probe, refuseBlocked, taskFor } from '../connect.js'
+import { type Call, establish, failureOf, probe, taskFor } from '../connect.js'
 import { type Endpoint, formatTarget, type ParsedTarget, parseTarget } from '../core/address.js'
 import { advise, type ErrnoClass } from '../core/errno.js'
 import { toJson } from '../core/invalid-target.js'
@@ -109,8 +110,7 @@ async function checkCall(target: Target, context: CheckContext, options?: Connec
   }
   try {
     const endpoint = await run(target, work, options)
-    const connectMs = call!.attempts.at(-1)!.durationMs
-    return [{ ...common, ...placeOf(endpoint), status: 'up', connectMs, ...timesOf(call) }]
+    return [{ ...common, ...placeOf(endpoint), status: 'up', connectMs: call!.connectMs!, ...timesOf(call) }]
   } catch (error) {
     if (cancellation.requested) return []
     return [{ ...common, ...failedResult(error as Error), ...timesOf(call) }]

@@ -61,6 +61,9 @@ export const attemptDelayMs = 250
 /** Section 5: what no delay may be below (100 is recommended for those that are computed), and what none should exceed. */
 export const attemptDelayAtLeastMs = 10
 export const attemptDelayAtMostMs = 2_000
+/** How long the outcome of a race is remembered: RFC 6555, section 4.2, says some ten minutes. And of how many names. */
+export const lastGoodMs = 600_000
+export const lastGoodAtMost = 1_000
 
 /** A channel holds a descriptor or two, and sends two datagrams that have to fit into a server's buffer; more wait. */
 export const lookupsAtMost = 100

@@ -39,6 +39,7 @@ const layers: readonly (readonly string[])[] = [
     'parsed-file',
     'hosts-file',
     'resolv-conf',
+    'addresses',
     'racing',
     'connect',
     'secure',

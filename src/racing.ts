@@ -1,0 +1,177 @@
+/**
+ * Carries out what core/race decides: the names that are asked for, the attempts under way, and the one timer. Settles
+ * once all of them have ended and every loser has let go of what it held.
+ */
+import { batchCancels, type Outcome, settleSoon } from './attempts.js'
+import type { Cancellation } from './cancellation.js'
+import { type Family, type InetEndpoint, Race, type RaceAction, type RaceEvent } from './core/race.js'
+import { ConnectError } from './errors.js'
+
+export interface Course {
+  /** As formatEndpoint writes it. */
+  lastGood: string | undefined
+  /** Asks for addresses and tells them as they come. Its rejection by a ConnectError says that there are none. */
+  names(
+    told: (families: readonly Family[], endpoints: readonly InetEndpoint[]) => void,
+    signal: AbortSignal,
+  ): Promise<void>
+  /** What forbids an attempt, asked right before it starts. */
+  bar(endpoint: InetEndpoint): ConnectError | undefined
+  /** Starts an attempt: `started` each time it has its turn, `done` once, on a later turn. */
+  start(endpoint: InetEndpoint, started: () => void, done: (outcome: Outcome) => void): { cancel(): void }
+  /** What failed, of the names as well. */
+  failed(why: ConnectError | { endpoint: InetEndpoint; outcome: Outcome }): void
+}
+
+export interface Winner {
+  endpoint: InetEndpoint
+  outcome: Extract<Outcome, { state: 'connected' }>
+  /** Others had been tried before. */
+  passedOthers: boolean
+}
+
+/**
+ * Resolves to the winner, undefined where all failed.
+ * @throws the cancellation's error once everything is released; what the names rejected with, unless that is a ConnectError.
+ */
+export function race(course: Course, cancellation: Cancellation): Promise<Winner | undefined> {
+  return new Promise((resolve, reject) => {
+    new Racing(course, cancellation, resolve, reject).begin()
+  })
+}
+
+class Racing {
+  readonly #course: Course
+  readonly #cancellation: Cancellation
+  readonly #resolve: (winner: Winner | undefined) => void
+  readonly #reject: (error: unknown) => void
+  readonly #race: Race
+  readonly #names = new AbortController()
+  #naming = true
+  readonly #underWay = new Map<InetEndpoint, { cancel(): void }>()
+  #starts = 0
+  #timer: NodeJS.Timeout | undefined
+  #stop: (() => void) | undefined
+  /** Nothing is started any more. */
+  #over = false
+  #winner: Winner | undefined
+  #defect: { error: unknown } | undefined
+
+  constructor(
+    course: Course,
+    cancellation: Cancellation,
+    resolve: (winner: Winner | undefined) => void,
+    reject: (error: unknown) => void,
+  ) {
+    this.#course = course
+    this.#cancellation = cancellation
+    this.#resolve = resolve
+    this.#reject = reject
+    this.#race = new Race({ families: ['inet6', 'inet'], lastGood: course.lastGood })
+  }
+
+  begin(): void {
+    this.#stop = this.#cancellation.onRequest(() => this.#cancelled())
+    const told = (families: readonly Family[], endpoints: readonly InetEndpoint[]) =>
+      this.#tell({ type: 'resolved', families, endpoints })
+    this.#course.names(told, this.#names.signal).then(
+      () => {
+        this.#naming = false
+      },
+      (error) => this.#unresolved(error),
+    )
+  }
+
+  #unresolved(error: unknown): void {
+    this.#naming = false
+    if (this.#over) return
+    if (error instanceof ConnectError) {
+      this.#course.failed(error)
+      this.#tell({ type: 'resolved', families: ['inet6', 'inet'], endpoints: [] })
+    } else this.#broken(error)
+  }
+
+  #tell(event: RaceEvent): void {
+    if (this.#over) return
+    clearTimeout(this.#timer)
+    for (const action of this.#race.on(event, performance.now())) this.#act(action)
+  }
+
+  #act(action: RaceAction): void {
+    switch (action.type) {
+      case 'start':
+        this.#start(action.endpoint)
+        break
+      case 'wake':
+        this.#timer = setTimeout(() => this.#tell({ type: 'woken' }), Math.max(1, action.at - performance.now()))
+        break
+      case 'win':
+      case 'lose':
+        this.#end()
+        if (this.#underWay.size === 0) this.#settle()
+    }
+  }
+
+  #start(endpoint: InetEndpoint): void {
+    const barred = this.#course.bar(endpoint)
+    if (barred) {
+      this.#course.failed(barred)
+      this.#tell({ type: 'failed', endpoint })
+      return
+    }
+    this.#starts += 1
+    try {
+      const started = () => this.#tell({ type: 'started', endpoint })
+      const attempt = this.#course.start(endpoint, started, (outcome) => this.#ended(endpoint, outcome))
+      this.#underWay.set(endpoint, attempt)
+    } catch (error) {
+      this.#broken(error)
+    }
+  }
+
+  #ended(endpoint: InetEndpoint, outcome: Outcome): void {
+    this.#underWay.delete(endpoint)
+    if (this.#over) {
+      // A cancel that came too late for it: nobody wants this one.
+      if (outcome.state === 'connected') outcome.claim?.close()
+      if (this.#underWay.size === 0) this.#settle()
+    } else if (outcome.state === 'connected') {
+      this.#winner = { endpoint, outcome, passedOthers: this.#starts > 1 }
+      this.#tell({ type: 'connected', endpoint })
+    } else {
+      this.#course.failed({ endpoint, outcome })
+      this.#tell({ type: 'failed', endpoint })
+    }
+  }
+
+  #cancelled(): void {
+    if (this.#over) return
+    this.#end()
+    if (this.#underWay.size === 0) settleSoon(() => this.#settle())
+  }
+
+  /** The caller's own code, or what it passed in, failed in a way that no other address mends. */
+  #broken(error: unknown): void {
+    this.#defect = { error }
+    this.#end()
+    if (this.#underWay.size === 0) this.#settle()
+  }
+
+  #end(): void {
+    this.#over = true
+    clearTimeout(this.#timer)
+    if (this.#naming) this.#names.abort()
+    batchCancels(() => {
+      for (const attempt of this.#underWay.values()) attempt.cancel()
+    })
+  }
+
+  #settle(): void {
+    this.#stop?.()
+    const cancelled = this.#cancellation.requested
+    if (cancelled || this.#defect) {
+      this.#winner?.outcome.claim?.close()
+      this.#reject(cancelled ? this.#cancellation.error() : this.#defect!.error)
+    } else this.#resolve(this.#winner)
+  }
+}
