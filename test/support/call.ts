@@ -1,0 +1,27 @@
+/** A call as a manager makes it, over an engine and a resolver of the test's own. */
+import { Cancellation } from '#internal/cancellation'
+import type { Call } from '#internal/connect'
+import { Expiring } from '#internal/core/expiring'
+import { seeded } from '#internal/core/random'
+import { Patience, RetryBudget } from '#internal/core/retry'
+import type { Engine } from '#internal/engines/engine'
+import { Gate } from '#internal/gate'
+import type { Resolver } from '#internal/resolver'
+
+export function callOver(
+  engine: Engine,
+  resolver: Resolver,
+  { signal, ...options }: Partial<Call['options']> = {},
+): Call {
+  return {
+    engine,
+    resolver,
+    cancellation: new Cancellation(signal),
+    options: { attemptTimeoutMs: 5_000, ...options },
+    supervision: { budget: new RetryBudget(), random: seeded(1), gate: new Gate({}), onDecision() {} },
+    patience: new Patience(),
+    attempts: [],
+    lastGood: new Expiring(10),
+    begun: false,
+  }
+}
