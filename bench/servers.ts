@@ -1,7 +1,11 @@
 /** What contestants connect to: processes of their own, so that serving costs every contestant the same. */
+import { once } from 'node:events'
+import { createServer } from 'node:net'
 import { fileURLToPath } from 'node:url'
 
 import { behaviours } from '../src/lab/behaviours.js'
+import { listenFull } from '../src/lab/loopback.js'
+import * as posix from '../src/posix.js'
 import { MissingCompiler, type Peers, type Served, serve } from './peers.js'
 
 export interface AcceptingServer {
@@ -55,4 +59,21 @@ export async function openHanging(): Promise<HangingListeners> {
       await Promise.all([tcp.close(), unix.close()])
     },
   }
+}
+
+/** A port that hangs on the first of two addresses and accepts on the second. */
+export async function openDeadAndAlive(): Promise<{ port: number; addresses: string[]; close(): Promise<void> }> {
+  const addresses = ['127.0.0.1', '127.0.0.2']
+  const fd = posix.socket('inet')
+  posix.bind(fd, { family: 'inet', address: addresses[0]!, port: 0 })
+  const { port } = posix.getsockname(fd) as { port: number }
+  const giveUp = await listenFull({ fd, place: { port } })
+  const alive = createServer((peer) => peer.on('error', () => {}).resume()).listen(port, addresses[1])
+  await once(alive, 'listening')
+  const close = async () => {
+    posix.close(fd)
+    await giveUp()
+    await new Promise((resolve) => alive.close(resolve))
+  }
+  return { port, addresses, close }
 }

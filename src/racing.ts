@@ -103,7 +103,7 @@ class Racing {
         this.#start(action.endpoint)
         break
       case 'wake':
-        this.#timer = setTimeout(() => this.#tell({ type: 'woken' }), Math.max(1, action.at - performance.now()))
+        this.#timer = setTimeout(() => this.#tell({ type: 'woken' }), Math.ceil(action.at - performance.now()))
         break
       case 'win':
       case 'lose':

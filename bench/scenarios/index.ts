@@ -3,9 +3,19 @@ import type { Scenario } from '../scenario.js'
 import { abortAll } from './abort-all.js'
 import { cancelLatency } from './cancel-latency.js'
 import { connectRate } from './connect-rate.js'
+import { deadAddress } from './dead-address.js'
 import { laneMemory } from './lane-memory.js'
 import { naive } from './naive.js'
 import { retryStorm } from './retry-storm.js'
 import { singleCall } from './single-call.js'
 
-export const scenarios = [cancelLatency, abortAll, laneMemory, connectRate, singleCall, retryStorm, naive] as Scenario[]
+export const scenarios = [
+  cancelLatency,
+  abortAll,
+  laneMemory,
+  connectRate,
+  singleCall,
+  deadAddress,
+  retryStorm,
+  naive,
+] as Scenario[]
