@@ -5,7 +5,7 @@
 import { batchCancels, type Outcome, settleSoon } from './attempts.js'
 import type { Cancellation } from './cancellation.js'
 import { type Family, type InetEndpoint, Race, type RaceAction, type RaceEvent } from './core/race.js'
-import { ConnectError } from './errors.js'
+import { ConnectError, lateAbortError } from './errors.js'
 
 export interface Course {
   /** As formatEndpoint writes it. */
@@ -39,6 +39,9 @@ export function race(course: Course, cancellation: Cancellation): Promise<Winner
     new Racing(course, cancellation, resolve, reject).begin()
   })
 }
+
+/** One for all: made for each of thousands in one turn it would hold it. */
+const noLongerWanted = lateAbortError(new Error('the names are no longer wanted'))
 
 class Racing {
   readonly #course: Course
@@ -160,7 +163,7 @@ class Racing {
   #end(): void {
     this.#over = true
     clearTimeout(this.#timer)
-    if (this.#naming) this.#names.abort()
+    if (this.#naming) this.#names.abort(noLongerWanted)
     batchCancels(() => {
       for (const attempt of this.#underWay.values()) attempt.cancel()
     })
