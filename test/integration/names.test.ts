@@ -6,7 +6,6 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { candidatesOf, parseResolvConf } from '#internal/resolv-conf'
 import { type Answer, Resolver, type ResolverOptions } from '#internal/resolver'
-import { runFixture } from '../support/child.js'
 import { openDescriptors } from '../support/counts.js'
 import { NameServer, typeA, typeAaaa, v4, v6, type Zone } from '../support/dns-server.js'
 
@@ -159,10 +158,6 @@ describe('look-ups of one name at one time', () => {
     expect(errors[0]).toEqual(errors[1])
     expect(errors[0]).not.toBe(errors[1])
   })
-})
-
-it('a name that no descriptor is left to ask by is this machine’s failure', async () => {
-  expect(await runFixture('names-unasked')).toEqual({ code: 0, signal: null, stdout: 'done\n', stderr: '' })
 })
 
 describe('the search list', () => {

@@ -1,4 +1,3 @@
-import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import net from 'node:net'
 import { setTimeout as wait } from 'node:timers/promises'
 import { ConnectError, type ConnectionManager, type ConnectOptions } from 'cancelpoint'
@@ -11,6 +10,7 @@ import { callOver } from '../support/call.js'
 import { atSettlement, expectAbort } from '../support/cancelled.js'
 import { held, openDescriptors } from '../support/counts.js'
 import { NameServer, typeA, typeAaaa, v4, type Zone } from '../support/dns-server.js'
+import { listen } from '../support/events.js'
 import { blockedInConnect, countCalls } from '../support/moments.js'
 import { randomFrom } from '../support/random.js'
 import { lackingIpv6, Sockets } from '../support/sockets.mjs'
@@ -36,18 +36,13 @@ afterAll(async () => {
 beforeEach(countCalls)
 afterEach(() => binding.clearFaults())
 
-/** Addresses of attempts in the order in which they were handed to their engine. */
-let started: string[]
-const onStart = (message: unknown) => {
-  started.push((message as { endpoint: string }).endpoint.replace(/:\d+$/, ''))
-}
+let told: ReturnType<typeof listen>
 beforeEach(() => {
-  started = []
-  subscribe('cancelpoint:attempt:start', onStart)
+  told = listen()
 })
-afterEach(() => {
-  unsubscribe('cancelpoint:attempt:start', onStart)
-})
+afterEach(() => told.stop())
+/** Addresses of attempts in the order in which they were handed to their engine. */
+const started = () => told.of('attempt:start').map(({ endpoint }) => String(endpoint).replace(/:\d+$/, ''))
 
 let names = 0
 /** A name that nobody has connected to, and what it resolves to. */
@@ -68,7 +63,7 @@ describe('a race', () => {
       held: { ...before, open: before.open + 1, descriptors: before.descriptors + 1 },
       listeners: 0,
     })
-    expect(started).toEqual([stage.hang[0], stage.accept[0]])
+    expect(started()).toEqual([stage.hang[0], stage.accept[0]])
     value!.close()
     expect(held()).toEqual(before)
   })
@@ -77,14 +72,14 @@ describe('a race', () => {
     const [target, options] = naming(stage.accept[1]!, stage.hang[0]!, stage.accept[0]!)
     const descriptor = await manager.open(target, options)
     await wait(300)
-    expect(started).toEqual([stage.accept[1]])
+    expect(started()).toEqual([stage.accept[1]])
     descriptor.close()
   })
 
   it.skipIf(lackingIpv6)('takes families in turn', async () => {
     const [target, options] = naming(stage.refuse[0]!, stage.refuse[1]!, '::1')
     ;(await manager.open(target, options)).close()
-    expect(started).toEqual([stage.refuse[0], '[::1]'])
+    expect(started()).toEqual([stage.refuse[0], '[::1]'])
   })
 
   it('that all lose by refusal goes on at once each time, and tells all', async () => {
@@ -112,12 +107,11 @@ describe('a race', () => {
 
   it('remembers the address that was found by passing over others', async () => {
     const [target, options] = naming(stage.refuse[0]!, stage.accept[0]!)
-    for (let i = 0; i < 2; i += 1) (await manager.open(target, options)).close()
-    expect(started).toEqual([stage.refuse[0], stage.accept[0], stage.accept[0]])
-    started = []
-    // A lookup that no longer has it is followed.
+    for (let i = 0; i < 2; i += 1)
+      (await manager.open(target, options)).close()
+      // A lookup that no longer has it is followed.
     ;(await manager.open(target, { lookup: async () => [stage.accept[1]!] })).close()
-    expect(started).toEqual([stage.accept[1]])
+    expect(started()).toEqual([stage.refuse[0], stage.accept[0], stage.accept[0], stage.accept[1]])
   })
 
   it('is part of a check, whose time is the winner’s', async () => {
@@ -125,15 +119,23 @@ describe('a race', () => {
     const [target, options] = naming(stage.hang[0]!, stage.accept[0]!)
     for await (const result of manager.check([target], options))
       expect(result).toMatchObject({ status: 'up', address: stage.accept[0], attempts: 2 })
-    expect(started).toEqual([stage.hang[0], stage.accept[0]])
+    expect(started()).toEqual([stage.hang[0], stage.accept[0]])
     expect(held()).toEqual(before)
+  })
+
+  it('goes at the check’s rate, side by side or not', async () => {
+    const [target, options] = naming(stage.hang[0]!, stage.accept[0]!)
+    const since = performance.now()
+    for await (const { status } of manager.check([target], { ...options, ratePerSecond: 2 })) expect(status).toBe('up')
+    const second = told.heard.filter(({ channel }) => channel === 'attempt:start')[1]
+    expect(second!.at - since).toBeGreaterThanOrEqual(500)
   })
 
   it('waits while this machine is out of descriptors, and is told nothing of it', async () => {
     binding.inject('socket', 1, 24, 0)
     const [target, options] = naming(stage.accept[0]!, stage.accept[1]!)
     ;(await manager.open(target, options)).close()
-    expect(started.slice(0, 2)).toEqual([stage.accept[0], stage.accept[0]])
+    expect(started().slice(0, 2)).toEqual([stage.accept[0], stage.accept[0]])
   })
 })
 
@@ -149,22 +151,22 @@ describe('a race that is cancelled', () => {
     controller.abort(new Error('why'))
     expectAbort(await settled, signal, before)
     await wait(300)
-    expect(started).toEqual(stage.hang)
+    expect(started()).toEqual(stage.hang)
   })
 
   it('while its names are looked up tells the lookup, and waits for nobody', async () => {
     const before = held()
     const controller = new AbortController()
-    let told: AbortSignal | undefined
+    let lookupSignal: AbortSignal | undefined
     const lookup: ConnectOptions['lookup'] = (_, options) => {
-      told = options.signal
+      lookupSignal = options.signal
       return new Promise(() => {})
     }
     const settled = atSettlement(manager.open('a.test:1', { lookup, signal: controller.signal }), controller.signal)
     await wait(10)
     controller.abort()
     expectAbort(await settled, controller.signal, before)
-    expect(told!.aborted).toBe(true)
+    expect(lookupSignal!.aborted).toBe(true)
   })
 
   it('by its deadline has released everything as well', async () => {
@@ -192,7 +194,7 @@ describe('a block list', () => {
     blockList.addAddress(stage.accept[0]!)
     const error = (await call.catch((error) => error)) as ConnectError
     expect(error.errors).toMatchObject([{ code: 'ERR_BLOCKED' }, { code: 'ETIMEDOUT' }])
-    expect(started).toEqual([stage.hang[0]])
+    expect(started()).toEqual([stage.hang[0]])
   })
 
   it('cannot be passed by a name that resolves to something else the second time', async () => {
@@ -202,7 +204,7 @@ describe('a block list', () => {
     const lookup = async () => answers.shift()!
     const options = { lookup, blockList, retry: { tries: 3, baseMs: 1 } }
     await expect(manager.open(`rebound.test:${stage.port}`, options)).rejects.toMatchObject({ code: 'ERR_BLOCKED' })
-    expect(started).toEqual([stage.refuse[0]])
+    expect(started()).toEqual([stage.refuse[0]])
   })
 })
 
@@ -238,7 +240,7 @@ describe('answers that come as they please', () => {
     const { claim, endpoint } = await connect(name)
     claim.close()
     expect(endpoint).toMatchObject({ address })
-    expect(started).toEqual(attempts)
+    expect(started()).toEqual(attempts)
   })
 
   it('a family that never answers is not waited for; nor is its query left open', async () => {
@@ -246,7 +248,7 @@ describe('answers that come as they please', () => {
     const { claim } = await connect('mute6.test')
     claim.close()
     expect(openDescriptors()).toBe(before)
-    expect(started).toEqual(['127.0.9.1'])
+    expect(started()).toEqual(['127.0.9.1'])
   })
 
   it('the reason of a family that could not be asked is told with the others', async () => {
