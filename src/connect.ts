@@ -1,6 +1,6 @@
 /**
- * The main path of one connect: target, addresses, the race of their attempts, descriptor. Each step that holds something lets go
- * of it before the call's promise settles.
+ * The main path of one connect: target, addresses, the race of their attempts, descriptor. Each step that holds something
+ * lets go of it before the call's promise settles.
  */
 import { askFor, type NamedTarget, type NumericTarget, refuseBlocked, withZone } from './addresses.js'
 import type { AttemptRequest, Claim, Outcome } from './attempts.js'
