@@ -62,6 +62,9 @@ function asSocket(fd: number, { noDelay, keepAlive, allowHalfOpen = false }: Ado
   const socket = new Socket(options)
   if (noDelay) socket.setNoDelay(true)
   if (keepAlive) socket.setKeepAlive(true)
+  // From the first listener on, whatever it is for, the socket reads ahead as one of net.connect's does: who listens for
+  // 'close' or 'error' alone hears of a reset.
+  socket.once('newListener', () => socket.read(0))
   return socket
 }
 

@@ -1,0 +1,71 @@
+/** What Node documents for a connected net.Socket, seen on net.connect's own sockets and on ours: one table, one answer. */
+import { once } from 'node:events'
+import net from 'node:net'
+import { ConnectionManager } from 'cancelpoint'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { closed } from '#internal/secure'
+import { held } from '../support/counts.js'
+import { life } from './socket-table/life.js'
+import type { Options, Row } from './socket-table/row.js'
+import { removeFiles, streams } from './socket-table/streams.js'
+
+type Open = (port: number, options?: Options) => Promise<net.Socket>
+
+const engines = ['blocking'] as const
+const managers = engines.map((engine) => new ConnectionManager({ engine, retry: false }))
+const sources: [string, Open][] = [
+  ['net.connect', connectNode],
+  ...engines.map((engine, index): [string, Open] => [
+    `the ${engine} engine`,
+    (port, options) => managers[index]!.connect({ host: '127.0.0.1', port }, options),
+  ]),
+]
+
+async function connectNode(port: number, options: Options = {}): Promise<net.Socket> {
+  const socket = net.connect({ host: '127.0.0.1', port, ...options })
+  await once(socket, 'connect')
+  return socket
+}
+
+const rows: Row[] = [...life, ...streams]
+
+let peerDoes: Row['peer']
+let arrived: (peer: net.Socket) => void = () => {}
+const server = net.createServer({ allowHalfOpen: true }, (peer) => {
+  peer.on('error', () => {})
+  peerDoes?.(peer)
+  arrived(peer)
+})
+
+beforeAll(async () => {
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  for (const [, open] of sources) await run(rows[0]!, open)
+})
+afterAll(async () => {
+  server.close()
+  for (const manager of managers) await manager.close()
+  removeFiles()
+})
+
+async function run({ peer: does, options, see }: Row, open: Open): Promise<unknown> {
+  peerDoes = does
+  const peer = new Promise<net.Socket>((resolve) => {
+    arrived = resolve
+  })
+  const socket = await open((server.address() as net.AddressInfo).port, options)
+  try {
+    return await see(socket, await peer)
+  } finally {
+    await Promise.all([closed(socket), peer.then(closed)])
+  }
+}
+
+describe.each(sources)('a socket of %s', (_, open) => {
+  for (const row of rows)
+    it.skipIf(row.lacking)(row.lacking ? `${row.it}: ${row.lacking}` : row.it, async () => {
+      const before = held()
+      expect(await run(row, open)).toEqual(row.expected)
+      await expect.poll(held).toEqual(before)
+    })
+})
