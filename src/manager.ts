@@ -66,8 +66,8 @@ export class ConnectionManager implements AsyncDisposable {
   }
 
   /**
-   * A connected, ordinary net.Socket (a tls.TLSSocket with `tls`). Nothing is read, emitted or lost before a
-   * consumer is attached. Rejected: nothing is left open.
+   * A connected, ordinary net.Socket (a tls.TLSSocket with `tls`). Nothing is read, emitted or lost before its
+   * first listener is attached. Rejected: nothing is left open.
    * @throws ConnectError; AbortError (ABORT_ERR) when the signal aborts, once everything is released.
    */
   connect(target: Target, options?: ConnectOptions): Promise<Socket> {
