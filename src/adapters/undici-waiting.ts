@@ -1,0 +1,163 @@
+/**
+ * Which request waits for which connect. undici tells a connector nothing of the requests that wait for it, but it reads a
+ * request's options as a client takes the request, and starts the connect that this needs right then: so that request owns
+ * the connect. Others of its origin may come to wait for it as well. A connect is cancelled once its owner is gone and
+ * every request that still waits at the origin has a connect of its own. One that undici starts at another time, to
+ * reconnect, has no owner and is left alone.
+ */
+import type { Dispatcher } from 'undici'
+
+import { Cancellation } from '../cancellation.js'
+import { lateAbortError } from '../errors.js'
+
+interface Origin {
+  waiting: Set<WaitingRequest>
+  /** Those under way that have an owner, and their owners. */
+  connects: Map<Cancellation, WaitingRequest>
+}
+
+type Handler = Dispatcher.DispatchHandler
+
+export class WaitingRequests {
+  readonly #origins = new Map<string, Origin>()
+  /** The one that a client takes at the moment. */
+  #taken: WaitingRequest | undefined
+
+  /** Dispatches a request that its signal can end while it waits. */
+  dispatch(
+    dispatch: Dispatcher.Dispatch,
+    options: Dispatcher.DispatchOptions,
+    handler: Handler,
+    signal: AbortSignal | undefined,
+  ): boolean {
+    // Composed twice: the outer one has seen to it.
+    if (handler instanceof WaitingRequest) return dispatch(options, handler)
+    if (signal?.aborted) {
+      handler.onResponseError?.(undefined as never, signal.reason)
+      return true
+    }
+    const request = new WaitingRequest(handler, this.#origin(String(options.origin ?? '')), signal)
+    const take = () => {
+      this.#take(request)
+      return options.path
+    }
+    return dispatch(Object.defineProperty({ ...options }, 'path', { get: take, enumerable: true }), request)
+  }
+
+  /** Starts the account of a connect; `end` closes it. */
+  connecting(signal: AbortSignal | undefined): { cancellation: Cancellation; end(): void } {
+    const cancellation = new Cancellation(signal)
+    const end = this.#taken?.own(cancellation)
+    return {
+      cancellation,
+      end() {
+        cancellation.end()
+        end?.()
+      },
+    }
+  }
+
+  /** undici connects at once, or in a microtask where a body of unknown length may yet turn out to be complete. */
+  #take(request: WaitingRequest): void {
+    this.#taken = request
+    queueMicrotask(() => {
+      this.#taken = request
+      queueMicrotask(() => {
+        if (this.#taken === request) this.#taken = undefined
+      })
+    })
+  }
+
+  #origin(name: string): Origin {
+    const known = this.#origins.get(name)
+    if (known) return known
+    for (const [other, { waiting, connects }] of this.#origins)
+      if (waiting.size === 0 && connects.size === 0) this.#origins.delete(other)
+    const origin = { waiting: new Set<WaitingRequest>(), connects: new Map() }
+    this.#origins.set(name, origin)
+    return origin
+  }
+}
+
+/** A request on its way through undici: it waits until undici starts it, and hands on all that comes until it has ended. */
+class WaitingRequest implements Handler {
+  readonly #origin: Origin
+  #connect: Cancellation | undefined
+  readonly #handler: Handler
+  readonly #signal: AbortSignal | undefined
+  readonly #cancellation: Cancellation
+  #ended = false
+
+  constructor(handler: Handler, origin: Origin, signal?: AbortSignal) {
+    this.#handler = handler
+    this.#origin = origin
+    this.#signal = signal
+    origin.waiting.add(this)
+    this.#cancellation = new Cancellation(signal)
+    this.#cancellation.onRequest(() => this.#abort())
+  }
+
+  /** Its connect is released first, where it can go; then undici fails the request, and that is what it ends by. */
+  #abort(): void {
+    this.#leave()
+    if (!this.#connect?.requested) this.#end(undefined as never, this.#signal!.reason)
+  }
+
+  /** The connect is this request's, which it may have been dispatched for though it has ended. The result ends that. */
+  own(connect: Cancellation): (() => void) | undefined {
+    const { waiting, connects } = this.#origin
+    if (this.#connect || !(this.#ended || waiting.has(this))) return undefined
+    this.#connect = connect
+    connects.set(connect, this)
+    this.#cancelNeedless()
+    return () => {
+      this.#connect = undefined
+      connects.delete(connect)
+    }
+  }
+
+  #leave(): void {
+    this.#cancellation.end()
+    if (this.#origin.waiting.delete(this)) this.#cancelNeedless()
+  }
+
+  #cancelNeedless(): void {
+    const { waiting, connects } = this.#origin
+    for (const request of waiting) if (!request.#connect) return
+    for (const [connect, owner] of connects)
+      if (!waiting.has(owner)) connect.request(() => lateAbortError(owner.#signal?.reason))
+  }
+
+  #end(controller: Dispatcher.DispatchController, error: Error): void {
+    this.#ended = true
+    this.#handler.onResponseError?.(controller, error)
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController, context: unknown): void {
+    this.#leave()
+    // undici kept it in line though it was aborted: it is never sent.
+    if (this.#ended) controller.abort(this.#signal!.reason)
+    else this.#handler.onRequestStart?.(controller, context)
+  }
+
+  onResponseError(controller: Dispatcher.DispatchController, error: Error): void {
+    this.#leave()
+    if (!this.#ended) this.#end(controller, this.#cancellation.requested ? this.#signal!.reason : error)
+  }
+
+  onRequestUpgrade(...event: Parameters<NonNullable<Handler['onRequestUpgrade']>>): void {
+    this.#handler.onRequestUpgrade?.(...event)
+  }
+
+  onResponseStart(...event: Parameters<NonNullable<Handler['onResponseStart']>>): void {
+    this.#handler.onResponseStart?.(...event)
+  }
+
+  onResponseData(...event: Parameters<NonNullable<Handler['onResponseData']>>): void {
+    this.#handler.onResponseData?.(...event)
+  }
+
+  onResponseEnd(...event: Parameters<NonNullable<Handler['onResponseEnd']>>): void {
+    this.#handler.onResponseEnd?.(...event)
+  }
+}
