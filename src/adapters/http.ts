@@ -116,8 +116,9 @@ function connectOptions({ localAddress, localPort, lookup }: RequestOptions): Co
 }
 
 /** The request's own are the manager's matter: where to, from where, by which signal. */
-function tlsOptions({ signal, path, port, timeout, lookup, ...options }: RequestOptions): ConnectionOptions {
-  return { ALPNProtocols: ['http/1.1'], ...(options as ConnectionOptions) }
+function tlsOptions({ signal, path, port, timeout, lookup, ...rest }: RequestOptions): ConnectionOptions {
+  const options = rest as ConnectionOptions
+  return { ...options, ALPNProtocols: options.ALPNProtocols ?? ['http/1.1'] }
 }
 
 /** A lookup as Node's clients take it, as a promise of all addresses. */

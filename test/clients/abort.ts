@@ -1,0 +1,50 @@
+/** What every client owes: with a server, nothing left after its end; while it connects, nothing left at its rejection. */
+import { expect } from 'vitest'
+
+import { atSettlement, expectAbort, type Settlement } from '../support/cancelled.js'
+import { type Held, held } from '../support/counts.js'
+import { blockedInConnect, countCalls } from '../support/moments.js'
+
+/** What is held once the sockets that a client has ended are closed. */
+async function heldWhenClosed(): Promise<Held> {
+  const sockets = () => process.getActiveResourcesInfo().filter((name) => name === 'TCPSocketWrap')
+  await expect.poll(sockets).toEqual([])
+  return held()
+}
+
+/** Runs it twice: the first time opens what the client and Node keep for good. */
+export async function leavesNothing(use: () => Promise<void>): Promise<void> {
+  await use()
+  const before = await heldWhenClosed()
+  await use()
+  expect(await heldWhenClosed()).toEqual(before)
+}
+
+/** Starts a call that connects to where nobody answers, aborts it there, and looks at what is held as it rejects. */
+export async function abortInConnect(
+  start: (signal: AbortSignal) => Promise<unknown>,
+  abort = (controller: AbortController) => controller.abort(new Error('changed my mind')),
+): Promise<Settlement & { before: Held; signal: AbortSignal }> {
+  const before = await heldWhenClosed()
+  countCalls()
+  const controller = new AbortController()
+  const { signal } = controller
+  const call = atSettlement(start(signal), signal)
+  await blockedInConnect()
+  abort(controller)
+  return { ...(await call), before, signal }
+}
+
+/** For calls that are cancelpoint's own, or hand its error on. */
+export async function expectAbortInConnect(start: (signal: AbortSignal) => Promise<unknown>): Promise<void> {
+  const { before, signal, ...settlement } = await abortInConnect(start)
+  expectAbort(settlement, signal, before)
+}
+
+/** For clients that reject by themselves, and may do so a moment before the connect has let go. */
+export async function expectAbortOfConnect(start: (signal: AbortSignal) => Promise<unknown>, error: object) {
+  const settlement = await abortInConnect(start)
+  expect(settlement.error).toMatchObject(error)
+  expect(settlement.listeners).toBe(0)
+  await expect.poll(held).toEqual(settlement.before)
+}

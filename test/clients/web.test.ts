@@ -1,0 +1,94 @@
+import type { TLSSocket } from 'node:tls'
+import { afterEach, describe, expect, it } from 'vitest'
+import { binding } from '#internal/binding'
+import { selfSigned } from '../support/certificate.js'
+import { portOf, useStations } from '../support/stations.js'
+import { abortInConnect, expectAbortInConnect, expectAbortOfConnect, leavesNothing } from './abort.js'
+import { recipe } from './recipes.js'
+import { because, lackingServer, useServer } from './servers.js'
+
+const targets = useStations()
+const { cert: ca, key } = selfSigned()
+const nginx = useServer('nginx', { 'cert.pem': ca, 'key.pem': key })
+const lacking = lackingServer('nginx')
+const url = (path: string) => `https://localhost:${nginx.port}${path}`
+const hanging = () => `https://${targets.hang}/`
+
+const { secureSocket } = await recipe('tls')
+const { agentFor, get } = await recipe('http')
+const { gotOver } = await recipe('got')
+const { undiciAgent } = await recipe('undici')
+
+afterEach(() => binding.clearFaults())
+
+/** What nginx saw: scheme, SNI, ALPN, path. */
+const seen = (path: string) => `https localhost http/1.1 ${path}`
+
+describe('node:tls', () => {
+  it.skipIf(lacking)(`speaks with nginx${because(lacking)}`, () =>
+    leavesNothing(async () => {
+      const socket: TLSSocket = await secureSocket('localhost', nginx.port, { ca })
+      expect([socket.authorized, socket.alpnProtocol]).toEqual([true, 'http/1.1'])
+      socket.write('GET /tls HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n')
+      let text = ''
+      for await (const chunk of socket) text += chunk
+      expect(text).toContain(seen('/tls'))
+    }),
+  )
+
+  it('is aborted while it connects', () =>
+    expectAbortInConnect((signal) => secureSocket('127.0.0.1', portOf(targets.hang), { signal })))
+})
+
+describe('node:https', () => {
+  it.skipIf(lacking)(`speaks with nginx${because(lacking)}`, () =>
+    leavesNothing(async () => {
+      const agent = agentFor(ca)
+      for (const path of ['/a', '/b']) expect(await get(url(path), { agent })).toBe(seen(path))
+      agent.destroy()
+    }),
+  )
+
+  it('is aborted while it connects', async () => {
+    const agent = agentFor(ca)
+    const { error, held, before, listeners } = await abortInConnect((signal) => get(hanging(), { agent, signal }))
+    expect(error).toMatchObject({ code: 'ABORT_ERR', cause: { message: 'changed my mind' } })
+    expect({ held, listeners }).toEqual({ held: before, listeners: 0 })
+  })
+})
+
+describe('got', () => {
+  it.skipIf(lacking)(`speaks with nginx${because(lacking)}`, () =>
+    leavesNothing(async () => {
+      const client = gotOver(ca)
+      for (const path of ['/a', '/b']) expect(await client(url(path)).text()).toBe(seen(path))
+      client.defaults.options.agent.https.destroy()
+    }),
+  )
+
+  it('is aborted while it connects', () =>
+    expectAbortOfConnect((signal) => gotOver(ca)(hanging(), { signal }), { code: 'ERR_ABORTED' }))
+})
+
+describe('undici', () => {
+  it.skipIf(lacking)(`speaks with nginx${because(lacking)}`, () =>
+    leavesNothing(async () => {
+      const { agent, fetch } = undiciAgent(ca)
+      const { body } = await agent.request({ origin: url(''), path: '/a', method: 'GET' })
+      expect(await body.text()).toBe(seen('/a'))
+      expect(await (await fetch(url('/b'), {})).text()).toBe(seen('/b'))
+      await agent.destroy()
+    }),
+  )
+
+  it('is aborted while it connects', async () => {
+    const { agent } = undiciAgent(ca)
+    const request = (signal: AbortSignal) => agent.request({ origin: hanging(), path: '/', method: 'GET', signal })
+    const { error, held, before, listeners } = await abortInConnect(request)
+    expect(error).toMatchObject({ message: 'changed my mind' })
+    expect({ held, listeners }).toEqual({ held: before, listeners: 0 })
+  })
+
+  it('is aborted while it connects for fetch', () =>
+    expectAbortOfConnect((signal) => undiciAgent(ca).fetch(hanging(), { signal }), { message: 'changed my mind' }))
+})
