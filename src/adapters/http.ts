@@ -17,10 +17,10 @@ export interface AgentOptions extends https.AgentOptions {
 type Done = (error: Error | null, socket?: Socket) => void
 
 /** A request's options as Node's Agent hands them on: the request's and the agent's in one. */
-interface RequestOptions extends Omit<https.RequestOptions, '_defaultAgent'> {
-  [requestOf]: http.ClientRequest
+interface RequestOptions extends https.RequestOptions {
+  /** Absent where createConnection is called by somebody else than Node's Agent. */
+  [requestOf]?: http.ClientRequest
   _agentKey: string
-  _defaultAgent?: { protocol?: string }
   href?: string
   keepAlive?: boolean
   keepAliveInitialDelay?: number
@@ -56,8 +56,9 @@ export class Agent extends http.Agent {
     this.defaultPort = httpPort
   }
 
-  override getName(options?: https.RequestOptions): string {
-    return https.Agent.prototype.getName.call(this, options)
+  /** What sockets are shared by: never a plain one by https:, though both name the same port. */
+  override getName(options: https.RequestOptions = {}): string {
+    return (isSecure(options) ? 'https:' : 'http:') + https.Agent.prototype.getName.call(this, options)
   }
 
   /** Node's own, which tells its createConnection everything but the request. */
@@ -71,6 +72,10 @@ export class Agent extends http.Agent {
   ): undefined {
     const [options, done] = [given as RequestOptions, created as Done]
     const request = options[requestOf]
+    if (!request) {
+      connect(this.#manager ?? sharedManager(), options, options.signal).then((socket) => done(null, socket), done)
+      return
+    }
     const pending = whilePending(request)
     const free = holdPlace(this as unknown as Pool, options, pending.cancel)
     connect(this.#manager ?? sharedManager(), options, pending.signal).then(
@@ -91,18 +96,29 @@ export class Agent extends http.Agent {
 const httpPort = 80
 const httpsPort = 443
 
-async function connect(manager: ConnectionManager, options: RequestOptions, signal: AbortSignal): Promise<Socket> {
-  const tls = (options.protocol ?? options._defaultAgent?.protocol) === 'https:' && tlsOptions(options)
-  const socket = await manager.connect(targetOf(options, tls !== false), { ...connectOptions(options), tls, signal })
+/** Where the request does not say it, the module whose request() it is has. */
+function isSecure({ protocol, _defaultAgent }: https.RequestOptions): boolean {
+  return (protocol ?? (_defaultAgent as { protocol?: string } | undefined)?.protocol) === 'https:'
+}
+
+async function connect(
+  manager: ConnectionManager,
+  options: RequestOptions,
+  signal: AbortSignal | undefined,
+): Promise<Socket> {
+  const tls = isSecure(options) && tlsOptions(options)
+  const socket = await manager.connect(targetOf(options), { ...connectOptions(options), tls, signal })
   if (options.keepAlive) socket.setKeepAlive(true, options.keepAliveInitialDelay)
   if (options.timeout) socket.setTimeout(options.timeout)
   return socket
 }
 
-function targetOf({ socketPath, host, port, href }: RequestOptions, secure: boolean): Target {
+function targetOf(options: RequestOptions): Target {
+  const { socketPath, host, port, href } = options
   if (socketPath) return { path: socketPath }
   // Node has filled in the default port of the agent, which cannot know the protocol.
-  const defaulted = secure && Number(port) === httpPort && new URL(href ?? 'https://host').port !== String(httpPort)
+  const written = new URL(href ?? 'https://host').port
+  const defaulted = isSecure(options) && Number(port) === httpPort && written !== String(httpPort)
   return { host: host ?? 'localhost', port: defaulted ? httpsPort : Number(port) }
 }
 

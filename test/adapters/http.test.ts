@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import http from 'node:http'
 import https from 'node:https'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import { setTimeout as wait } from 'node:timers/promises'
 import type { TLSSocket } from 'node:tls'
 import type { ConnectionManager } from 'cancelpoint'
@@ -111,6 +111,32 @@ describe('one agent', () => {
     expect(again.socket === socket || Object.values(few.freeSockets)[0]!.includes(again.socket!)).toBe(true)
     few.destroy()
     await expect.poll(held).toEqual(before)
+  })
+
+  it('never gives a plain socket to https:, though host and port are the same', async () => {
+    const shared = new Agent({ manager, keepAlive: true })
+    const { host, port: at } = { host: '127.0.0.1', port: port(plain) }
+    await read(http.get({ host, port: at, agent: shared }))
+    expect(Object.keys(shared.freeSockets)).toHaveLength(1)
+    const { error } = await endOf(https.get({ host, port: at, agent: shared }))
+    expect(error).toMatchObject({ syscall: 'tls', errnoClass: 'protocol' })
+    const names = ['http://name.test/', 'https://name.test/'].map((url) => {
+      const request = (url.startsWith('https') ? https : http).get(url, { agent: shared, lookup: () => {} })
+      request.on('error', () => {}).destroy()
+      return Object.keys(shared.sockets)
+    })
+    expect(new Set(names.flat()).size).toBe(2)
+    shared.destroy()
+  })
+
+  it('makes a connection for whoever asks it to', async () => {
+    const { signal } = new AbortController()
+    const socket = await new Promise<Socket>((resolve, reject) => {
+      const done = (error: Error | null, made: Socket) => (error ? reject(error) : resolve(made))
+      agent.createConnection({ host: '127.0.0.1', port: port(plain), signal }, done)
+    })
+    expect(socket.remotePort).toBe(port(plain))
+    socket.destroy()
   })
 
   it('goes on to the next in line when one fails, and tries none twice', async () => {
