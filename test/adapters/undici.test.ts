@@ -181,12 +181,15 @@ describe('a request that still connects', () => {
     await once(server, 'listening')
     const connect = connector({ manager })
     const client = new Client(at(server), { connect })
-    const dispatcher = client.compose(connect.cancelling())
     const { signal, abort } = control()
-    const first = dispatcher.request({ path: '/first', method: 'GET', signal })
-    const other = dispatcher.request({ path: '/other', method: 'GET' })
+    // By a signal and a handler that undici itself knows nothing of.
+    const first = new Promise((resolve) => {
+      const handler = { onRequestStart() {}, onResponseError: (_: unknown, error: Error) => resolve(error) }
+      client.compose(connect.cancelling({ signal })).dispatch({ path: '/first', method: 'GET' }, handler)
+    })
+    const other = client.compose(connect.cancelling()).request({ path: '/other', method: 'GET' })
     abort('gone')
-    await expect(first).rejects.toBe('gone')
+    expect(await first).toBe('gone')
     await textOf(other)
     expect(seen).toEqual(['/other'])
     await client.destroy()
@@ -258,6 +261,24 @@ describe('a request that still connects', () => {
       await pool.destroy()
     },
   )
+
+  it('owns the right connect, though another request was dispatched before it started', () =>
+    withAgent(async (dispatcher) => {
+      countCalls()
+      const { signal, abort } = control()
+      const body = Readable.from(['a', 'b'])
+      const call = atSettlement(
+        dispatcher.request({ origin: hanging(), path: '/', method: 'POST', body, signal }),
+        signal,
+      )
+      const other = dispatcher.request({ origin: at(plain), path: '/other', method: 'GET' })
+      await blockedInConnect(2)
+      expect(await textOf(other)).toBe('GET /other')
+      const { attempts } = held()
+      abort('mine')
+      expect((await call).error).toBe('mine')
+      expect([attempts, held().attempts]).toEqual([1, 0])
+    }))
 
   it('has the next in line connect when its own connect failed, and that is cancelled as well', async () => {
     countCalls()
