@@ -1,12 +1,17 @@
 /** What every client owes: with a server, nothing left after its end; while it connects, nothing left at its rejection. */
+import { connect } from 'cancelpoint'
 import { expect } from 'vitest'
 
 import { atSettlement, expectAbort, type Settlement } from '../support/cancelled.js'
 import { type Held, held } from '../support/counts.js'
 import { blockedInConnect, countCalls } from '../support/moments.js'
 
-/** What is held once the sockets that a client has ended are closed. */
+let warm: Promise<unknown> | undefined
+
+/** What is held once the sockets that a client has ended are closed. The shared manager has opened its own by then. */
 async function heldWhenClosed(): Promise<Held> {
+  warm ??= connect('unix:@cancelpoint-nobody-listens', { retry: false }).catch(() => {})
+  await warm
   const sockets = () => process.getActiveResourcesInfo().filter((name) => name === 'TCPSocketWrap')
   await expect.poll(sockets).toEqual([])
   return held()
