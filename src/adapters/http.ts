@@ -86,7 +86,9 @@ export class Agent extends http.Agent {
       },
       (error) => {
         pending.end()
-        done(pending.signal.aborted ? pending.signal.reason : error)
+        // Without a socket and destroyed: Node has it say what it was destroyed with.
+        if (request.destroyed) request.onSocket(undefined as never)
+        else done(pending.signal.aborted ? pending.signal.reason : error)
         free(request)
       },
     )
@@ -150,7 +152,7 @@ function promised(lookup: LookupFunction): ConnectOptions['lookup'] {
 
 interface Pending {
   signal: AbortSignal
-  cancel(error?: Error): void
+  cancel(): void
   end(): void
 }
 
@@ -158,9 +160,9 @@ interface Pending {
 function whilePending(request: http.ClientRequest): Pending {
   const controller = new AbortController()
   const { destroy, timeout } = request as http.ClientRequest & { timeout?: number }
-  const cancel = (error = socketHangUp()) => controller.abort(error)
+  const cancel = () => controller.abort(socketHangUp())
   request.destroy = function (error) {
-    cancel(error)
+    cancel()
     return destroy.call(this, error)
   }
   if (request.destroyed) cancel()
@@ -172,7 +174,7 @@ function whilePending(request: http.ClientRequest): Pending {
   return { signal: controller.signal, cancel, end }
 }
 
-/** What Node has a request say that was destroyed without an error. */
+/** What Node has a request say whose socket was closed before it was of use. */
 function socketHangUp(): Error {
   return Object.assign(new Error('socket hang up'), { code: 'ECONNRESET' })
 }

@@ -192,11 +192,12 @@ describe('a request that still connects', () => {
     const one = new Agent({ manager, maxSockets: 1 })
     const first = http.get({ ...hanging(), agent: one })
     const second = http.get({ ...hanging(), agent: one })
-    const ends = [endOf(first), endOf(second)]
+    const ends = [endOf(first), endOf(second)] as const
     await blockedInConnect()
-    second.destroy()
+    second.destroy(new Error('no longer'))
     first.destroy()
-    await Promise.all(ends)
+    const [, { error }] = await Promise.all(ends)
+    expect(error).toMatchObject({ message: 'no longer' })
     expect(binding.callsSeen('connect')).toBe(1)
     expect([one.sockets, one.requests]).toEqual([{}, {}])
   })
