@@ -12,8 +12,16 @@ import { lateAbortError } from '../errors.js'
 
 interface Origin {
   waiting: Set<WaitingRequest>
+  /** Requests that undici has neither started nor failed; some have ended by their signal. */
+  inLine: number
   /** Those under way that have an owner, and their owners. */
   connects: Map<Cancellation, WaitingRequest>
+}
+
+export interface Connecting {
+  cancellation: Cancellation
+  /** Of a connect that nobody needed: the request that came to need it while it was being cancelled. */
+  end(): WaitingRequest | undefined
 }
 
 type Handler = Dispatcher.DispatchHandler
@@ -44,15 +52,18 @@ export class WaitingRequests {
     return dispatch(Object.defineProperty({ ...options }, 'path', { get: take, enumerable: true }), request)
   }
 
-  /** Starts the account of a connect; `end` closes it. */
-  connecting(signal: AbortSignal | undefined): { cancellation: Cancellation; end(): void } {
+  /** Starts the account of a connect, for the request that is taken at the moment or for one that needs it again. */
+  connecting(signal: AbortSignal | undefined, owner = this.#taken): Connecting {
     const cancellation = new Cancellation(signal)
-    const end = this.#taken?.own(cancellation)
+    const disown = owner?.own(cancellation)
     return {
       cancellation,
       end() {
         cancellation.end()
-        end?.()
+        disown?.()
+        const inNeed = cancellation.requested && !signal?.aborted ? owner?.inNeed() : undefined
+        if (inNeed) owner!.endAborted()
+        return inNeed
       },
     }
   }
@@ -71,9 +82,9 @@ export class WaitingRequests {
   #origin(name: string): Origin {
     const known = this.#origins.get(name)
     if (known) return known
-    for (const [other, { waiting, connects }] of this.#origins)
-      if (waiting.size === 0 && connects.size === 0) this.#origins.delete(other)
-    const origin = { waiting: new Set<WaitingRequest>(), connects: new Map() }
+    for (const [other, { inLine, connects }] of this.#origins)
+      if (inLine === 0 && connects.size === 0) this.#origins.delete(other)
+    const origin = { waiting: new Set<WaitingRequest>(), inLine: 0, connects: new Map() }
     this.#origins.set(name, origin)
     return origin
   }
@@ -86,6 +97,7 @@ class WaitingRequest implements Handler {
   readonly #handler: Handler
   readonly #signal: AbortSignal | undefined
   readonly #cancellation: Cancellation
+  #inLine = true
   #ended = false
 
   constructor(handler: Handler, origin: Origin, signal?: AbortSignal) {
@@ -93,6 +105,7 @@ class WaitingRequest implements Handler {
     this.#origin = origin
     this.#signal = signal
     origin.waiting.add(this)
+    origin.inLine += 1
     this.#cancellation = new Cancellation(signal)
     this.#cancellation.onRequest(() => this.#abort())
   }
@@ -100,7 +113,12 @@ class WaitingRequest implements Handler {
   /** Its connect is released first, where it can go; then undici fails the request, and that is what it ends by. */
   #abort(): void {
     this.#leave()
-    if (!this.#connect?.requested) this.#end(undefined as never, this.#signal!.reason)
+    if (!this.#connect?.requested) this.endAborted()
+  }
+
+  /** There is nothing to wait for, or undici will not come to fail it. */
+  endAborted(): void {
+    if (!this.#ended && this.#signal?.aborted) this.#end(undefined as never, this.#signal.reason)
   }
 
   /** The connect is this request's, which it may have been dispatched for though it has ended. The result ends that. */
@@ -116,14 +134,27 @@ class WaitingRequest implements Handler {
     }
   }
 
+  /** One of its origin that waits, and has no connect of its own. */
+  inNeed(): WaitingRequest | undefined {
+    for (const request of this.#origin.waiting) if (!request.#connect) return request
+    return undefined
+  }
+
   #leave(): void {
     this.#cancellation.end()
     if (this.#origin.waiting.delete(this)) this.#cancelNeedless()
   }
 
+  /** undici has started or failed it. */
+  #outOfLine(): void {
+    if (this.#inLine) this.#origin.inLine -= 1
+    this.#inLine = false
+    this.#leave()
+  }
+
   #cancelNeedless(): void {
     const { waiting, connects } = this.#origin
-    for (const request of waiting) if (!request.#connect) return
+    if (this.inNeed()) return
     for (const [connect, owner] of connects)
       if (!waiting.has(owner)) connect.request(() => lateAbortError(owner.#signal?.reason))
   }
@@ -134,15 +165,15 @@ class WaitingRequest implements Handler {
   }
 
   onRequestStart(controller: Dispatcher.DispatchController, context: unknown): void {
-    this.#leave()
+    this.#outOfLine()
     // undici kept it in line though it was aborted: it is never sent.
     if (this.#ended) controller.abort(this.#signal!.reason)
     else this.#handler.onRequestStart?.(controller, context)
   }
 
   onResponseError(controller: Dispatcher.DispatchController, error: Error): void {
-    this.#leave()
-    if (!this.#ended) this.#end(controller, this.#cancellation.requested ? this.#signal!.reason : error)
+    this.#outOfLine()
+    if (!this.#ended) this.#end(controller, this.#signal?.aborted ? this.#signal.reason : error)
   }
 
   onRequestUpgrade(...event: Parameters<NonNullable<Handler['onRequestUpgrade']>>): void {

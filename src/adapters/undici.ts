@@ -6,7 +6,7 @@ import type { buildConnector, Dispatcher } from 'undici'
 import { sharedManager } from '../default-manager.js'
 import type { ConnectionManager } from '../manager.js'
 import type { ConnectOptions } from '../types.js'
-import { WaitingRequests } from './undici-waiting.js'
+import { type Connecting, WaitingRequests } from './undici-waiting.js'
 
 /** The rest are connect()'s, for each connect; `signal` ends them all. */
 export interface ConnectorOptions extends Omit<ConnectOptions, 'tls' | 'allowHalfOpen'> {
@@ -35,15 +35,24 @@ export function connector(options: ConnectorOptions = {}): Connector {
   const secured = { ALPNProtocols: allowH2 ? ['http/1.1', 'h2'] : ['http/1.1'], ...tls }
 
   function connect(wanted: buildConnector.Options, callback: buildConnector.Callback): void {
-    const { cancellation, end } = requests.connecting(ofAll)
+    connectFor(requests.connecting(ofAll), wanted, callback)
+  }
+
+  function connectFor(
+    { cancellation, end }: Connecting,
+    wanted: buildConnector.Options,
+    callback: buildConnector.Callback,
+  ) {
     open(wanted, cancellation.signal).then(
       (socket) => {
         end()
         callback(null, socket)
       },
       (error) => {
-        end()
-        callback(cancellation.requested ? cancellation.error() : error, null)
+        // undici would fail with it whoever joined the line since it was cancelled.
+        const inNeed = end()
+        if (inNeed) connectFor(requests.connecting(ofAll, inNeed), wanted, callback)
+        else callback(cancellation.requested ? cancellation.error() : error, null)
       },
     )
   }

@@ -174,6 +174,26 @@ describe('a request that still connects', () => {
     await pool.destroy()
   })
 
+  it('may come while a connect is being cancelled that it would have waited for: it has it again', async () => {
+    countCalls()
+    const before = held()
+    const connect = connector({ manager })
+    const client = new Client(hanging(), { connect })
+    const dispatcher = client.compose(connect.cancelling())
+    const controls = [control(), control()]
+    const start = ({ signal }: (typeof controls)[number]) =>
+      atSettlement(dispatcher.request({ path: '/', method: 'GET', signal }), signal)
+    const first = start(controls[0]!)
+    await blockedInConnect()
+    controls[0]!.abort('first')
+    const second = start(controls[1]!)
+    expect((await first).error).toBe('first')
+    await blockedInConnect(2)
+    controls[1]!.abort('second')
+    expect(await second).toMatchObject({ error: 'second', held: before, listeners: 0 })
+    await client.destroy()
+  })
+
   it('is not sent when it was aborted while its connect stood for another', async () => {
     const seen: string[] = []
     const server = http.createServer((request, response) => response.end(String(seen.push(`${request.url}`))))
