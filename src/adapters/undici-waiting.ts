@@ -53,9 +53,10 @@ export class WaitingRequests {
   }
 
   /** Starts the account of a connect, for the request that is taken at the moment or for one that needs it again. */
-  connecting(signal: AbortSignal | undefined, owner = this.#taken): Connecting {
+  connecting(signal: AbortSignal | undefined, again?: WaitingRequest): Connecting {
     const cancellation = new Cancellation(signal)
-    const disown = owner?.own(cancellation)
+    const owner = again ?? this.#taken
+    const disown = owner?.own(cancellation, again !== undefined)
     return {
       cancellation,
       end() {
@@ -97,6 +98,8 @@ class WaitingRequest implements Handler {
   readonly #handler: Handler
   readonly #signal: AbortSignal | undefined
   readonly #cancellation: Cancellation
+  /** `#connect` is its own client's. */
+  #served = false
   #inLine = true
   #ended = false
 
@@ -121,22 +124,28 @@ class WaitingRequest implements Handler {
     if (!this.#ended && this.#signal?.aborted) this.#end(undefined as never, this.#signal.reason)
   }
 
-  /** The connect is this request's, which it may have been dispatched for though it has ended. The result ends that. */
-  own(connect: Cancellation): (() => void) | undefined {
+  /**
+   * The connect is this request's, which it may have been dispatched for though it has ended. One that was started again
+   * for it may turn out to be another client's, and so does not make it need no other. The result ends that.
+   */
+  own(connect: Cancellation, again: boolean): (() => void) | undefined {
     const { waiting, connects } = this.#origin
-    if (this.#connect || !(this.#ended || waiting.has(this))) return undefined
+    if (this.#served || !(this.#ended || waiting.has(this))) return undefined
     this.#connect = connect
+    this.#served = !again
     connects.set(connect, this)
     this.#cancelNeedless()
     return () => {
-      this.#connect = undefined
       connects.delete(connect)
+      if (this.#connect !== connect) return
+      this.#connect = undefined
+      this.#served = false
     }
   }
 
-  /** One of its origin that waits, and has no connect of its own. */
+  /** One of its origin that waits, and has no connect that is surely its own. */
   inNeed(): WaitingRequest | undefined {
-    for (const request of this.#origin.waiting) if (!request.#connect) return request
+    for (const request of this.#origin.waiting) if (!request.#served) return request
     return undefined
   }
 
