@@ -5,7 +5,7 @@ import { binding } from '../binding.js'
 import { type Call, establish, failureOf, probe, taskFor } from '../connect.js'
 import { type Endpoint, formatTarget, type ParsedTarget, parseTarget } from '../core/address.js'
 import { advise, type ErrnoClass } from '../core/errno.js'
-import { toJson } from '../core/invalid-target.js'
+import { toText } from '../core/invalid-target.js'
 import * as limits from '../core/limits.js'
 import type { Failure } from '../core/retry.js'
 import { Descriptor } from '../descriptor.js'
@@ -171,7 +171,7 @@ function failedResult(error: Error): Omit<CheckResult, 'target' | 'attempts' | '
 }
 
 function unreadable(target: Target, error: Error): CheckResult {
-  const written = typeof target === 'string' ? target : (toJson(target) ?? String(target))
+  const written = typeof target === 'string' ? target : toText(target)
   const code = 'ERR_INVALID_TARGET'
   return {
     target: written,

@@ -1,5 +1,5 @@
 /** Targets as people write them, and the endpoints they name. Pure: names are not resolved, interfaces not looked up. */
-import { InvalidTargetError } from './invalid-target.js'
+import { InvalidTargetError, toText } from './invalid-target.js'
 import { formatIpv6, parseIpv4, parseIpv6, splitZone } from './ip.js'
 import { pathBytesAtMost } from './sockaddr.js'
 
@@ -162,14 +162,15 @@ function parsePath(written: string, given: Target): ParsedTarget {
 
 /** A target as a string that reads back as the same target. Never throws: what is no target is shown as it is. */
 export function formatTarget(target: Target): string {
-  if (typeof target === 'object' && target !== null) {
+  if (typeof target === 'string') return target
+  try {
     if ('path' in target) return formatPath(String(target.path))
-    if ('host' in target) {
-      const host = String(target.host)
-      return host.includes(':') && !host.startsWith('[') ? `[${host}]:${target.port}` : `${host}:${target.port}`
-    }
+    if (!('host' in target)) return toText(target)
+    const host = String(target.host)
+    return host.includes(':') && !host.startsWith('[') ? `[${host}]:${target.port}` : `${host}:${target.port}`
+  } catch {
+    return toText(target)
   }
-  return String(target)
 }
 
 /** `127.0.0.1:80`, `[fe80::1%2]:80`, `unix:/path`, `unix:@name`. */

@@ -15,16 +15,17 @@ export class InvalidTargetError extends Error {
 }
 
 function show(given: unknown): string {
-  const text = typeof given === 'string' ? given : (toJson(given) ?? String(given))
+  const text = typeof given === 'string' ? given : toText(given)
   const short = text.length > shownAtMost ? `${text.slice(0, shownAtMost)}…` : text
   return typeof given === 'string' ? `'${JSON.stringify(short).slice(1, -1).replaceAll('\\"', '"')}'` : short
 }
 
-/** Undefined where there is none: functions, symbols, cycles, big integers. */
-export function toJson(given: unknown): string | undefined {
+/** What is no string, objects as JSON where they have any. Never throws. */
+export function toText(given: unknown): string {
+  if (typeof given !== 'object') return String(given)
   try {
-    return JSON.stringify(given)
+    return JSON.stringify(given) ?? String(given)
   } catch {
-    return undefined
+    return Object.prototype.toString.call(given)
   }
 }

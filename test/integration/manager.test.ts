@@ -19,6 +19,12 @@ const codeOf = (call: Promise<unknown>) =>
   )
 
 describe('close', () => {
+  it('waits for no call whose target has no words', async () => {
+    const manager = new ConnectionManager()
+    await expect(manager.connect(Object.create(null))).rejects.toMatchObject({ code: 'ERR_INVALID_TARGET' })
+    await manager.close()
+  })
+
   it('ends pending calls after their release, whatever they wait for, and leaves nothing', async () => {
     const manager = await warmManager(targets.accept, { lanes: 4 })
     const before = held()

@@ -120,6 +120,13 @@ describe('parseTarget', () => {
     expect(typeof formatTarget(target as Target)).toBe('string')
   })
 
+  it('has words for what has none of its own', () => {
+    const without = Object.create(null) as Target
+    expect(formatTarget(without)).toBe('{}')
+    expect(formatTarget({ host: 'a', port: Symbol('p') } as unknown as Target)).toBe('{"host":"a"}')
+    expect(formatTarget(Object.assign(without, { port: 1n }) as Target)).toBe('[object Object]')
+  })
+
   it('shows what was given, shortened and without control characters', () => {
     for (const rest of ['', '://', '://:1', ':1', ':::1']) {
       const { message } = errorOf(() => parseTarget(`\u001b[31m${'x'.repeat(1000)}${rest}`))
