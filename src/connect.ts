@@ -175,9 +175,7 @@ function requestFor(endpoint: Endpoint, options: Call['options'], asProbe: boole
 function sourceFor(endpoint: Endpoint, { localAddress, localPort }: ConnectOptions): Uint8Array | undefined {
   if ((localAddress === undefined && localPort === undefined) || endpoint.family === 'unix') return undefined
   const any = endpoint.family === 'inet' ? '0.0.0.0' : '::'
-  const source = endpointOf(localAddress ?? any, localPort ?? 0)
-  if (!source) throw new TypeError(`localAddress '${localAddress}' is not a numeric IPv4 or IPv6 address`)
-  return encodeEndpoint(source)
+  return encodeEndpoint(endpointOf(localAddress ?? any, localPort ?? 0)!)
 }
 
 function recordOf(

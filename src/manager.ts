@@ -19,7 +19,7 @@ import type { Engine } from './engines/engine.js'
 import { deadlineError, lateAbortError, managerClosedError, poolFailedError, withoutStack } from './errors.js'
 import { Gate } from './gate.js'
 import { descriptorsFree, localPorts } from './machine.js'
-import { requireIterable, requireManagerOptions, requireOptions } from './options.js'
+import { requireIterable, requireManagerOptions, requireOptions, withDefaults } from './options.js'
 import { Resolver } from './resolver.js'
 import { closed, secure } from './secure.js'
 import { type Supervision, supervise } from './supervisor.js'
@@ -104,12 +104,10 @@ export class ConnectionManager implements AsyncDisposable {
   ): AsyncGenerator<CheckResult, void, undefined> {
     if (this.#closing) throw this.#closedError()
     requireIterable(targets)
-    const settings = {
-      ...this.#defaults,
-      attemptTimeoutMs: this.#defaults.attemptTimeoutMs ?? limits.checkAttemptTimeoutMs,
-      retry: this.#defaults.retry ?? false,
-      ...options,
-    }
+    const settings = withDefaults(
+      withDefaults({ attemptTimeoutMs: limits.checkAttemptTimeoutMs, retry: false }, this.#defaults),
+      options,
+    ) as CheckOptions & Call['options']
     requireOptions(settings)
     const { ratePerSecond, perHost } = settings
     const limited = ratePerSecond !== undefined || perHost !== undefined
@@ -205,7 +203,7 @@ export class ConnectionManager implements AsyncDisposable {
   #begin(options: ConnectOptions, supervision: Supervision): Call {
     if (this.#closing) throw this.#closedError()
     requireOptions(options)
-    const settings = { ...this.#defaults, ...options }
+    const settings = withDefaults(this.#defaults, options)
     settings.attemptTimeoutMs ??= limits.attemptTimeoutMs
     const cancellation = new Cancellation(settings.signal)
     this.#calls.add(cancellation)

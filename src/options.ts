@@ -1,4 +1,5 @@
 /** Checks of what a caller passes in: one clear error that names the option, what came and what was expected. */
+import { endpointOf } from './core/address.js'
 import * as limits from './core/limits.js'
 import { requireRetryPolicy } from './core/retry.js'
 import type { CheckOptions, ConnectOptions, ManagerOptions } from './types.js'
@@ -20,6 +21,13 @@ function requireEngine(value: unknown): void {
   throw new TypeError(`engine is ${describe(value)}: expected 'blocking' or 'auto'`)
 }
 
+/** `options` over `defaults`; one that is there but undefined hides no default. */
+export function withDefaults<Options extends ConnectOptions>(defaults: ConnectOptions, options: Options): Options {
+  const merged: Record<string, unknown> = { ...defaults }
+  for (const [name, value] of Object.entries(options)) if (value !== undefined) merged[name] = value
+  return merged as unknown as Options
+}
+
 const describe = (value: unknown) => (typeof value === 'string' ? `'${value}'` : String(value))
 
 function requireRate(name: string, value: unknown): void {
@@ -34,11 +42,29 @@ export function requireIterable(targets: unknown): void {
   throw new TypeError(`targets is ${describe(targets)}: expected an iterable of targets, such as an array`)
 }
 
+function requireSource({ localAddress, localPort }: ConnectOptions): void {
+  if (localAddress !== undefined && !(typeof localAddress === 'string' && endpointOf(localAddress, 0))) {
+    throw new TypeError(`localAddress is ${describe(localAddress)}: expected a numeric IPv4 or IPv6 address`)
+  }
+  if (localPort === undefined || (Number.isInteger(localPort) && localPort >= 0 && localPort <= 65_535)) return
+  throw new RangeError(`localPort is ${describe(localPort)}: expected a whole number from 0 to 65535`)
+}
+
+/** What is called later must be there to be called. */
+function requireMethod(name: string, value: unknown, method: string, expected: string): void {
+  if (value === undefined || typeof (value as Record<string, unknown> | null)?.[method] === 'function') return
+  throw new TypeError(`${name} is ${describe(value)}: expected ${expected}`)
+}
+
 export function requireOptions(options: ConnectOptions & CheckOptions): void {
+  requireMethod('signal', options.signal, 'addEventListener', 'an AbortSignal')
   requireMs('timeoutMs', options.timeoutMs)
   requireMs('attemptTimeoutMs', options.attemptTimeoutMs)
   requireEngine(options.engine)
   requireRetryPolicy(options.retry)
+  requireSource(options)
+  requireMethod('blockList', options.blockList, 'check', 'a net.BlockList')
+  requireMethod('lookup', options.lookup, 'call', 'a function from a name to numeric addresses')
   requireRate('ratePerSecond', options.ratePerSecond)
   if (options.perHost !== undefined) requireCount('perHost', options.perHost, limits.lanesAtMost)
   if (options.halfOpen && options.tls) throw new TypeError('halfOpen and tls exclude each other: give one of them')

@@ -69,12 +69,22 @@ export function readTarget(target: Target): ParsedTarget | CheckResult {
 }
 
 export function checkTarget(target: Target, parsed: ParsedTarget, context: CheckContext, done: Done): void {
-  const { settings } = context
-  const endpoint = parsed.kind === 'endpoint' && parsed.zone === undefined ? parsed.endpoint : undefined
-  const oneStep = endpoint && !settings.tls && !settings.retry && !refuseBlocked(endpoint, settings)
-  if (oneStep) checkEndpoint(formatTarget(target), endpoint, context, done)
-  else if (settings.allAddresses && parsed.kind === 'name') checkAddresses(target, parsed, context).then(done)
-  else checkCall(target, context).then(done)
+  try {
+    const endpoint = oneStep(parsed, context)
+    if (endpoint) checkEndpoint(formatTarget(target), endpoint, context, done)
+    else if (context.settings.allAddresses && parsed.kind === 'name') checkAddresses(target, parsed, context).then(done)
+    else checkCall(target, context).then(done)
+  } catch (error) {
+    // A block list of the caller's making may throw; what never came to a result would be waited for for ever.
+    const failed = { target: formatTarget(target), startedAt: Date.now(), ...failedResult(error as Error), attempts: 0 }
+    settleSoon(() => done([failed]))
+  }
+}
+
+/** The endpoint of a target for which one attempt is the whole check. */
+function oneStep(parsed: ParsedTarget, { settings }: CheckContext): Endpoint | undefined {
+  if (parsed.kind !== 'endpoint' || parsed.zone !== undefined || settings.tls || settings.retry) return undefined
+  return refuseBlocked(parsed.endpoint, settings) ? undefined : parsed.endpoint
 }
 
 /** The plain case, which a million targets are: one attempt, whose deadline the kernel keeps. */

@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { createServer } from 'node:net'
+import { BlockList, createServer } from 'node:net'
 import { setTimeout as wait } from 'node:timers/promises'
 import { type CheckOptions, type CheckResult, type ConnectionManager, ledger, type Target } from 'cancelpoint'
 import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
@@ -187,5 +187,34 @@ describe('bad values', () => {
   ])('%o are refused by name', async (options, message) => {
     await expect(resultsOf([targets.accept], options)).rejects.toThrow(message)
     expect(manager.stats().inFlight).toBe(0)
+  })
+})
+
+describe('options', () => {
+  it.each([
+    [{ localAddress: 'here' }, /localAddress is 'here'/],
+    [{ localPort: 70_000 }, /localPort is 70000/],
+    [{ blockList: {} }, /blockList is/],
+    [{ lookup: 5 }, /lookup is 5/],
+    [{ signal: {} }, /signal is/],
+  ])('%o is refused by name, and nothing waits for it', async (options, message) => {
+    await expect(resultsOf([targets.accept], options as CheckOptions)).rejects.toThrow(message)
+  })
+
+  it('that are there but undefined hide no default', async () => {
+    const results = await resultsOf([targets.hang, targets.refuse], { attemptTimeoutMs: undefined, retry: undefined })
+    expect(results).toMatchObject([
+      { status: 'down', code: 'ECONNREFUSED', attempts: 1 },
+      { status: 'down', code: 'ETIMEDOUT', attempts: 1 },
+    ])
+  })
+
+  it('a block list that throws costs its target a result, not the check its end', async () => {
+    const blockList = new BlockList()
+    blockList.check = () => {
+      throw new Error('no list today')
+    }
+    const results = await resultsOf([targets.accept], { blockList })
+    expect(results).toMatchObject([{ status: 'unknown', code: 'ERR_CHECK', reason: 'no list today' }])
   })
 })

@@ -195,7 +195,7 @@ describe('the source', () => {
     const before = held()
     const call = manager.connect(targets.accept, { localAddress: '192.0.2.1' })
     await expect(call).rejects.toMatchObject({ code: 'EADDRNOTAVAIL', syscall: 'bind', errnoClass: 'misuse' })
-    await expect(manager.connect(targets.accept, { localAddress: 'here' })).rejects.toThrow(/localAddress 'here'/)
+    await expect(manager.connect(targets.accept, { localAddress: 'here' })).rejects.toThrow(/localAddress is 'here'/)
     await expect(manager.connect(targets.accept, { localAddress: '::1' })).rejects.toMatchObject({ syscall: 'bind' })
     expect(held()).toEqual(before)
   })
