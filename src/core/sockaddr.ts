@@ -48,6 +48,7 @@ export function encodeEndpoint(endpoint: Endpoint): Uint8Array {
  * @throws InvalidTargetError if the address, port or path fits none.
  */
 export function encodeSocketAddress(address: SocketAddress): Uint8Array {
+  if (typeof address !== 'object' || address === null) throw noAddress(address)
   // A Buffer's own slice would share its memory.
   if ('bytes' in address) return Uint8Array.from(address.bytes)
   switch (address.family) {
@@ -62,8 +63,17 @@ export function encodeSocketAddress(address: SocketAddress): Uint8Array {
       return encodeUnix(address.path)
     case 'unspec':
       return new Uint8Array(16)
+    default:
+      throw noAddress(address)
   }
 }
+
+const noAddress = (given: unknown) =>
+  new InvalidTargetError(
+    given,
+    "an address whose family is 'inet', 'inet6', 'unix' or 'unspec', or its bytes",
+    'give one',
+  )
 
 /** What the kernel wrote, as people read it. Families and lengths it does not know come back as bytes, a copy. */
 export function decodeSocketAddress(bytes: Uint8Array): SocketAddress {

@@ -55,6 +55,14 @@ describe('socket addresses', () => {
     expect(decodeSocketAddress(Uint8Array.from(Buffer.from(bytes, 'hex')))).toEqual(address)
   })
 
+  it.each([null, undefined, 80, {}, { family: 'ipv4', address: '127.0.0.1', port: 80 }])(
+    'refuses %j by name',
+    (given) => {
+      expect(() => encodeSocketAddress(given as SocketAddress)).toThrow(InvalidTargetError)
+      expect(() => encodeSocketAddress(given as SocketAddress)).toThrow(/expected an address whose family is/)
+    },
+  )
+
   it('reads a part of a larger buffer, and keeps nothing of it', () => {
     const buffer = new Uint8Array(64).fill(255)
     buffer.set(encodeSocketAddress({ family: 'inet6', address: 'fe80::1%2', port: 80 }), 8)
