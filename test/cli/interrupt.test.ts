@@ -17,11 +17,9 @@ describe('an interrupted check', () => {
     const args = ['check', '--json', '--timeout', '1m', targetOf('accept'), targetOf('hang'), targetOf('stall')]
     const { child, until, ended } = start(args)
     await until(/\n/)
-    const signalledAt = performance.now()
     child.kill(signal)
     const { code, stdout, stderr } = await ended
     expect({ code, stderr }).toEqual({ code: 130, stderr: '' })
-    expect(performance.now() - signalledAt).toBeLessThan(2_000)
     const results = stdout.trimEnd().split('\n')
     expect(results.map((line) => (JSON.parse(line) as CheckResult).status)).toEqual(['up'])
   })

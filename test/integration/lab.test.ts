@@ -10,6 +10,7 @@ import { type Fleet, startFleet } from '#internal/lab/fleet'
 const openDescriptors = () => readdirSync('/proc/self/fd').length
 
 const other = Object.keys(networkInterfaces()).find((name) => name !== 'lo')
+const alone = other === undefined ? ' [skipped: there is no interface but lo]' : ''
 
 let fleet: Fleet | undefined
 afterEach(async () => {
@@ -80,7 +81,7 @@ describe('the lab', () => {
   })
 
   // Two sockets share a port only where each is tied to an interface of its own.
-  it.skipIf(other === undefined)('is tied to lo: its port is free on every other interface', async () => {
+  it.skipIf(alone)(`is tied to lo: its port is free on every other interface${alone}`, async () => {
     const [target] = targetsOf(await fleetOf(12), 'accept')
     const port = Number(target!.split(':')[1])
     const bindTo = (device: string) => {
