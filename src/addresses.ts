@@ -44,6 +44,7 @@ export async function askFor(
   delete call.nameMs
   if (options.lookup) {
     const addresses = await cancellation.race(options.lookup(hostname, { signal }))
+    if (!Array.isArray(addresses)) throw new TypeError(`lookup of ${hostname} gave ${addresses}: expected an array`)
     const endpoints = addresses.map(endpointFor)
     known()
     told(['inet6', 'inet'], endpoints)

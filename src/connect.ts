@@ -44,6 +44,9 @@ export interface Call {
   connectMs?: number
   /** No address is known yet. */
   naming?: boolean
+  /** What is looked up, and what was tried last: for errors that are made from outside. */
+  hostname?: string
+  endpoint?: Endpoint
 }
 
 interface Connected {
@@ -97,6 +100,7 @@ async function connectTo(target: NumericTarget, call: Call, asProbe: boolean): P
 async function raceFor(target: NamedTarget, call: Call, asProbe: boolean): Promise<Connected> {
   const { cancellation, options, lastGood } = call
   cancellation.throwIfRequested()
+  call.hostname = target.hostname
   const errors: ConnectError[] = []
   const key = `${normalise(target.hostname)}:${target.port}`
   const winner = await race(
@@ -149,6 +153,7 @@ function attempt(
     },
   }
   call.begun = true
+  call.endpoint = endpoint
   return new SupervisedAttempt(task, supervision, done)
 }
 
@@ -214,12 +219,9 @@ function errorOf(outcome: Outcome, endpoint: Endpoint, call: Call): ConnectError
   return withoutStack(() => new ConnectError({ code, syscall, endpoint, errnoClass, attempts, timedOutBy }))
 }
 
-/** Of several failures one speaks, and carries all. */
-function combine(errors: ConnectError[], call: Call): ConnectError {
-  const speaks = speaker(errors)
-  if (!speaks)
-    return new ConnectError({ code: 'ENOTFOUND', syscall: 'connect', errnoClass: 'name', attempts: call.attempts })
-  speaks.attempts = call.attempts
-  if (errors.length > 1) speaks.errors = errors
-  return speaks
+/** Of several failures one speaks for all, and carries an error for each. */
+function combine(errors: ConnectError[], { attempts, hostname }: Call): ConnectError {
+  const speaks =
+    speaker(errors) ?? new ConnectError({ code: 'ENOTFOUND', syscall: 'connect', hostname, errnoClass: 'name' })
+  return withoutStack(() => speaks.forCall(attempts, errors))
 }

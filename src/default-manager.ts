@@ -14,7 +14,8 @@ export function connect(target: Target, options?: ConnectOptions): Promise<Socke
   return sharedManager().connect(target, options)
 }
 
+/** Another takes the place of one that closed itself because its workers or lanes failed. */
 export function sharedManager(): ConnectionManager {
-  manager ??= new ConnectionManager()
+  if (!manager || manager.closed) manager = new ConnectionManager()
   return manager
 }

@@ -47,8 +47,11 @@ export class ConnectError extends Error {
   /** Whose patience ended: that of the caller's deadline or that of the kernel. */
   declare timedOutBy?: 'deadline' | 'kernel'
 
+  readonly #options: ConnectErrorOptions
+
   constructor(options: ConnectErrorOptions) {
     super(messageOf(options), options.cause === undefined ? undefined : { cause: options.cause })
+    this.#options = options
     const { code, endpoint, hostname, errors, timedOutBy } = options
     this.code = code
     this.errno = options.errno ?? errnoOf(code)
@@ -63,6 +66,11 @@ export class ConnectError extends Error {
     if (hostname !== undefined) this.hostname = hostname
     if (errors) this.errors = errors
     if (timedOutBy) this.timedOutBy = timedOutBy
+  }
+
+  /** The same, told for a whole call: with all its attempts, and an error for each address where there were several. */
+  forCall(attempts: AttemptRecord[], errors: ConnectError[]): ConnectError {
+    return new ConnectError({ ...this.#options, attempts, errors: errors.length > 1 ? errors : undefined })
   }
 }
 
@@ -92,6 +100,8 @@ interface CallProgress {
   attempts: AttemptRecord[]
   patience: Patience
   naming?: boolean
+  hostname?: string
+  endpoint?: Endpoint
 }
 
 class AbortError extends Error {
@@ -129,9 +139,16 @@ export function lateAbortError(reason: unknown): Error {
 /** A call whose `timeoutMs` ran out. What it was doing then says whose fault that is. */
 export function deadlineError(timeoutMs: number, call: CallProgress): ConnectError {
   const waitedMs = call.patience.waitedMs(performance.now())
-  const { attempts } = call
+  const { attempts, endpoint, hostname } = call
   const detail = `not connected within ${timeoutMs} ms`
-  const common = { code: 'ETIMEDOUT', syscall: 'connect', timedOutBy: 'deadline', attempts } as const
+  const common = {
+    code: 'ETIMEDOUT',
+    syscall: 'connect',
+    timedOutBy: 'deadline',
+    attempts,
+    endpoint,
+    hostname,
+  } as const
   if (call.naming)
     return new ConnectError({ ...common, errnoClass: 'name', detail: `${detail}: its name was still being looked up` })
   // What was spent on waiting for this machine was not the target's.

@@ -142,6 +142,11 @@ export class ConnectionManager implements AsyncDisposable {
     }
   }
 
+  /** Closing or closed, by close() or by itself. */
+  get closed(): boolean {
+    return this.#closing !== undefined
+  }
+
   /**
    * Pending calls reject with AbortError after release. When it resolves nothing of the manager is left: no
    * thread, no descriptor. Delivered sockets are untouched. Later calls reject with ERR_MANAGER_CLOSED. Idempotent.

@@ -23,6 +23,8 @@ export async function secure(socket: Socket, target: Target, call: Call): Promis
     return secured
   } catch (error) {
     await Promise.all([secured && closed(secured), closed(socket)])
+    // Refused by node:tls before it began: options that are none.
+    if (!secured) throw error
     call.cancellation.throwIfRequested()
     throw protocolError(error as NodeJS.ErrnoException, parsed, call)
   }

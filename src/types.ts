@@ -40,7 +40,7 @@ export interface ConnectOptions {
 export interface ManagerOptions extends ConnectOptions {
   /** Attempts under way at once, at most; the rest wait. Descriptors, ports and what the machine keeps up with allow fewer. */
   maxInFlight?: number | undefined
-  /** Native threads at most. */
+  /** Blocking attempts at once, each on a native thread of its own. Some idle threads may be left beside them for two seconds. */
   lanes?: number | undefined
   /** Connects started a second, at most. */
   rate?: number | undefined

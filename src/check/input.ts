@@ -4,7 +4,7 @@ import { stat } from 'node:fs/promises'
 import { addAbortSignal, type Readable } from 'node:stream'
 import { getSystemErrorMap } from 'node:util'
 
-import { expandTargets, targetsOfLine } from '../core/expand.js'
+import { expandTargets, wordsOfLine } from '../core/expand.js'
 
 export type Input =
   | { kind: 'argument'; text: string }
@@ -38,7 +38,7 @@ export async function* readTargets(inputs: Iterable<Input>, options: ReadOptions
         yield* input.targets
         break
       case 'argument':
-        yield* reporting(expandTargets(input.text), undefined, options)
+        yield* targetsOfWords([input.text], undefined, options)
         break
       case 'file':
         yield* targetsOfStream(createReadStream(input.path), input.path, options)
@@ -76,7 +76,7 @@ async function* targetsOfStream(stream: Readable, name: string, options: ReadOpt
       const where = `${name}:${number}`
       if (line === undefined)
         options.onProblem?.({ where, message: `expected a line of at most ${maxLineLength} characters` })
-      else yield* reporting(targetsOfLine(line), where, options)
+      else yield* targetsOfWords(wordsOfLine(line), where, options)
     }
   } catch (error) {
     if (options.signal?.aborted) return
@@ -86,17 +86,24 @@ async function* targetsOfStream(stream: Readable, name: string, options: ReadOpt
   }
 }
 
-/** The targets up to the first unreadable one, which is reported. */
-function* reporting(
-  targets: Iterable<string>,
+/** What the words stand for. Unreadable ones are one problem, told by the first of them. */
+function* targetsOfWords(
+  words: readonly string[],
   where: string | undefined,
   options: ReadOptions,
 ): Generator<string, void> {
-  try {
-    yield* targets
-  } catch (error) {
-    options.onProblem?.({ where, message: (error as Error).message })
+  const problems: string[] = []
+  for (const word of words) {
+    try {
+      yield* expandTargets(word)
+    } catch (error) {
+      problems.push((error as Error).message)
+    }
   }
+  const [first, ...more] = problems
+  if (first === undefined) return
+  const others = more.length === 0 ? '' : `; nor are ${more.length} more words of this line`
+  options.onProblem?.({ where, message: first + others })
 }
 
 /** Lines without their ends; undefined in the place of one that is too long. */

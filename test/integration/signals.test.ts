@@ -156,8 +156,10 @@ describe('a deadline', () => {
   it('of the call ends a lookup and a handshake', async () => {
     const never = () => new Promise<string[]>(() => {})
     const expected = { code: 'ETIMEDOUT', timedOutBy: 'deadline' }
-    await expect(manager.connect('a.test:1', { lookup: never, timeoutMs: 20 })).rejects.toMatchObject(expected)
-    await expect(manager.connect(targets.accept, { tls: true, timeoutMs: 50 })).rejects.toMatchObject(expected)
+    const named = { ...expected, hostname: 'a.test' }
+    const placed = { ...expected, port: portOf(targets.accept) }
+    await expect(manager.connect('a.test:1', { lookup: never, timeoutMs: 20 })).rejects.toMatchObject(named)
+    await expect(manager.connect(targets.accept, { tls: true, timeoutMs: 50 })).rejects.toMatchObject(placed)
   })
 
   it('may be Infinity', async () => {

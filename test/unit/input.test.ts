@@ -41,11 +41,12 @@ describe('readTargets', () => {
   })
 
   it('tells file and line of what is no target, and goes on', async () => {
-    const input = fileOf('bad.txt', '127.0.0.1:80\nno port here\n127.0.0.1:70000\n127.0.0.2:80\n')
+    const input = fileOf('bad.txt', '127.0.0.1:80\nno 127.0.0.3:80 port\n127.0.0.1:70000\n127.0.0.2:80\n')
     const { targets, problems } = await readAll([{ kind: 'argument', text: '127.0.0.1' }, input])
-    expect(targets).toEqual(['127.0.0.1:80', '127.0.0.2:80'])
+    expect(targets).toEqual(['127.0.0.1:80', '127.0.0.3:80', '127.0.0.2:80'])
     expect(problems.map(({ where }) => where)).toEqual([undefined, `${input.path}:2`, `${input.path}:3`])
     for (const { message } of problems) expect(message).toMatch(/expected/)
+    expect(problems[1]!.message).toMatch(/^'no' is not a target: .*; nor are 1 more words of this line$/)
   })
 
   it('reports a file that cannot be read, and goes on', async () => {
