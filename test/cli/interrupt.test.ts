@@ -1,3 +1,6 @@
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { type AddressInfo, createServer } from 'node:net'
 import { setTimeout } from 'node:timers/promises'
 import type { CheckResult } from 'cancelpoint'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -12,6 +15,16 @@ beforeAll(async () => {
 })
 afterAll(() => fleet.close())
 
+/** Resolves once a process has written what its reader's buffers hold, and writes no more. */
+async function stalled(pid: number): Promise<void> {
+  const written = () => Number(/^wchar: (\d+)$/m.exec(readFileSync(`/proc/${pid}/io`, 'utf8'))![1])
+  let before = 0
+  for (let quiet = 0; quiet < 10; before = written()) {
+    await setTimeout(50)
+    quiet = before > 32_768 && written() === before ? quiet + 1 : 0
+  }
+}
+
 describe('an interrupted check', () => {
   it.each(['SIGINT', 'SIGTERM'] as const)('%s prints what there is and exits with 130', async (signal) => {
     const args = ['check', '--json', '--timeout', '1m', targetOf('accept'), targetOf('hang'), targetOf('stall')]
@@ -25,8 +38,14 @@ describe('an interrupted check', () => {
   })
 
   it('shows people the partial table', async () => {
-    const { child, ended } = start(['check', '--timeout', '1m', targetOf('accept'), targetOf('hang')])
-    await setTimeout(1_000)
+    const server = createServer((peer) => peer.on('error', () => {})).listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const up = `127.0.0.1:${(server.address() as AddressInfo).port}`
+    const { child, ended } = start(['check', '--timeout', '1m', up, targetOf('hang')])
+    await once(server, 'connection')
+    server.close()
+    // What it has connected to is soon written down.
+    await setTimeout(500)
     child.kill('SIGINT')
     const { code, stdout } = await ended
     expect(code).toBe(130)
@@ -46,7 +65,7 @@ describe('an interrupted check', () => {
     const { child, until, ended } = start(['check', '--json', `127.1.0.0/16:${port}`])
     await until(/\n/)
     child.stdout!.pause()
-    await setTimeout(300)
+    await stalled(child.pid!)
     child.kill('SIGINT')
     await setTimeout(300)
     expect(child.exitCode).toBeNull()
