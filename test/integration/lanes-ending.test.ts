@@ -6,10 +6,15 @@ import { binding } from '#internal/binding'
 import { laneStackBytes } from '#internal/core/limits'
 import { startFleet } from '#internal/lab/fleet'
 
-/** Mappings as large as a lane's stack: the kernel never joins them, for each has a guard page below it. */
+/** Mappings as large as a lane's stack with a page right below them that nobody may touch. */
 function stacks(): number {
-  const mappings = readFileSync('/proc/self/maps', 'utf8').matchAll(/^([0-9a-f]+)-([0-9a-f]+) rw-p/gm)
-  return [...mappings].filter(([, from, to]) => Number(`0x${to}`) - Number(`0x${from}`) === laneStackBytes).length
+  const mappings = [...readFileSync('/proc/self/maps', 'utf8').matchAll(/^([0-9a-f]+)-([0-9a-f]+) (\S+)/gm)]
+  const bytes = mappings.map(([, from, to]) => Number(`0x${to}`) - Number(`0x${from}`))
+  return mappings.filter(([, from, , access], i) => {
+    const below = mappings[i - 1]
+    const guarded = below?.[2] === from && below?.[3] === '---p' && bytes[i - 1] === 4_096
+    return guarded && access === 'rw-p' && bytes[i] === laneStackBytes
+  }).length
 }
 
 it('lets no lane that takes long to end hold up the cancels of others', async () => {
