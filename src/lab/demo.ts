@@ -106,7 +106,7 @@ async function cancelHanging(manager: ConnectionManager, fleet: Fleet): Promise<
   expect(latencies.length === cancelledCount, `${latencies.length} of ${cancelledCount} calls were cancelled`)
   const ms = (value: number | undefined) => `${(value ?? Number.NaN).toFixed(2)} ms`
   console.log(
-    `\n${cancelledCount} connects to targets that never answer, blocked on ${during.lanes} lanes and cancelled by one abort():` +
+    `\n${cancelledCount} connects to targets that never answer, blocked on ${during.descriptors} lanes and cancelled by one abort():` +
       `\n  from abort() to the rejection, with the descriptor closed: p50 ${ms(latencies[latencies.length >> 1])},` +
       ` max ${ms(latencies.at(-1))}`,
   )
