@@ -88,7 +88,7 @@ async function connectTo(target: NumericTarget, call: Call, asProbe: boolean): P
   })
   if (outcome.state !== 'connected') {
     cancellation.throwIfRequested()
-    throw combine([errorOf(outcome, endpoint, call)], call)
+    throw errorOf(outcome, endpoint, call)
   }
   if (cancellation.requested) outcome.claim?.close()
   cancellation.throwIfRequested()
