@@ -43,6 +43,20 @@ export interface Figure {
   atLeast?: number
 }
 
+/** What one contestant has of a column against what another has. */
+export function ratio(says: string, column: string, mine: string, theirs: string, atLeast?: number): Figure {
+  return {
+    says,
+    unit: 'x',
+    digits: 2,
+    of: (value) => {
+      const [one, other] = [value(mine, column), value(theirs, column)]
+      return one === undefined || other === undefined ? undefined : one / other
+    },
+    ...(atLeast === undefined ? {} : { atLeast }),
+  }
+}
+
 export interface Scenario<Stage = unknown> {
   readonly name: string
   /** For the report: what is measured and how. */

@@ -1,7 +1,7 @@
 /** Connects a second: the blocking engine's three public ways, Node's own, and bare C. */
 import { ConnectionManager } from '../../src/index.js'
 import { runPeer } from '../peers.js'
-import { type Contestant, type Metrics, type Scenario, type Settings, Skipped } from '../scenario.js'
+import { type Contestant, type Metrics, ratio, type Scenario, type Settings, Skipped } from '../scenario.js'
 import { type Accepting, asNodeTarget, nodeConnect, openAcceptingStage, targetsOf } from './accepting.js'
 import { targetCount } from './targets.js'
 
@@ -19,11 +19,11 @@ export const connectRate: Scenario<Accepting> = {
     { key: 'cpuUs', title: 'CPU a connect', unit: 'µs', digits: 1 },
   ],
   figures: [
-    ratio('check() batches against net.connect', 'check()', netConnect, 2),
-    ratio('open() against net.connect', 'open()', netConnect),
-    ratio('connect() against net.connect', 'connect()', netConnect),
-    ratio('check() batches against C, 1 thread', 'check()', 'C, 1 thread'),
-    ratio('check() batches against C, 2 threads', 'check()', 'C, 2 threads'),
+    ratio('check() batches against net.connect', 'perSecond', 'check()', netConnect, 2),
+    ratio('open() against net.connect', 'perSecond', 'open()', netConnect),
+    ratio('connect() against net.connect', 'perSecond', 'connect()', netConnect),
+    ratio('check() batches against C, 1 thread', 'perSecond', 'check()', 'C, 1 thread'),
+    ratio('check() batches against C, 2 threads', 'perSecond', 'check()', 'C, 2 threads'),
   ],
   takesTargets: true,
   open: openAcceptingStage,
@@ -38,19 +38,6 @@ export const connectRate: Scenario<Accepting> = {
     peer('C, 1 thread', 1),
     peer('C, 2 threads', 2),
   ],
-}
-
-function ratio(says: string, contestant: string, other: string, atLeast?: number) {
-  return {
-    says,
-    unit: 'x',
-    digits: 2,
-    of: (value: (contestant: string, column: string) => number | undefined) => {
-      const [mine, theirs] = [value(contestant, 'perSecond'), value(other, 'perSecond')]
-      return mine === undefined || theirs === undefined ? undefined : mine / theirs
-    },
-    ...(atLeast === undefined ? {} : { atLeast }),
-  }
 }
 
 /** Connects over and over until `over`, and counts what is done. */

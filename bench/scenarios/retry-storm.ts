@@ -4,7 +4,15 @@ import { readdirSync } from 'node:fs'
 import { ConnectionManager, type RetryPolicy } from '../../src/index.js'
 import { behaviours } from '../../src/lab/behaviours.js'
 import type { Peers } from '../peers.js'
-import { type Contestant, type Metrics, type OpenStage, type Scenario, type Settings, Skipped } from '../scenario.js'
+import {
+  type Contestant,
+  type Metrics,
+  type OpenStage,
+  ratio,
+  type Scenario,
+  type Settings,
+  Skipped,
+} from '../scenario.js'
 import { openAccepting } from '../servers.js'
 import { asNodeTarget, nodeConnect } from './accepting.js'
 import { address } from './targets.js'
@@ -34,11 +42,11 @@ export const retryStorm: Scenario<Storm> = {
     { key: 'descriptors', title: 'descriptors at the peak', unit: '' },
   ],
   figures: [
-    ratio(`tries: ${supervised} against ${byHand}`, supervised, 'tries'),
-    ratio(`CPU: ${supervised} against ${byHand}`, supervised, 'cpuMs'),
-    ratio(`CPU: ${unbounded} against ${byHand}`, unbounded, 'cpuMs'),
-    ratio(`time: ${unbounded} against ${byHand}`, unbounded, 'ms'),
-    ratio(`descriptors at the peak: ${unbounded} against ${byHand}`, unbounded, 'descriptors'),
+    ratio(`tries: ${supervised} against ${byHand}`, 'tries', supervised, byHand),
+    ratio(`CPU: ${supervised} against ${byHand}`, 'cpuMs', supervised, byHand),
+    ratio(`CPU: ${unbounded} against ${byHand}`, 'cpuMs', unbounded, byHand),
+    ratio(`time: ${unbounded} against ${byHand}`, 'ms', unbounded, byHand),
+    ratio(`descriptors at the peak: ${unbounded} against ${byHand}`, 'descriptors', unbounded, byHand),
   ],
   open: openStorm,
   contestants: () => [
@@ -46,18 +54,6 @@ export const retryStorm: Scenario<Storm> = {
     { name: unbounded, run: storm(manager({ budget: Number.POSITIVE_INFINITY })) },
     { name: byHand, run: storm(pRetry), needs: 5_000 },
   ],
-}
-
-function ratio(says: string, contestant: string, column: string) {
-  return {
-    says,
-    unit: 'x',
-    digits: 2,
-    of: (value: (contestant: string, column: string) => number | undefined) => {
-      const [mine, theirs] = [value(contestant, column), value(byHand, column)]
-      return mine === undefined || theirs === undefined ? undefined : mine / theirs
-    },
-  }
 }
 
 async function openStorm(_: Settings, peers: Peers): Promise<OpenStage<Storm>> {

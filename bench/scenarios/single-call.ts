@@ -1,6 +1,6 @@
 /** One call at a time: what a caller that needs one connection waits for it. */
 import { ConnectionManager } from '../../src/index.js'
-import { type Contestant, micro, type Scenario } from '../scenario.js'
+import { type Contestant, micro, ratio, type Scenario } from '../scenario.js'
 import { percentiles } from '../statistics.js'
 import { type Accepting, asNodeTarget, nodeConnect, openAcceptingStage, targetsOf } from './accepting.js'
 
@@ -14,17 +14,7 @@ export const singleCall: Scenario<Accepting> = {
     { key: 'p50', title: 'p50', unit: 'µs', digits: 1 },
     { key: 'p99', title: 'p99', unit: 'µs', digits: 1 },
   ],
-  figures: [
-    {
-      says: 'a single connect() against net.connect: p50',
-      unit: 'x',
-      digits: 2,
-      of: (value) => {
-        const [mine, theirs] = [value('connect()', 'p50'), value(netConnect, 'p50')]
-        return mine === undefined || theirs === undefined ? undefined : mine / theirs
-      },
-    },
-  ],
+  figures: [ratio('a single connect() against net.connect: p50', 'p50', 'connect()', netConnect)],
   takesTargets: true,
   open: openAcceptingStage,
   contestants: () => [
