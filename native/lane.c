@@ -20,9 +20,9 @@
 
 #include <errno.h>
 #include <limits.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "lane_group.h"
 #include "ledger.h"
 #include "outbox.h"
@@ -31,18 +31,6 @@
 
 static const struct failure none = {0, CALL_NONE};
 static pthread_key_t exit_key;
-
-static int64_t now_ns(clockid_t clock) {
-  struct timespec now;
-  clock_gettime(clock, &now);
-  return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
-
-static const struct sockaddr *remote_of(const struct attempt *attempt) { return (const void *)attempt->addresses; }
-
-static const struct sockaddr *local_of(const struct attempt *attempt) {
-  return (const void *)(attempt->addresses + attempt->request.remote_length);
-}
 
 static void close_descriptor(struct lane *lane) {
   if (!lane->owns_fd) return;
@@ -71,13 +59,12 @@ static struct failure prepare(struct lane *lane) {
   } else if (request->flags & ATTEMPT_BORROWED) {
     lane->had_peer = socket_has_peer(request->fd);
   } else {
-    lane->fd = socket_open(remote_of(attempt)->sa_family, &failure);
+    lane->fd = socket_open(remote_of(attempt)->sa_family, 0, &failure);
     if (lane->fd < 0) return failure;
     ledger_add(LEDGER_DESCRIPTORS, 1);
     lane->owns_fd = true;
-    if (request->local_length > 0) failure = socket_bind(lane->fd, local_of(attempt), request->local_length);
+    failure = socket_prepare(lane->fd, attempt);
     if (failure.error == 0 && request->timeout_ms > 0) failure = socket_limit(lane->fd, request->timeout_ms);
-    if (failure.error == 0 && request->flags & ATTEMPT_HALF_OPEN) failure = socket_hold_back_ack(lane->fd);
   }
   return failure;
 }

@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <limits.h>
-#include <signal.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -114,20 +113,12 @@ static void unlink_idle(struct lane_group *group, struct lane *lane) {
   lane->idle = false;
 }
 
-/* Every signal blocked, so that none ever interrupts an attempt; the stack as asked for. 0 or an errno. */
+/* On a stack as asked for. 0 or an errno. */
 static int start_thread(struct lane *lane, uint32_t stack_bytes) {
-  sigset_t all, before;
-  pthread_attr_t attributes;
-  pthread_t thread;
+  pthread_t thread; /* the lane writes its own down: it may run before this returns */
   lane->stack = stack_take(stack_bytes);
   if (lane->stack == NULL) return ENOMEM;
-  pthread_attr_init(&attributes);
-  int error = pthread_attr_setstack(&attributes, lane->stack, stack_bytes);
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
-  if (error == 0) error = sys_thread_create(&thread, &attributes, lane_main, lane);
-  pthread_sigmask(SIG_SETMASK, &before, NULL);
-  pthread_attr_destroy(&attributes);
+  int error = sys_thread_create(&thread, lane->stack, stack_bytes, lane_main, lane);
   if (error != 0) stack_give(lane->stack, stack_bytes);
   return error;
 }

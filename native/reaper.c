@@ -1,7 +1,6 @@
 #include "reaper.h"
 
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -22,6 +21,9 @@ static const int64_t PATIENCE_NS = 10 * 1000000;
 
 /* Stacks that no lane has wanted for so long are given back. */
 static const int64_t TRIM_NS = 2 * (int64_t)1000000000;
+
+/* A sanitizer makes frames large; what is not touched costs nothing. */
+enum { STACK_BYTES = 256 * 1024 };
 
 struct batch {
   struct batch *next;
@@ -118,12 +120,8 @@ int reaper_start(void) {
   int error = 0;
   pthread_mutex_lock(&users_lock);
   if (users == 0) {
-    sigset_t all, before;
     stopping = false;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    error = sys_thread_create(&thread, NULL, reap, NULL);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    error = sys_thread_create(&thread, NULL, STACK_BYTES, reap, NULL);
     pthread_mutex_lock(&lock);
     running = error == 0;
     pthread_mutex_unlock(&lock);

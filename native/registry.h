@@ -34,6 +34,12 @@ struct attempt {
   int64_t duration_ns;
 };
 
+static inline const struct sockaddr *remote_of(const struct attempt *attempt) { return (const void *)attempt->addresses; }
+
+static inline const struct sockaddr *local_of(const struct attempt *attempt) {
+  return (const void *)(attempt->addresses + attempt->request.remote_length);
+}
+
 static inline enum attempt_state word_state(uint64_t word) { return (enum attempt_state)(word & 0xff); }
 static inline uint64_t word_id(uint64_t word) { return word >> 8; }
 static inline uint64_t word_of(uint64_t id, enum attempt_state state) { return id << 8 | state; }

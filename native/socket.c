@@ -11,8 +11,8 @@ static struct failure failed(enum call call) { return (struct failure){errno, ca
 
 static const struct failure none = {0, CALL_NONE};
 
-int socket_open(int family, struct failure *failure) {
-  int fd = sys_socket(family, SOCK_STREAM, 0);
+int socket_open(int family, int flags, struct failure *failure) {
+  int fd = sys_socket(family, SOCK_STREAM | flags, 0);
   *failure = fd < 0 ? failed(CALL_SOCKET) : none;
   return fd;
 }
@@ -22,7 +22,8 @@ static in_port_t port_of(const struct sockaddr *address) {
                                         : ((const struct sockaddr_in *)(const void *)address)->sin_port;
 }
 
-struct failure socket_bind(int fd, const struct sockaddr *local, socklen_t length) {
+/* Binds the source. A port of 0 is left to connect(2), which can share ports between destinations. */
+static struct failure bind_source(int fd, const struct sockaddr *local, socklen_t length) {
   const int on = 1;
   bool any_port = port_of(local) == 0;
 #ifdef IP_BIND_ADDRESS_NO_PORT
@@ -38,7 +39,8 @@ struct failure socket_limit(int fd, uint32_t timeout_ms) {
   return sys_setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit) == 0 ? none : failed(CALL_SETSOCKOPT);
 }
 
-struct failure socket_hold_back_ack(int fd) {
+/* TCP_QUICKACK off: the handshake's last ACK waits for data, and a reset within 190 ms takes its place. */
+static struct failure hold_back_ack(int fd) {
 #ifdef TCP_QUICKACK
   const int off = 0;
   if (sys_setsockopt(fd, IPPROTO_TCP, TCP_QUICKACK, &off, sizeof off) != 0) return failed(CALL_SETSOCKOPT);
@@ -46,6 +48,14 @@ struct failure socket_hold_back_ack(int fd) {
   (void)fd; /* the listener accepts and sees a reset: a plain probe */
 #endif
   return none;
+}
+
+struct failure socket_prepare(int fd, const struct attempt *attempt) {
+  const struct attempt_request *request = &attempt->request;
+  struct failure failure = none;
+  if (request->local_length > 0) failure = bind_source(fd, local_of(attempt), request->local_length);
+  if (failure.error == 0 && request->flags & ATTEMPT_HALF_OPEN) failure = hold_back_ack(fd);
+  return failure;
 }
 
 bool socket_has_peer(int fd) {

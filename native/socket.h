@@ -1,6 +1,6 @@
 /*
  * The socket calls of one attempt: open and prepare, verify, hand over or reset. No cancellation point is
- * entered with cancellation enabled here. Lanes, each on its own descriptor.
+ * entered with cancellation enabled here. Lanes and the reactor, each on descriptors of its own.
  */
 #ifndef CANCELPOINT_SOCKET_H
 #define CANCELPOINT_SOCKET_H
@@ -16,17 +16,14 @@ struct failure {
   enum call call;
 };
 
-/* A close-on-exec, blocking stream socket of this family, or -1 and the failure. The caller owns it. */
-int socket_open(int family, struct failure *failure);
+/* A close-on-exec stream socket of this family, `flags` 0 or SOCK_NONBLOCK; or -1 and the failure. The caller owns it. */
+int socket_open(int family, int flags, struct failure *failure);
 
-/* Binds the source. A port of 0 is left to connect(2), which can share ports between destinations. */
-struct failure socket_bind(int fd, const struct sockaddr *local, socklen_t length);
+/* All that an attempt asks for before connect(2): its source, and the ACK held back. */
+struct failure socket_prepare(int fd, const struct attempt *attempt);
 
 /* SO_SNDTIMEO: how long connect(2) may block, rounded up to the kernel's tick. 0 means for ever. */
 struct failure socket_limit(int fd, uint32_t timeout_ms);
-
-/* TCP_QUICKACK off: the handshake's last ACK waits for data, and a reset within 190 ms takes its place. */
-struct failure socket_hold_back_ack(int fd);
 
 /* A connected socket is believed only after SO_ERROR is 0, getpeername answers and the peer is not itself. */
 struct failure socket_verify(int fd, int family);

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -180,9 +181,20 @@ long sys_descriptor_limit(void) {
   return limit.rlim_cur > LONG_MAX ? LONG_MAX : (long)limit.rlim_cur;
 }
 
-int sys_thread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *), void *argument) {
+int sys_thread_create(pthread_t *thread, void *stack, size_t stack_bytes, void *(*run)(void *), void *argument) {
   struct hit hit = before(CALL_THREAD_CREATE);
-  return hit.error != 0 ? hit.error : pthread_create(thread, attributes, run, argument);
+  if (hit.error != 0) return hit.error;
+  sigset_t all, unblocked;
+  pthread_attr_t attributes;
+  pthread_attr_init(&attributes);
+  int error = stack != NULL ? pthread_attr_setstack(&attributes, stack, stack_bytes)
+                            : pthread_attr_setstacksize(&attributes, stack_bytes);
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &unblocked);
+  if (error == 0) error = pthread_create(thread, &attributes, run, argument);
+  pthread_sigmask(SIG_SETMASK, &unblocked, NULL);
+  pthread_attr_destroy(&attributes);
+  return error;
 }
 
 void *sys_allocate(size_t size) {

@@ -51,8 +51,11 @@ int sys_poll(struct pollfd *fds, nfds_t count, int timeout_ms);
 int sys_listen(int fd, int backlog);
 /* RLIMIT_NOFILE's soft limit, or -1. */
 long sys_descriptor_limit(void);
-/* Returns an errno value, as pthread_create does. */
-int sys_thread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *), void *argument);
+/*
+ * A thread with every signal blocked, so that none ever interrupts it, on this stack, or with NULL on one of the system's.
+ * Returns an errno value, as pthread_create does.
+ */
+int sys_thread_create(pthread_t *thread, void *stack, size_t stack_bytes, void *(*run)(void *), void *argument);
 /* Zeroed. */
 void *sys_allocate(size_t size);
 /* Memory for a stack; NULL and errno where there is none. */
