@@ -15,6 +15,7 @@ extern "C" {
 #include "lane_group.h"
 #include "ledger.h"
 #include "outbox.h"
+#include "reactor.h"
 #include "reaper.h"
 #include "socket_options.h"
 #include "syscalls.h"
@@ -38,6 +39,7 @@ struct Environment {
   napi_threadsafe_function bell = nullptr;
   int64_t cancel_window_ns = 0;
   size_t cancels_in_window = 0;
+  uint32_t reactor_users = 0;
 };
 
 Environment& Of(const CallbackInfo& info) { return *static_cast<Environment*>(info.Data()); }
@@ -60,6 +62,8 @@ void Close(void* data) {
   outbox_close(environment->box);
   attempts_sweep(environment->box);
   if (environment->lanes != nullptr) group_close(environment->lanes);
+  // What it was given is cancelled by now, and posts to an outbox that stays until its last attempt is over.
+  for (; environment->reactor_users > 0; environment->reactor_users--) reactor_stop();
   if (environment->bell != nullptr) napi_release_threadsafe_function(environment->bell, napi_tsfn_abort);
   outbox_drop(environment->box);
   delete environment;
@@ -124,6 +128,32 @@ Value Start(const CallbackInfo& info) {
   if (environment.lanes == nullptr) return Number(info, -errno);
   group_start(environment.lanes, ids.Data(), ids.ElementLength());
   return Number(info, 0);
+}
+
+// startReactor(): 0, or a negative errno and the call that gave it. One stopReactor for each that was 0; an environment that
+// ends makes up for what is missing.
+Value StartReactor(const CallbackInfo& info) {
+  failure failure = reactor_start();
+  if (failure.error == 0) Of(info).reactor_users++;
+  auto told = Napi::Array::New(info.Env(), 2);
+  told[uint32_t{0}] = Number(info, -failure.error);
+  told[uint32_t{1}] = Number(info, failure.call);
+  return told;
+}
+
+Value StopReactor(const CallbackInfo& info) {
+  Environment& environment = Of(info);
+  if (environment.reactor_users == 0) return Number(info, -EINVAL);
+  environment.reactor_users--;
+  reactor_stop();
+  return Number(info, 0);
+}
+
+// submit(ids): hands reserved attempts to the reactor. How many are over already: they wait to be drained, unannounced.
+Value Submit(const CallbackInfo& info) {
+  auto ids = info[0].As<Napi::Float64Array>();
+  if (Of(info).reactor_users == 0) return Number(info, -EINVAL);
+  return Number(info, static_cast<double>(reactor_submit(ids.Data(), ids.ElementLength())));
 }
 
 Value Forfeit(const CallbackInfo& info) {
@@ -298,6 +328,9 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   Export<Reserve>(exports, "reserve", environment);
   Export<LaneOptions>(exports, "laneOptions", environment);
   Export<Start>(exports, "start", environment);
+  Export<StartReactor>(exports, "startReactor", environment);
+  Export<StopReactor>(exports, "stopReactor", environment);
+  Export<Submit>(exports, "submit", environment);
   Export<Forfeit>(exports, "forfeit", environment);
   Export<Cancel>(exports, "cancel", environment);
   Export<Drain>(exports, "drain", environment);

@@ -18,15 +18,16 @@ enum attempt_state {
   ATTEMPT_RESERVED,  /* the calling environment has an id; nothing is opened */
   ATTEMPT_QUEUED,    /* in a lane group's queue */
   ATTEMPT_TAKEN,     /* on a lane, which owns the descriptor and the address buffer */
+  ATTEMPT_WATCHED,   /* with the reactor, which owns the same */
   ATTEMPT_CONNECTED, /* the registry owns the descriptor, if the attempt yields one */
   ATTEMPT_FAILED,    /* `error` tells why */
   ATTEMPT_CANCELLED, /* at the caller's request */
-  ATTEMPT_LOST,      /* the worker that was to run it, or ran it, ended */
+  ATTEMPT_LOST,      /* the worker or reactor that was to run it, or ran it, ended */
   ATTEMPT_CLAIMED    /* JavaScript owns the descriptor */
 };
 
 enum attempt_flags {
-  ATTEMPT_PROBE = 1,    /* connect, verify, reset: the lane closes the descriptor itself */
+  ATTEMPT_PROBE = 1,    /* connect, verify, reset: the descriptor is closed where it was opened */
   ATTEMPT_BORROWED = 2, /* the descriptor is the caller's: never opened, changed or closed here */
   ATTEMPT_POLL = 4,     /* poll(2) on a borrowed descriptor instead of connect(2) */
   ATTEMPT_HALF_OPEN = 8 /* a TCP probe that holds back the handshake's last ACK; the reset takes its place */
@@ -64,7 +65,7 @@ void attempt_forfeit(uint64_t id);
 
 /*
  * Asks for the end of an attempt, in whatever state. Idempotent. Comes too late for one that is CONNECTED: its
- * environment claims that, and closes what is no longer wanted. Any thread but a lane.
+ * environment claims that, and closes what is no longer wanted. Any thread but a lane and the reactor.
  */
 void attempt_cancel(uint64_t id);
 

@@ -2,12 +2,13 @@
  *                      attempt_reserve
  *            FREE ---------------------> RESERVED ---------------------------+
  *             ^                             | group_start                    | attempt_cancel: CANCELLED
- *             |                             v                                | attempt_forfeit, group_close: LOST
- *             |                           QUEUED ----------------------------+
- *             |                             | lane_take                      |
- *             |                             v                                |
- *             |                           TAKEN ---- cancelled on the lane --+
- *             |                             | lane_publish                   |
+ *             |             reactor_submit /|                                | attempt_forfeit, group_close: LOST
+ *             |                           / v                                |
+ *             |                          | QUEUED ---------------------------+
+ *             |                          |  | lane_take                      |
+ *             |                          v  v                                |
+ *             |                     WATCHED TAKEN -- cancelled there --------+
+ *             |               publish \     / lane_publish                   |
  *             |                      +------+-------+                        |
  *             |                      v              v                        v
  *             |                  CONNECTED ----> FAILED                CANCELLED, LOST
@@ -17,13 +18,14 @@
  *               disown                 | outbox_drain gave it to JavaScript
  *             ^------------------------+ attempt_free
  *
- * Who owns the descriptor: nobody before TAKEN; the lane in TAKEN; the registry in CONNECTED; JavaScript in
- * CLAIMED. In FAILED, CANCELLED and LOST it is closed before the state is written.
+ * Who owns the descriptor: nobody before TAKEN and WATCHED; the lane in TAKEN; in WATCHED the thread that submitted the
+ * attempt until it has begun it, then the reactor; the registry in CONNECTED; JavaScript in CLAIMED. In FAILED, CANCELLED
+ * and LOST it is closed before the state is written.
  *
  * Who may move a word: RESERVED: anyone, by compare-and-exchange, and the winner releases. QUEUED: under the group's
- * lock. TAKEN: the lane alone, under its own lock. CONNECTED: the environment that reserved it, or after its end
- * whoever posts. Each ended attempt is posted once to its outbox, by whoever ended it; CONNECTED to CANCELLED is
- * not an end, it was posted already.
+ * lock. TAKEN: the lane alone, under its own lock. WATCHED: the descriptor's owner alone. CONNECTED: the environment that
+ * reserved it, or after its end whoever posts. Each ended attempt is posted once to its outbox, by whoever ended it;
+ * CONNECTED to CANCELLED is not an end, it was posted already.
  */
 #include "registry.h"
 
@@ -36,6 +38,7 @@
 #include "lane_group.h"
 #include "ledger.h"
 #include "outbox.h"
+#include "reactor.h"
 
 enum { CHUNK = 1024, CHUNKS = 4096, INDEX_BITS = 22 };
 _Static_assert(CHUNK * CHUNKS == 1 << INDEX_BITS, "every index fits an id");
@@ -98,6 +101,7 @@ uint64_t attempt_reserve(struct outbox *outbox, const struct attempt_request *re
   attempt->polled = 0;
   attempt->started_at = 0;
   attempt->duration_ns = 0;
+  attempt->started_ns = 0;
   ledger_add(LEDGER_ATTEMPTS, 1);
   uint64_t id = word_id(atomic_load_explicit(&attempt->word, memory_order_relaxed));
   atomic_store_explicit(&attempt->word, word_of(id, ATTEMPT_RESERVED), memory_order_release);
@@ -164,6 +168,9 @@ void attempt_cancel(uint64_t id) {
         return;
       case ATTEMPT_TAKEN:
         if (!lane_cancel(atomic_load(&attempt->lane), id, ATTEMPT_CANCELLED)) continue;
+        return;
+      case ATTEMPT_WATCHED:
+        reactor_cancel(attempt, id);
         return;
       default:
         /*

@@ -1,5 +1,5 @@
 /*
- * The process-wide registry of attempts, as lanes, groups and outboxes see it. registry.c draws the state machine.
+ * The process-wide registry of attempts, as lanes, groups, the reactor and outboxes see it. registry.c draws the state machine.
  * Slots are type-stable memory: they are reused, never returned, so a stale id can be looked at safely and
  * is told by its generation.
  */
@@ -20,18 +20,28 @@ struct attempt {
   _Atomic(struct outbox *) outbox; /* of the environment that reserved it; holds a reference */
   _Atomic(struct lane_group *) group;
   _Atomic(struct lane *) lane;
-  struct attempt *next, *previous; /* in the free list, a group's queue or an outbox: one at a time */
+  struct attempt *next, *previous; /* in the free list, a group's queue, the reactor or an outbox: one at a time */
 
   struct attempt_request request;
   uint8_t *addresses; /* remote, then local; freed by whoever ends the attempt */
 
-  _Atomic int fd; /* in states CONNECTED and CLAIMED; else -1 */
+  _Atomic int fd; /* in states WATCHED, CONNECTED and CLAIMED; else -1 */
   int error;
   enum call failed_call;
   bool by_deadline;
   int16_t polled;
   double started_at;
   int64_t duration_ns;
+
+  /* Of the reactor: begun in WATCHED, by whoever owns it. */
+  int64_t started_ns, deadline_ns; /* 0 until begun */
+  /* Under the reactor's lock. */
+  struct attempt *next_cancel;
+  uint64_t cancel_asked; /* the id that waits to be cancelled; the slot may be another's by then */
+  /* Its thread's alone. */
+  uint64_t cancel_noted; /* a cancel that came before the attempt */
+  bool watched;
+  uint32_t heap_at; /* among the deadlines */
 };
 
 static inline const struct sockaddr *remote_of(const struct attempt *attempt) { return (const void *)attempt->addresses; }
@@ -50,7 +60,7 @@ struct attempt *attempt_find(uint64_t id);
 /* Frees a slot that nobody else can reach any more: whoever drained it, or posted it to a closed outbox. */
 void attempt_free(struct attempt *attempt);
 
-/* Frees the address buffer. Whoever ends the attempt: its lane, or who took it out of RESERVED or QUEUED. */
+/* Frees the address buffer. Whoever ends the attempt: its lane, the reactor, or who took it out of RESERVED or QUEUED. */
 void attempt_release_buffer(struct attempt *attempt);
 
 /* Posts an attempt that no lane has seen, and rings. Whoever has just moved its word out of RESERVED or QUEUED. */

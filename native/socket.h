@@ -10,12 +10,6 @@
 
 #include "registry.h"
 
-/* Why a step failed: 0, or an errno and the call that gave it. */
-struct failure {
-  int error;
-  enum call call;
-};
-
 /* A close-on-exec stream socket of this family, `flags` 0 or SOCK_NONBLOCK; or -1 and the failure. The caller owns it. */
 int socket_open(int family, int flags, struct failure *failure);
 

@@ -7,6 +7,10 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#ifdef __linux__
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#endif
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <time.h>
@@ -39,6 +43,11 @@ static const char *const names[CALL_COUNT] = {
     [CALL_POLL] = "poll",
     [CALL_LISTEN] = "listen",
     [CALL_GETRLIMIT] = "getrlimit",
+    [CALL_EPOLL_CREATE] = "epoll_create1",
+    [CALL_EPOLL_CTL] = "epoll_ctl",
+    [CALL_EPOLL_WAIT] = "epoll_wait",
+    [CALL_EVENTFD] = "eventfd",
+    [CALL_WRITE] = "write",
     [CALL_THREAD_CREATE] = "pthread_create",
     [CALL_ALLOCATE] = "malloc",
     [CALL_MAP] = "mmap",
@@ -172,6 +181,22 @@ int sys_poll(struct pollfd *fds, nfds_t count, int timeout_ms) {
 }
 
 int sys_listen(int fd, int backlog) { THROUGH_SEAM(CALL_LISTEN, -1, listen(fd, backlog)); }
+
+#ifdef __linux__
+int sys_epoll_create(void) { THROUGH_SEAM(CALL_EPOLL_CREATE, -1, epoll_create1(EPOLL_CLOEXEC)); }
+
+int sys_epoll_ctl(int epoll, int operation, int fd, struct epoll_event *event) {
+  THROUGH_SEAM(CALL_EPOLL_CTL, -1, epoll_ctl(epoll, operation, fd, event));
+}
+
+int sys_epoll_wait(int epoll, struct epoll_event *events, int room, int timeout_ms) {
+  THROUGH_SEAM(CALL_EPOLL_WAIT, -1, epoll_wait(epoll, events, room, timeout_ms));
+}
+
+int sys_eventfd(void) { THROUGH_SEAM(CALL_EVENTFD, -1, eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)); }
+
+int sys_eventfd_write(int fd, uint64_t value) { THROUGH_SEAM(CALL_WRITE, -1, eventfd_write(fd, value)); }
+#endif
 
 static int get_limit(struct rlimit *limit) { THROUGH_SEAM(CALL_GETRLIMIT, -1, getrlimit(RLIMIT_NOFILE, limit)); }
 

@@ -28,11 +28,22 @@ enum call {
   CALL_POLL,
   CALL_LISTEN,
   CALL_GETRLIMIT,
+  CALL_EPOLL_CREATE,
+  CALL_EPOLL_CTL,
+  CALL_EPOLL_WAIT,
+  CALL_EVENTFD,
+  CALL_WRITE,
   CALL_THREAD_CREATE,
   CALL_ALLOCATE,
   CALL_MAP,
   CALL_PROTECT,
   CALL_COUNT
+};
+
+/* Why a step failed: 0, or an errno and the call that gave it. */
+struct failure {
+  int error;
+  enum call call;
 };
 
 const char *call_name(enum call call);
@@ -49,6 +60,15 @@ int sys_getsockname(int fd, struct sockaddr *address, socklen_t *length);
 int sys_fcntl(int fd, int command, int argument);
 int sys_poll(struct pollfd *fds, nfds_t count, int timeout_ms);
 int sys_listen(int fd, int backlog);
+#ifdef __linux__
+struct epoll_event;
+int sys_epoll_create(void);
+int sys_epoll_ctl(int epoll, int operation, int fd, struct epoll_event *event);
+int sys_epoll_wait(int epoll, struct epoll_event *events, int room, int timeout_ms);
+/* Nonblocking. */
+int sys_eventfd(void);
+int sys_eventfd_write(int fd, uint64_t value);
+#endif
 /* RLIMIT_NOFILE's soft limit, or -1. */
 long sys_descriptor_limit(void);
 /*

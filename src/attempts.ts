@@ -80,7 +80,7 @@ function flagsOf({ flags = AttemptFlag.none, probe, halfOpen }: NativeRequest): 
   return flags | (probe ? AttemptFlag.probe : 0) | (probe && halfOpen ? AttemptFlag.halfOpen : 0)
 }
 
-const littleEndian = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1
+export const littleEndian = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1
 
 /**
  * Reserves an id and an address buffer for each request, in order. Fewer ids come back where native memory ran
@@ -98,6 +98,11 @@ export function reserve(requests: readonly NativeRequest[], settles: readonly Se
 export function cancel(id: number): void {
   if (held) held.push(id)
   else binding.cancel(Float64Array.of(id), 1)
+}
+
+/** Hands reserved ids to the reactor, which this environment has started. */
+export function submit(ids: Float64Array): void {
+  if (binding.submit(ids) > 0) queueMicrotask(settleSome)
 }
 
 /** Sends the cancels that `run` asks for as one, so that an abort shared by thousands is one native call. */

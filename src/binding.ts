@@ -15,6 +15,10 @@ export interface Binding {
   reserve(records: Uint8Array, count: number, ids: Float64Array): number
   laneOptions(maxLanes: number, stackBytes: number, idleMs: number): void
   start(ids: Float64Array): number
+  startReactor(): [errno: number, call: number]
+  stopReactor(): number
+  /** How many are over already, and wait to be drained without a call back. */
+  submit(ids: Float64Array): number
   forfeit(ids: Float64Array): void
   cancel(ids: Float64Array, count: number): void
   drain(into: Float64Array): number
@@ -46,7 +50,7 @@ export interface Binding {
 }
 
 /** States of an attempt as drain reports them: native/attempt.h. */
-export const AttemptState = { connected: 4, failed: 5, cancelled: 6, lost: 7 } as const
+export const AttemptState = { connected: 5, failed: 6, cancelled: 7, lost: 8 } as const
 export type AttemptState = (typeof AttemptState)[keyof typeof AttemptState]
 
 export const AttemptFlag = { none: 0, probe: 1, borrowed: 2, poll: 4, halfOpen: 8 } as const

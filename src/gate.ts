@@ -3,13 +3,13 @@
  * and waits its turn otherwise; nothing is held meanwhile, and a place in the line can be left at any time.
  */
 import * as limits from './core/limits.js'
-import { type InFlightWindow, TokenBucket } from './core/window.js'
+import type { InFlightWindow, TokenBucket } from './core/window.js'
 
 export interface GateOptions {
   /** Under way at once; none for no limit. */
   window?: InFlightWindow | undefined
-  /** Starts a second; none for no limit. */
-  perSecond?: number | undefined
+  /** Limits starts a second, of all gates that share it; none for no limit. */
+  bucket?: TokenBucket | undefined
   /** Under way to one host at once; none for no limit. */
   perHost?: number | undefined
 }
@@ -46,9 +46,9 @@ export class Gate {
   #parkedCount = 0
   #timer: NodeJS.Timeout | undefined
 
-  constructor({ window, perSecond, perHost = Number.POSITIVE_INFINITY }: GateOptions) {
+  constructor({ window, bucket, perHost = Number.POSITIVE_INFINITY }: GateOptions) {
     this.#window = window
-    this.#bucket = perSecond === undefined ? undefined : new TokenBucket(perSecond)
+    this.#bucket = bucket
     this.#perHost = perHost
   }
 

@@ -1,4 +1,4 @@
-/** ConnectionManager: owns the engine, the resolver, the limits and every call in progress; nothing is left when it is closed. */
+/** ConnectionManager: owns the engines, the resolver, the limits and every call in progress; nothing is left when it is closed. */
 import type { Socket } from 'node:net'
 import pTimeout from 'p-timeout'
 
@@ -11,11 +11,12 @@ import { Intensity } from './core/intensity.js'
 import * as limits from './core/limits.js'
 import { seeded } from './core/random.js'
 import { Patience, RetryBudget } from './core/retry.js'
-import { InFlightWindow } from './core/window.js'
+import { InFlightWindow, TokenBucket } from './core/window.js'
 import { Descriptor } from './descriptor.js'
 import * as diagnostics from './diagnostics.js'
 import { BlockingEngine } from './engines/blocking.js'
 import type { Engine } from './engines/engine.js'
+import { NonblockingEngine } from './engines/nonblocking.js'
 import { deadlineError, lateAbortError, managerClosedError, poolFailedError, withoutStack } from './errors.js'
 import { Gate } from './gate.js'
 import { descriptorsFree, localPorts } from './machine.js'
@@ -23,14 +24,20 @@ import { requireIterable, requireManagerOptions, requireOptions, withDefaults } 
 import { Resolver } from './resolver.js'
 import { closed, secure } from './secure.js'
 import { type Supervision, supervise } from './supervisor.js'
-import type { CheckOptions, CheckResult, ConnectOptions, ManagerOptions, ManagerStats, Target } from './types.js'
+import type {
+  CheckOptions,
+  CheckResult,
+  ConnectOptions,
+  EngineName,
+  ManagerOptions,
+  ManagerStats,
+  Target,
+} from './types.js'
 
 export class ConnectionManager implements AsyncDisposable {
   readonly #defaults: ConnectOptions
-  readonly #engine: Engine
+  readonly #engines: Record<EngineName, Road>
   readonly #resolver = new Resolver()
-  readonly #window: InFlightWindow
-  readonly #supervision: Supervision
   readonly #intensity = new Intensity(limits.failuresAtMost, limits.failurePeriodMs)
   readonly #lastGood = new Expiring<string, string>(limits.lastGoodAtMost)
   readonly #calls = new Set<Cancellation>()
@@ -46,23 +53,19 @@ export class ConnectionManager implements AsyncDisposable {
     requireManagerOptions(options)
     const { maxInFlight, lanes = maxInFlight ?? limits.lanes, rate, seed, ...defaults } = options
     this.#defaults = defaults
-    this.#engine = new BlockingEngine({ lanes: Math.min(lanes, maxInFlight ?? lanes) }, (error) =>
+    const blocking = new BlockingEngine({ lanes: Math.min(lanes, maxInFlight ?? lanes) }, (error) =>
       this.#onEngineFailure(error),
     )
-    this.#window = new InFlightWindow(Math.min(lanes, maxInFlight ?? lanes, descriptorsFree()))
-    const ports = localPorts()
-    this.#supervision = {
+    const nonblocking = new NonblockingEngine({ inFlight: maxInFlight, lanes: () => blocking })
+    const shared = {
       budget: new RetryBudget(),
       random: seeded(seed ?? Math.random() * 2 ** 32),
-      gate: new Gate({
-        window: this.#window,
-        perSecond: rate,
-        perHost: ports < this.#window.ceiling ? ports : undefined,
-      }),
-      onDecision: (action) => {
+      onDecision: (action: 'retry' | 'requeue') => {
         this.#counts[action === 'retry' ? 'retries' : 'requeues'] += 1
       },
     }
+    const bucket = bucketOf(rate)
+    this.#engines = { blocking: roadTo(blocking, bucket, shared), nonblocking: roadTo(nonblocking, bucket, shared) }
   }
 
   /**
@@ -111,13 +114,14 @@ export class ConnectionManager implements AsyncDisposable {
     requireOptions(settings)
     const { ratePerSecond, perHost } = settings
     const limited = ratePerSecond !== undefined || perHost !== undefined
-    const line = limited ? new Gate({ perSecond: ratePerSecond, perHost }) : undefined
-    const supervision = { ...this.#supervision, again: line }
+    const line = limited ? new Gate({ bucket: bucketOf(ratePerSecond), perHost }) : undefined
+    const road = this.#roadFor(settings)
+    const supervision = { ...road.supervision, again: line }
     const cancellation = new Cancellation(settings.signal)
     this.#checks.add(cancellation)
     try {
       yield* check(targets, {
-        engine: this.#engine,
+        engine: road.engine,
         supervision,
         line,
         cancellation,
@@ -132,13 +136,13 @@ export class ConnectionManager implements AsyncDisposable {
   }
 
   stats(): ManagerStats {
-    const engine = this.#engine.stats()
+    const { blocking, nonblocking } = this.#engines
+    const waitingFor = ({ engine, supervision }: Road) => supervision.gate.waiting + engine.load().queued
     return {
       inFlight: this.#calls.size + this.#checks.size,
-      waiting: this.#supervision.gate.waiting + engine.queued,
+      waiting: waitingFor(blocking) + waitingFor(nonblocking),
       ...this.#counts,
-      window: this.#window.size,
-      engines: { blocking: engine },
+      engines: { blocking: statsOf(blocking), nonblocking: statsOf(nonblocking) },
     }
   }
 
@@ -169,7 +173,7 @@ export class ConnectionManager implements AsyncDisposable {
     options: ConnectOptions = {},
     work: (call: Call) => Promise<T>,
     discard: (value: T) => void | Promise<void>,
-    supervision = this.#supervision,
+    supervision?: Supervision,
   ): Promise<T> {
     let call: Call
     try {
@@ -205,24 +209,29 @@ export class ConnectionManager implements AsyncDisposable {
     })
   }
 
-  #begin(options: ConnectOptions, supervision: Supervision): Call {
+  #begin(options: ConnectOptions, supervision?: Supervision): Call {
     if (this.#closing) throw this.#closedError()
     requireOptions(options)
     const settings = withDefaults(this.#defaults, options)
     settings.attemptTimeoutMs ??= limits.attemptTimeoutMs
     const cancellation = new Cancellation(settings.signal)
     this.#calls.add(cancellation)
+    const road = this.#roadFor(settings)
     return {
-      engine: this.#engine,
+      engine: road.engine,
       resolver: this.#resolver,
       cancellation,
       options: settings as Call['options'],
-      supervision,
+      supervision: supervision ?? road.supervision,
       patience: new Patience(),
       attempts: [],
       lastGood: this.#lastGood,
       begun: false,
     }
+  }
+
+  #roadFor({ engine = 'auto' }: ConnectOptions): Road {
+    return this.#engines[engine === 'auto' ? 'blocking' : engine]
   }
 
   #end(cancellation: Cancellation): void {
@@ -237,7 +246,9 @@ export class ConnectionManager implements AsyncDisposable {
       await new Promise<void>((resolve) => {
         this.#settled = resolve
       })
-    await this.#engine.close()
+    // The lanes last: what the nonblocking engine could not wait for is on them.
+    await this.#engines.nonblocking.engine.close()
+    await this.#engines.blocking.engine.close()
     this.#resolver.close()
   }
 
@@ -252,6 +263,24 @@ export class ConnectionManager implements AsyncDisposable {
     return this.#failure?.() ?? managerClosedError()
   }
 }
+
+/** An engine and the way to it: a window of its own, for what one engine makes the machine run out of says little of the other. */
+interface Road {
+  engine: Engine
+  window: InFlightWindow
+  supervision: Supervision
+}
+
+function roadTo(engine: Engine, bucket: TokenBucket | undefined, shared: Omit<Supervision, 'gate'>): Road {
+  const window = new InFlightWindow(Math.min(engine.load().limit, descriptorsFree()))
+  const ports = localPorts()
+  const gate = new Gate({ window, bucket, perHost: ports < window.ceiling ? ports : undefined })
+  return { engine, window, supervision: { ...shared, gate } }
+}
+
+const statsOf = ({ engine, window }: Road) => ({ ...engine.load(), window: window.size })
+
+const bucketOf = (perSecond: number | undefined) => (perSecond === undefined ? undefined : new TokenBucket(perSecond))
 
 /** The whole of a call's work, its tries included. */
 function run<T>(target: Target, call: Call, work: (call: Call) => Promise<T>): Promise<T> {

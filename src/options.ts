@@ -17,8 +17,8 @@ export function requireCount(name: string, value: unknown, atMost: number): void
 }
 
 function requireEngine(value: unknown): void {
-  if (value === undefined || value === 'auto' || value === 'blocking') return
-  throw new TypeError(`engine is ${describe(value)}: expected 'blocking' or 'auto'`)
+  if (value === undefined || value === 'auto' || value === 'blocking' || value === 'nonblocking') return
+  throw new TypeError(`engine is ${describe(value)}: expected 'blocking', 'nonblocking' or 'auto'`)
 }
 
 /** `options` over `defaults`; one that is there but undefined hides no default. */

@@ -10,14 +10,14 @@ export type { Target } from './core/address.js'
 export type { RetryPolicy, RetryRule } from './core/retry.js'
 
 /** `auto` leaves the choice to the manager. */
-export type EngineName = 'blocking'
+export type EngineName = 'blocking' | 'nonblocking'
 
 export interface ConnectOptions {
   /** Cancels the call; it rejects with an AbortError once everything it held is released. */
   signal?: AbortSignal | undefined
   /** The whole call: names, every attempt, TLS. Milliseconds, default 30,000. */
   timeoutMs?: number | undefined
-  /** One connect(2), counted from the moment its lane starts it. Milliseconds, default 10,000 (check: 3,000). */
+  /** One connect(2), counted from the moment its engine starts it. Milliseconds, default 10,000 (check: 3,000). */
   attemptTimeoutMs?: number | undefined
   engine?: EngineName | 'auto' | undefined
   /** By errno class. For connect and open a small policy (3 tries) by default, for check none. */
@@ -38,7 +38,7 @@ export interface ConnectOptions {
 
 /** Every ConnectOptions as a default, flat, and the manager's own limits. */
 export interface ManagerOptions extends ConnectOptions {
-  /** Attempts under way at once, at most; the rest wait. Descriptors, ports and what the machine keeps up with allow fewer. */
+  /** Attempts under way at once, at most, of each engine; the rest wait. Descriptors, ports and what the machine keeps up with allow fewer. */
   maxInFlight?: number | undefined
   /** Blocking attempts at once, each on a native thread of its own. Some idle threads may be left beside them for two seconds. */
   lanes?: number | undefined
@@ -103,17 +103,17 @@ export interface ManagerStats {
   /** Tries after a call's first, and attempts repeated because this machine had failed. */
   retries: number
   requeues: number
-  /** Attempts that may be under way at once, as things stand. */
-  window: number
   engines: Record<EngineName, EngineStats>
 }
 
 export interface EngineStats {
   /** Attempts handed to native code and not settled. */
   inFlight: number
-  /** Attempts that wait for a lane. */
+  /** Attempts that wait for a lane, or for others of the engine to end. */
   queued: number
   limit: number
+  /** Attempts that may be under way at once, as things stand: grows up to what the limit and the machine allow. */
+  window: number
 }
 
 /** What the process owns, counted in native code. */

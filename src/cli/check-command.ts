@@ -6,7 +6,7 @@ import { printable, Report } from '../check/report.js'
 import { checkAttemptTimeoutMs, lanesAtMost } from '../core/limits.js'
 import { type Fleet, startFleet } from '../lab/fleet.js'
 import { ConnectionManager } from '../manager.js'
-import type { CheckResult } from '../types.js'
+import type { CheckResult, EngineName } from '../types.js'
 import { countUpTo, durationUpTo, ratePerSecond } from './arguments.js'
 import { exitCodes, UsageError } from './exit-code.js'
 import { onInterrupt } from './interrupt.js'
@@ -16,7 +16,7 @@ import { type Progress, silent, startProgress } from './progress.js'
 interface CheckFlags {
   file?: string[]
   lab?: boolean
-  engine: 'blocking' | 'auto'
+  engine: EngineName | 'auto'
   timeout: number
   retries: number
   concurrency?: number
@@ -57,7 +57,11 @@ export function addCheckCommand(program: Command): void {
     .argument('[targets...]', 'what to check; - is standard input')
     .option('-f, --file <file>', 'read targets from a file, - for standard input; may be repeated', collect)
     .option('--lab', 'check the embedded fleet on loopback, which accepts, refuses, hangs and stalls')
-    .addOption(new Option('--engine <engine>', 'what makes the connects').choices(['blocking', 'auto']).default('auto'))
+    .addOption(
+      new Option('--engine <engine>', 'what makes the connects')
+        .choices(['blocking', 'nonblocking', 'auto'])
+        .default('auto'),
+    )
     .addOption(
       new Option('--timeout <duration>', 'for one connect: 500ms, 3s, 2m')
         .argParser(durationUpTo(maxTimeoutMs))
@@ -113,7 +117,7 @@ async function* results(
   { engine, timeout, retries, concurrency, rate, halfOpen, allAddresses }: CheckFlags,
   signal: AbortSignal,
 ): AsyncGenerator<CheckResult, void> {
-  await using manager = new ConnectionManager({ lanes: concurrency })
+  await using manager = new ConnectionManager({ maxInFlight: concurrency })
   try {
     yield* manager.check(targets, {
       signal,

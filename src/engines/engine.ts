@@ -1,5 +1,5 @@
 /** What an engine is: something that runs attempts. The manager knows nothing else of one. */
-import type { AttemptRequest, Outcome } from '../attempts.js'
+import type { NativeRequest, Outcome } from '../attempts.js'
 import type { EngineName, EngineStats } from '../types.js'
 
 export interface Attempt {
@@ -7,14 +7,17 @@ export interface Attempt {
   cancel(): void
 }
 
+/** What an engine can tell of itself. */
+export type EngineLoad = Pick<EngineStats, 'inFlight' | 'queued' | 'limit'>
+
 export interface Engine {
   readonly name: EngineName
   /**
-   * `settle` is called exactly once, on a later turn. An attempt over the engine's limit waits its turn,
+   * `settle` is called exactly once, after this has returned. An attempt over the engine's limit waits its turn,
    * and holds nothing meanwhile.
    */
-  submit(request: AttemptRequest, settle: (outcome: Outcome) => void): Attempt
-  stats(): EngineStats
+  submit(request: NativeRequest, settle: (outcome: Outcome) => void): Attempt
+  load(): EngineLoad
   /** Cancels everything; resolves when all is settled and nothing of the engine is left. Idempotent. */
   close(): Promise<void>
 }

@@ -134,7 +134,7 @@ describe('what is over the lanes', () => {
     expect(manager.stats()).toMatchObject({
       inFlight: 52,
       waiting: 50,
-      engines: { blocking: { inFlight: 2, queued: 0, limit: 2 } },
+      engines: { blocking: { inFlight: 2, queued: 0, limit: 2, window: 2 } },
     })
     controllers[0]!.abort()
     await Promise.all(waiting)
@@ -175,8 +175,11 @@ describe('stats', () => {
   it('count what became of every call', async () => {
     const manager = new ConnectionManager({ lanes: 8 })
     const idle = {
-      ...{ inFlight: 0, waiting: 0, window: 8, requeues: 0 },
-      engines: { blocking: { inFlight: 0, queued: 0, limit: 8 } },
+      ...{ inFlight: 0, waiting: 0, requeues: 0 },
+      engines: {
+        blocking: { inFlight: 0, queued: 0, limit: 8, window: 8 },
+        nonblocking: { inFlight: 0, queued: 0, limit: 16_384, window: 64 },
+      },
     }
     expect(manager.stats()).toEqual({ ...idle, delivered: 0, failed: 0, cancelled: 0, retries: 0 })
     await closed(await manager.connect(targets.accept))

@@ -13,8 +13,8 @@
 
 static _Atomic int failed;
 
-static const char *const state_names[] = {"FREE",   "RESERVED",  "QUEUED", "TAKEN",  "CONNECTED",
-                                          "FAILED", "CANCELLED", "LOST",   "CLAIMED"};
+static const char *const state_names[] = {"FREE",      "RESERVED", "QUEUED",    "TAKEN", "WATCHED",
+                                          "CONNECTED", "FAILED",   "CANCELLED", "LOST",  "CLAIMED"};
 
 void expect(const char *file, int line, bool holds, const char *what) {
   if (holds) return;

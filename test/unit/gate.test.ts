@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import * as limits from '#internal/core/limits'
-import { InFlightWindow } from '#internal/core/window'
+import { InFlightWindow, TokenBucket } from '#internal/core/window'
 import { Gate, type Pass } from '#internal/gate'
 import { randomFrom } from '../support/random.js'
 
@@ -116,7 +116,7 @@ describe('a window', () => {
 
 describe('a rate', () => {
   it('lets in a small burst, then one a token', () => {
-    const { started, enter } = visitors(new Gate({ perSecond: 20 }))
+    const { started, enter } = visitors(new Gate({ bucket: new TokenBucket(20) }))
     for (const name of ['a', 'b', 'c', 'd']) enter(name)
     expect(started).toEqual(['a', 'b'])
     vi.advanceTimersByTime(49)
@@ -129,7 +129,7 @@ describe('a rate', () => {
 
   it('takes no place in the window while it waits for a token', () => {
     const window = fixed(2)
-    const { started, enter, end } = visitors(new Gate({ window, perSecond: 1 }))
+    const { started, enter, end } = visitors(new Gate({ window, bucket: new TokenBucket(1) }))
     enter('a')
     enter('b')
     expect([started, window.inFlight]).toEqual([['a'], 1])
@@ -137,7 +137,7 @@ describe('a rate', () => {
   })
 
   it('so low that no timer is long enough waits all the same', () => {
-    const { started, enter, end } = visitors(new Gate({ perSecond: 1e-7 }))
+    const { started, enter, end } = visitors(new Gate({ bucket: new TokenBucket(1e-7) }))
     enter('a')
     enter('b')
     vi.advanceTimersByTime(60_000)

@@ -1,0 +1,32 @@
+/*
+ * What the reactor waits with: readiness of descriptors, a time, and a wake from another thread. One a process.
+ * poller_epoll.c is Linux's; kqueue (EVFILT_WRITE with EV_ONESHOT, EVFILT_USER) or poll(2) and a pipe can stand behind
+ * the same functions. All but poller_wake: the reactor's thread, or whoever starts and joins it.
+ */
+#ifndef CANCELPOINT_POLLER_H
+#define CANCELPOINT_POLLER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "syscalls.h"
+
+struct failure poller_open(void);
+void poller_close(void);
+
+/*
+ * Reports `key` once, when the descriptor is writable, has failed or hung up. Nothing may be inferred from the number
+ * of the descriptor: it is the key that comes back, and it may come after the descriptor was closed.
+ */
+struct failure poller_watch(int fd, uint64_t key);
+
+/* No report of this descriptor any more: before it gets another owner. One that is closed needs no forgetting. */
+void poller_forget(int fd);
+
+/* Writes keys, at most `room`, and returns how many. Waits for the first at most so long, or until woken; -1 is for ever. */
+size_t poller_wait(uint64_t *keys, size_t room, int64_t timeout_ns);
+
+/* Ends the wait that is under way, or the next. Any thread, while the poller is known to be open. */
+void poller_wake(void);
+
+#endif

@@ -1,0 +1,104 @@
+/**
+ * The nonblocking engine: O_NONBLOCK, connect(2), EINPROGRESS, writability, SO_ERROR, all of it on the process's reactor
+ * thread, deadlines included. What cannot be waited for there, an AF_UNIX listener whose backlog is full, goes to a lane.
+ */
+import { constants } from 'node:os'
+
+import { littleEndian, type NativeRequest, type Outcome, submit } from '../attempts.js'
+import { binding } from '../binding.js'
+import * as limits from '../core/limits.js'
+import type { Attempt, Engine, EngineLoad } from './engine.js'
+import { type GiveUp, Staging } from './staging.js'
+
+export interface NonblockingOptions {
+  /** Attempts under way at once, at most. */
+  inFlight?: number | undefined
+  /** What attempts that need a lane are given to. */
+  lanes: () => Engine
+}
+
+const busy = -constants.errno.EAGAIN
+const unixFamily = 1
+
+export class NonblockingEngine implements Engine {
+  readonly name = 'nonblocking'
+  readonly #lanes: () => Engine
+  readonly #staging: Staging
+  /** Attempts that went on to a lane. */
+  readonly #onLanes = new Set<Attempt>()
+  #usesReactor = false
+  #closing: Promise<void> | undefined
+  #left: (() => void) | undefined
+
+  constructor({ inFlight = limits.inFlight, lanes }: NonblockingOptions) {
+    this.#lanes = lanes
+    this.#staging = new Staging(inFlight, (ids, giveUp) => this.#start(ids, giveUp))
+  }
+
+  submit(request: NativeRequest, settle: (outcome: Outcome) => void): Attempt {
+    return isUnix(request) ? this.#submitUnix(request, settle) : this.#staging.submit(request, settle)
+  }
+
+  load(): EngineLoad {
+    return this.#staging.load()
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  #start(ids: Float64Array, giveUp: GiveUp): void {
+    const [errno, call] = this.#usesReactor ? [0, 0] : binding.startReactor()
+    this.#usesReactor ||= errno === 0
+    if (this.#usesReactor) submit(ids)
+    else giveUp({ errno, call: binding.callNames[call]! })
+  }
+
+  #submitUnix(request: NativeRequest, settle: (outcome: Outcome) => void): Attempt {
+    let cancelled = false
+    let running = this.#staging.submit(request, (outcome) => {
+      if (cancelled || !isBusy(outcome)) settle(outcome)
+      else running = this.#goOnOnLane(request, outcome, settle)
+    })
+    return {
+      cancel: () => {
+        cancelled = true
+        running.cancel()
+      },
+    }
+  }
+
+  /** One attempt to its caller, with what is left of its time. */
+  #goOnOnLane(request: NativeRequest, first: Outcome, settle: (outcome: Outcome) => void): Attempt {
+    const { startedAt, durationMs } = first
+    const timeoutMs = request.timeoutMs && Math.max(1, Math.ceil(request.timeoutMs - durationMs))
+    const attempt = this.#lanes().submit({ ...request, timeoutMs }, (outcome) => {
+      this.#onLanes.delete(attempt)
+      settle({ ...outcome, startedAt, durationMs: outcome.startedAt + outcome.durationMs - startedAt })
+      if (this.#onLanes.size === 0) this.#left?.()
+    })
+    this.#onLanes.add(attempt)
+    return attempt
+  }
+
+  async #close(): Promise<void> {
+    await this.#staging.end()
+    for (const attempt of this.#onLanes) attempt.cancel()
+    if (this.#onLanes.size > 0)
+      await new Promise<void>((resolve) => {
+        this.#left = resolve
+      })
+    if (this.#usesReactor) binding.stopReactor()
+    this.#usesReactor = false
+  }
+}
+
+function isUnix({ remote }: NativeRequest): boolean {
+  return new DataView(remote.buffer, remote.byteOffset).getUint16(0, littleEndian) === unixFamily
+}
+
+/** Nonblocking, connect(2) says EAGAIN of a full AF_UNIX backlog, and nothing tells when there is room. */
+function isBusy(outcome: Outcome): boolean {
+  return outcome.state === 'failed' && outcome.errno === busy && outcome.call === 'connect'
+}

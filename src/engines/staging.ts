@@ -1,0 +1,147 @@
+/**
+ * What engines do alike on this side: what is asked for in one turn is reserved and started as one batch, what is over
+ * the limit waits and holds nothing, and each attempt settles once, its place taken by the next.
+ */
+import { constants } from 'node:os'
+
+import { cancel, type NativeRequest, type Outcome, reserve, settleSoon } from '../attempts.js'
+import { binding } from '../binding.js'
+import * as limits from '../core/limits.js'
+import type { Attempt, EngineLoad } from './engine.js'
+
+/** Why an attempt never came to its connect(2). */
+export interface Refusal {
+  /** Negative. */
+  errno: number
+  call: string
+}
+
+/** Native code has not started the batch, and never will. Without a reason its attempts are lost. */
+export type GiveUp = (why?: Refusal) => void
+
+interface Job {
+  /** Until it is reserved: copied then. */
+  request: NativeRequest | undefined
+  settle: (outcome: Outcome) => void
+  /** 0 until reserved. */
+  id: number
+  refusal: Refusal | undefined
+}
+
+export class Staging {
+  readonly #limit: number
+  readonly #start: (ids: Float64Array, giveUp: GiveUp) => void
+  /** Asked for in this turn; they travel as one batch. */
+  readonly #staged = new Set<Job>()
+  /** Wait for a place. */
+  readonly #queued = new Set<Job>()
+  readonly #running = new Set<Job>()
+  #inFlight = 0
+  #startedInTurn = false
+  #idle: (() => void) | undefined
+
+  /** At most `limit` are under way at once. `start` hands reserved ids to native code, or gives them up. */
+  constructor(limit: number, start: (ids: Float64Array, giveUp: GiveUp) => void) {
+    this.#limit = limit
+    this.#start = start
+  }
+
+  submit(request: NativeRequest, settle: (outcome: Outcome) => void): Attempt {
+    const job: Job = { request, settle, id: 0, refusal: undefined }
+    if (this.#inFlight < this.#limit) this.#stage(job)
+    else this.#queued.add(job)
+    return { cancel: () => this.#cancel(job) }
+  }
+
+  load(): EngineLoad {
+    return { inFlight: this.#inFlight, queued: this.#queued.size, limit: this.#limit }
+  }
+
+  /** Cancels everything; resolves when all is settled. */
+  async end(): Promise<void> {
+    for (const job of [...this.#queued, ...this.#staged, ...this.#running]) this.#cancel(job)
+    if (this.#inFlight > 0)
+      await new Promise<void>((resolve) => {
+        this.#idle = resolve
+      })
+  }
+
+  #stage(job: Job): void {
+    this.#inFlight++
+    if (this.#staged.size === 0) this.#scheduleStart()
+    this.#staged.add(job)
+  }
+
+  /**
+   * What is asked for at first starts as soon as this callback and its microtasks are over, what follows in the same turn
+   * of the event loop at its end: timers that go off together travel together.
+   */
+  #scheduleStart(): void {
+    if (this.#startedInTurn) return
+    this.#startedInTurn = true
+    process.nextTick(() => this.#startStaged())
+    setImmediate(() => {
+      this.#startedInTurn = false
+      if (this.#staged.size > 0) this.#startStaged()
+    })
+  }
+
+  #startStaged(): void {
+    const jobs = [...this.#staged]
+    this.#staged.clear()
+    for (let at = 0; at < jobs.length; at += limits.attemptsPerTask) {
+      this.#startBatch(jobs.slice(at, at + limits.attemptsPerTask))
+    }
+  }
+
+  #startBatch(jobs: Job[]): void {
+    // The ids are this side's before any native thread hears of them, so nobody's death can lose one.
+    const ids = reserve(
+      jobs.map((job) => job.request!),
+      jobs.map((job) => (outcome: Outcome) => this.#settle(job, outcome)),
+    )
+    jobs.forEach((job, i) => {
+      if (i < ids.length) {
+        job.id = ids[i]!
+        job.request = undefined
+        this.#running.add(job)
+      } else {
+        this.#settle(job, refused(outOfMemory))
+      }
+    })
+    if (ids.length === 0) return
+    this.#start(ids, (why) => {
+      for (const job of jobs) job.refusal = why
+      binding.forfeit(ids)
+    })
+  }
+
+  #cancel(job: Job): void {
+    // Without an id nothing is held. It settles a little later all the same, as every attempt does.
+    if (job.id !== 0) cancel(job.id)
+    else if (this.#staged.delete(job)) settleSoon(() => this.#settle(job, cancelledBeforeStart()))
+    else if (this.#queued.delete(job)) settleSoon(() => job.settle(cancelledBeforeStart()))
+  }
+
+  #settle(job: Job, outcome: Outcome): void {
+    this.#running.delete(job)
+    this.#inFlight--
+    const next = this.#queued.values().next()
+    if (!next.done) {
+      this.#queued.delete(next.value)
+      this.#stage(next.value)
+    }
+    job.settle(outcome.state === 'lost' && job.refusal ? refused(job.refusal) : outcome)
+    if (this.#inFlight === 0) this.#idle?.()
+  }
+}
+
+function cancelledBeforeStart(): Outcome {
+  return { state: 'cancelled', startedAt: Date.now(), durationMs: 0 }
+}
+
+const outOfMemory: Refusal = { errno: -constants.errno.ENOMEM, call: 'malloc' }
+
+function refused({ errno, call }: Refusal): Outcome {
+  return { state: 'failed', errno, call, byDeadline: false, startedAt: Date.now(), durationMs: 0 }
+}
