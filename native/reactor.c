@@ -106,10 +106,14 @@ static bool begin(struct attempt *attempt, struct failure *failure) {
   atomic_store_explicit(&attempt->fd, fd, memory_order_relaxed);
   *failure = socket_prepare(fd, attempt);
   if (failure->error != 0) return false;
-  if (sys_connect(fd, remote_of(attempt), attempt->request.remote_length) != 0) {
-    *failure = (struct failure){errno, CALL_CONNECT};
-    if (errno != EINPROGRESS && errno != EINTR) return false; /* after EINTR it goes on as well */
-    if (!is_settled(fd)) return true;
+  int error;
+  do error = sys_connect(fd, remote_of(attempt), attempt->request.remote_length) == 0 ? 0 : errno;
+  while (error == EINTR); /* it goes on all the same, as the next call says */
+  bool goes_on = error == EINPROGRESS || error == EALREADY;
+  if (goes_on && !is_settled(fd)) return true;
+  if (error != 0 && error != EISCONN && !goes_on) {
+    *failure = (struct failure){error, CALL_CONNECT};
+    return false;
   }
   *failure = complete(attempt);
   return false;

@@ -9,6 +9,7 @@
 #include "check.h"
 #include "guard.h"
 #include "ledger.h"
+#include "reactor.h"
 #include "registry.h"
 
 #if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
@@ -34,10 +35,16 @@ void environment_open(struct environment *environment) {
   REQUIRE(environment->outbox != NULL);
 }
 
+void environment_open_nonblocking(struct environment *environment) {
+  environment_open(environment);
+  environment->nonblocking = true;
+}
+
 void environment_close(struct environment *environment) {
   outbox_close(environment->outbox);
   attempts_sweep(environment->outbox);
   if (environment->lanes != NULL) group_close(environment->lanes);
+  if (environment->uses_reactor) reactor_stop();
   outbox_drop(environment->outbox);
   pthread_cond_destroy(&environment->bell);
   pthread_mutex_destroy(&environment->lock);
@@ -65,11 +72,23 @@ uint64_t reserve(struct environment *environment, const struct peer *to, struct 
   return id;
 }
 
+/* As src/engines/nonblocking.ts and attempts.ts do. What is over already is drained without a ring. */
+static int submit_all(struct environment *environment, const double *ids, size_t count) {
+  if (!environment->uses_reactor) {
+    struct failure failure = reactor_start();
+    if (failure.error != 0) return failure.error;
+    environment->uses_reactor = true;
+  }
+  if (reactor_submit(ids, count) > 0) ring(environment);
+  return 0;
+}
+
 int start_all(struct environment *lanes_of, const uint64_t *ids, size_t count) {
-  if (lanes_of->lanes == NULL) lanes_of->lanes = group_open(&lanes_of->options);
-  if (lanes_of->lanes == NULL) return errno;
   double numbers[count + 1]; /* no array may be empty */
   for (size_t i = 0; i < count; i++) numbers[i] = (double)ids[i];
+  if (lanes_of->nonblocking) return submit_all(lanes_of, numbers, count);
+  if (lanes_of->lanes == NULL) lanes_of->lanes = group_open(&lanes_of->options);
+  if (lanes_of->lanes == NULL) return errno;
   group_start(lanes_of->lanes, numbers, count);
   return 0;
 }

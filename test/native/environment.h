@@ -28,6 +28,8 @@ struct environment {
   struct outbox *outbox;
   struct lane_group *lanes;
   struct lane_options options;
+  bool nonblocking; /* what it starts goes to the reactor */
+  bool uses_reactor;
   pthread_mutex_t lock; /* rung */
   pthread_cond_t bell;
   bool rung;
@@ -44,13 +46,15 @@ struct how {
 };
 
 void environment_open(struct environment *environment);
+/* One that starts its attempts in the reactor. */
+void environment_open_nonblocking(struct environment *environment);
 /* As addon.cc's Close. */
 void environment_close(struct environment *environment);
 
 /* 0 where the registry has none to give. */
 uint64_t try_reserve(struct environment *environment, const struct peer *to, struct how how);
 uint64_t reserve(struct environment *environment, const struct peer *to, struct how how);
-/* Hands reserved ids to this environment's lanes. 0 or an errno. */
+/* Hands reserved ids to this environment's lanes, or to the reactor. 0 or an errno. */
 int start_all(struct environment *lanes_of, const uint64_t *ids, size_t count);
 void start(struct environment *lanes_of, uint64_t id);
 uint64_t reserve_and_start(struct environment *environment, const struct peer *to, struct how how);

@@ -46,9 +46,16 @@ static void enter_region(const char *call) {
   in_region = true;
 }
 
+int __real_fcntl(int fd, int command, ...);
+
 int __real_connect(int fd, const struct sockaddr *address, socklen_t length);
 int __wrap_connect(int fd, const struct sockaddr *address, socklen_t length);
 int __wrap_connect(int fd, const struct sockaddr *address, socklen_t length) {
+  int flags = __real_fcntl(fd, F_GETFL);
+  if (flags >= 0 && flags & O_NONBLOCK) {
+    outside_region("cancellation disabled in a nonblocking connect");
+    return __real_connect(fd, address, length);
+  }
   enter_region("cancellation enabled in connect");
   int result = __real_connect(fd, address, length);
   int error = errno;
@@ -75,6 +82,10 @@ int __wrap_connect(int fd, const struct sockaddr *address, socklen_t length) {
 int __real_poll(struct pollfd *fds, nfds_t count, int timeout_ms);
 int __wrap_poll(struct pollfd *fds, nfds_t count, int timeout_ms);
 int __wrap_poll(struct pollfd *fds, nfds_t count, int timeout_ms) {
+  if (timeout_ms == 0) {
+    outside_region("cancellation disabled in a poll that does not wait");
+    return __real_poll(fds, count, timeout_ms);
+  }
   enter_region("cancellation enabled in poll");
   int result = __real_poll(fds, count, timeout_ms);
   in_region = false;
@@ -100,7 +111,6 @@ int __wrap_close(int fd) {
 }
 
 /* Also a cancellation point on paper; the core passes it one int. */
-int __real_fcntl(int fd, int command, ...);
 int __wrap_fcntl(int fd, int command, ...);
 int __wrap_fcntl(int fd, int command, ...) {
   va_list arguments;

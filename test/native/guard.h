@@ -1,6 +1,7 @@
 /*
  * Stands between the core and the C library (the program is linked with --wrap for each call below) and sees
- * that a lane has cancellation enabled around connect(2) and poll(2), and around nothing else.
+ * that a lane has cancellation enabled around connect(2) and poll(2), and around nothing else. The reactor's calls of the
+ * two, which do not wait, are no cancellation points of ours: it has cancellation disabled.
  */
 #ifndef GUARD_H
 #define GUARD_H

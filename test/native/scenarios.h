@@ -23,5 +23,6 @@ extern const struct scenario race_scenarios[];
 extern const struct scenario ending_scenarios[];
 extern const struct scenario fault_scenarios[];
 extern const struct scenario storm_scenarios[];
+extern const struct scenario reactor_scenarios[];
 
 #endif
