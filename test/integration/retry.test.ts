@@ -161,7 +161,7 @@ describe('a failure of this machine', () => {
 
   it('is waited out for a while, and then told as what it is', { timeout: 30_000 }, async () => {
     const manager = await manage({ retry: { tries: 50, baseMs: 1 } })
-    const window = manager.stats().window
+    const window = manager.stats().engines.blocking.window
     inject('connect', 0, 'EADDRNOTAVAIL')
     const others: Target[] = [targets.accept, targets.refuse]
     const [error, ...rest] = await Promise.all([
@@ -174,7 +174,7 @@ describe('a failure of this machine', () => {
     expect(error!.attempts.length).toBeLessThanOrEqual(requeuesAtMost + 1)
     expect(new Set(error!.attempts.map(({ code }) => code))).toEqual(new Set(['EADDRNOTAVAIL']))
     expect(manager.stats()).toMatchObject({ retries: 0 })
-    expect(manager.stats().window).toBeLessThan(window)
+    expect(manager.stats().engines.blocking.window).toBeLessThan(window)
     binding.clearFaults()
     await closed(await manager.connect(targets.accept))
   })

@@ -1,6 +1,6 @@
 /**
- * Seeded bugs: one change each to a copy of native/, and who must notice. `find` must occur exactly once, so that a mutant
- * that no longer fits its source fails the run. `noticed` is in the tool's report or, for `plain`, in the program's own words.
+ * Seeded bugs: one change each to a copy of native/ (`also`: what must change with it), and who must notice. `find` must
+ * occur exactly once, so that a mutant that no longer fits its source fails the run. `noticed` is in the tool's report or, for `plain`, in the program's own words.
  */
 
 export const mutants = [
@@ -99,5 +99,48 @@ export const mutants = [
     replace: '  return pthread_detach(thread);',
     scenario: 'first cancel at the descriptor limit',
     noticed: /libgcc_s\.so\.1 must be installed for pthread_cancel to work/,
+  },
+  {
+    name: 'the reactor finds an attempt by its slot, whatever the generation',
+    flavour: 'plain',
+    file: 'reactor.c',
+    find: 'attempt->watched && atomic_load(&attempt->word) == word_of(id, ATTEMPT_WATCHED);',
+    replace: 'attempt->watched;',
+    scenario: 'reactor: a late event, descriptor and slot used again',
+    noticed: /is FREE, expected WATCHED|is FAILED, expected WATCHED/,
+  },
+  {
+    name: 'the reactor finds an attempt by its descriptor',
+    flavour: 'plain',
+    file: 'reactor.c',
+    find: 'poller_watch(atomic_load_explicit(&attempt->fd, memory_order_relaxed), id)',
+    replace: '((void)id, poller_watch(attempt->fd, (uint64_t)attempt->fd))',
+    also: [
+      {
+        find: '  struct attempt *attempt = find_watched(id);\n  if (attempt == NULL) return;',
+        replace:
+          '  struct attempt *attempt = watched;\n  while (attempt != NULL && attempt->fd != (int)id) attempt = attempt->next;\n  if (attempt == NULL) return;',
+      },
+    ],
+    scenario: 'reactor: a late event, descriptor and slot used again',
+    noticed: /is FREE, expected WATCHED|is FAILED, expected WATCHED/,
+  },
+  {
+    name: 'the reactor leaks the descriptor of what runs out of time',
+    flavour: 'valgrind',
+    file: 'reactor.c',
+    find: '  if (state != ATTEMPT_CONNECTED || attempt->request.flags & ATTEMPT_PROBE) close_descriptor(attempt);',
+    replace: '  if (state == ATTEMPT_CANCELLED || attempt->request.flags & ATTEMPT_PROBE) close_descriptor(attempt);',
+    scenario: 'reactor: runs out of time',
+    noticed: /Open AF_INET socket/,
+  },
+  {
+    name: 'the reactor is woken without its lock',
+    flavour: 'tsan',
+    file: 'reactor.c',
+    find: '  last_submitted = last;\n  wake();\n  pthread_mutex_unlock(&lock);',
+    replace: '  last_submitted = last;\n  pthread_mutex_unlock(&lock);\n  wake();',
+    scenario: 'storm of cancels in the reactor',
+    noticed: /ThreadSanitizer: data race/,
   },
 ]

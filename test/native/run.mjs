@@ -96,7 +96,7 @@ async function checkCore(flavour) {
   }
 }
 
-async function checkMutant({ name, flavour, link, file, find, replace, scenario, noticed }, index) {
+async function checkMutant({ name, flavour, link, file, find, replace, also = [], scenario, noticed }, index) {
   const title = `${flavour} notices: ${name}`
   try {
     const sources = join(build, `mutant-${index}-sources`)
@@ -104,13 +104,13 @@ async function checkMutant({ name, flavour, link, file, find, replace, scenario,
       recursive: true,
       filter: (path) => !/\/(build|prebuilds)\/?/.test(path.slice(native.length - 1)),
     })
-    const source = await readFile(join(sources, file), 'utf8')
-    if (source.split(find).length !== 2)
-      throw new Error(`no longer fits ${file}: what it changes must be there exactly once`)
-    await writeFile(
-      join(sources, file),
-      source.replace(find, () => replace),
-    )
+    let source = await readFile(join(sources, file), 'utf8')
+    for (const change of [{ find, replace }, ...also]) {
+      if (source.split(change.find).length !== 2)
+        throw new Error(`no longer fits ${file}: what it changes must be there exactly once`)
+      source = source.replace(change.find, () => change.replace)
+    }
+    await writeFile(join(sources, file), source)
     const program = await compile(`mutant-${index}`, sources, flavour, link)
     const { output } = await runCore(program, flavour, ['--rounds', '20', '--only', scenario])
     report(title, noticed.test(output) ? undefined : `not noticed in "${scenario}"\n${output}`)
