@@ -7,209 +7,218 @@ import { closed } from '#internal/secure'
 import { selfSigned } from '../support/certificate.js'
 import { held } from '../support/counts.js'
 import { portOf, useStations } from '../support/stations.js'
-import { warmManager } from '../support/warm-up.js'
+import { engines, warmManager } from '../support/warm-up.js'
 
 const targets = useStations()
-let manager: ConnectionManager
 
-beforeAll(async () => {
-  manager = await warmManager(targets.accept)
-})
-afterAll(() => manager.close())
+describe.each(engines)('%s engine', (engine) => {
+  let manager: ConnectionManager
 
-const addresses =
-  (...list: string[]): ConnectOptions['lookup'] =>
-  async () =>
-    list
-
-const failureOf = (call: Promise<unknown>): Promise<ConnectError> =>
-  call.then(
-    () => undefined,
-    (error) => error,
-  ) as never
-
-describe('several addresses', () => {
-  it('are tried in order, the first that takes it wins', async () => {
-    const seen: string[] = []
-    const lookup: ConnectOptions['lookup'] = async (hostname) => {
-      seen.push(hostname)
-      return ['127.0.0.5', '127.0.0.6']
-    }
-    const socket = await manager.connect(`service.test:${portOf(targets.accept)}`, { lookup })
-    expect(socket.remoteAddress).toBe('127.0.0.5')
-    expect(seen).toEqual(['service.test'])
-    await closed(socket)
-  })
-
-  it('that fail are passed over', async () => {
-    const lookup = addresses('::1', '127.0.0.6')
-    const socket = await manager.connect({ host: 'service.test', port: portOf(targets.accept) }, { lookup })
-    expect(socket.remoteAddress).toBe('127.0.0.6')
-    await closed(socket)
-  })
-
-  it('that all fail are all told', async () => {
-    const before = held()
-    const port = portOf(targets.refuse)
-    const call = manager.connect(`service.test:${port}`, { lookup: addresses('127.0.0.5', '127.0.0.6', '127.0.0.7') })
-    const error = await failureOf(call)
-    expect(error).toBeInstanceOf(ConnectError)
-    expect(error).toMatchObject({
-      name: 'ConnectError',
-      code: 'ECONNREFUSED',
-      errno: -111,
-      syscall: 'connect',
-      errnoClass: 'refused',
-      address: '127.0.0.7',
-      port,
-    })
-    expect(error.message).toMatch(new RegExp(`^connect ECONNREFUSED 127\\.0\\.0\\.7:${port}: .+; .+`))
-    expect(error.errors).toMatchObject(
-      ['127.0.0.5', '127.0.0.6', '127.0.0.7'].map((address) => ({ code: 'ECONNREFUSED', address, port })),
-    )
-    expect(JSON.parse(JSON.stringify(error)).errors).toHaveLength(3)
-    expect(error.attempts).toMatchObject(
-      ['127.0.0.5', '127.0.0.6', '127.0.0.7'].map((address) => ({
-        endpoint: `${address}:${port}`,
-        engine: 'blocking',
-        code: 'ECONNREFUSED',
-        errnoClass: 'refused',
-      })),
-    )
-    for (const { startedAt, durationMs } of error.attempts) {
-      expect(Math.abs(Date.now() - startedAt)).toBeLessThan(60_000)
-      expect(durationMs).toBeGreaterThanOrEqual(0)
-    }
-    expect(held()).toEqual(before)
-  })
-
-  it('may be none', async () => {
-    const error = await failureOf(manager.connect('service.test:1', { lookup: addresses() }))
-    expect(error).toMatchObject({ code: 'ENOTFOUND', hostname: 'service.test', errnoClass: 'name', attempts: [] })
-  })
-
-  it('must be numeric', async () => {
-    await expect(manager.connect('service.test:1', { lookup: addresses('other.test') })).rejects.toThrow(/other\.test/)
-  })
-})
-
-describe('an AF_UNIX error', () => {
-  it('tells the path', async () => {
-    const error = await failureOf(manager.connect('unix:/nonexistent/socket'))
-    expect(error).toMatchObject({ code: 'ENOENT', errnoClass: 'refused', path: '/nonexistent/socket' })
-    expect(error.message).toMatch(/^connect ENOENT \/nonexistent\/socket: /)
-    expect(error).not.toHaveProperty('address')
-    expect(error).not.toHaveProperty('errors')
-  })
-})
-
-describe('a block list', () => {
-  const blockList = new net.BlockList()
-  blockList.addSubnet('127.0.0.0', 24, 'ipv4')
-  blockList.addAddress('::1', 'ipv6')
-
-  it.each(['127.0.0.1', '[::ffff:127.0.0.1]', '[::ffff:7f00:1]', '[::1]'])('bars %s', async (host) => {
-    const error = await failureOf(manager.connect(`${host}:${portOf(targets.accept)}`, { blockList }))
-    expect(error).toMatchObject({ code: 'ERR_BLOCKED', errnoClass: 'denied', attempts: [] })
-  })
-
-  it('is applied to what a name resolves to, and lets the others through', async () => {
-    const lookup = addresses('127.0.0.1', '::ffff:127.0.0.1', '127.0.1.1')
-    const socket = await manager.connect(`service.test:${portOf(targets.accept)}`, { lookup, blockList })
-    expect(socket.remoteAddress).toBe('127.0.1.1')
-    await closed(socket)
-    const barred = manager.connect('service.test:1', { lookup: addresses('127.0.0.1', '::1'), blockList })
-    const error = await failureOf(barred)
-    expect(error.errors?.map((each) => (each as ConnectError).code)).toEqual(['ERR_BLOCKED', 'ERR_BLOCKED'])
-  })
-})
-
-describe('TLS', () => {
-  const certificate = selfSigned()
-  const server = tls.createServer(certificate, (peer) => peer.on('error', () => {}).end('secret'))
-  let port: number
   beforeAll(async () => {
-    server.on('tlsClientError', () => {})
-    server.listen(0, '127.0.0.1')
-    await once(server, 'listening')
-    port = (server.address() as net.AddressInfo).port
+    manager = await warmManager(targets.accept, { engine })
   })
-  afterAll(() => {
-    server.close()
-  })
+  afterAll(() => manager.close())
 
-  /** The peer's end is in this process too, and closes a little later. */
-  const settledTo = (before: ReturnType<typeof held>) => expect.poll(held).toEqual(before)
+  const addresses =
+    (...list: string[]): ConnectOptions['lookup'] =>
+    async () =>
+      list
 
-  it('on top: by name and by address', async () => {
-    const before = held()
-    const options = { tls: { ca: certificate.cert }, lookup: addresses('127.0.0.1') }
-    for (const host of ['localhost', '127.0.0.1']) {
-      const socket = (await manager.connect({ host, port }, options)) as tls.TLSSocket
-      expect(socket).toBeInstanceOf(tls.TLSSocket)
-      expect(socket.authorized).toBe(true)
-      let text = ''
-      for await (const chunk of socket) text += chunk
-      expect(text).toBe('secret')
+  const failureOf = (call: Promise<unknown>): Promise<ConnectError> =>
+    call.then(
+      () => undefined,
+      (error) => error,
+    ) as never
+
+  describe('several addresses', () => {
+    it('are tried in order, the first that takes it wins', async () => {
+      const seen: string[] = []
+      const lookup: ConnectOptions['lookup'] = async (hostname) => {
+        seen.push(hostname)
+        return ['127.0.0.5', '127.0.0.6']
+      }
+      const socket = await manager.connect(`service.test:${portOf(targets.accept)}`, { lookup })
+      expect(socket.remoteAddress).toBe('127.0.0.5')
+      expect(seen).toEqual(['service.test'])
       await closed(socket)
-    }
-    await settledTo(before)
-  })
+    })
 
-  it.each<[string, ConnectOptions['tls'], string]>([
-    ['a certificate nobody vouches for', true, 'DEPTH_ZERO_SELF_SIGNED_CERT'],
-    ['another name’s certificate', { ca: certificate.cert, servername: 'other.test' }, 'ERR_TLS_CERT_ALTNAME_INVALID'],
-  ])('refuses %s, and closes both', async (_, options, code) => {
-    const before = held()
-    const error = await failureOf(manager.connect({ host: '127.0.0.1', port }, { tls: options }))
-    expect(error).toBeInstanceOf(ConnectError)
-    expect(error).toMatchObject({ code, errnoClass: 'protocol', syscall: 'tls', attempts: [{ engine: 'blocking' }] })
-    await settledTo(before)
-  })
+    it('that fail are passed over', async () => {
+      const lookup = addresses('::1', '127.0.0.6')
+      const socket = await manager.connect({ host: 'service.test', port: portOf(targets.accept) }, { lookup })
+      expect(socket.remoteAddress).toBe('127.0.0.6')
+      await closed(socket)
+    })
 
-  it('is part of a check, where it is asked for', async () => {
-    const before = held()
-    const target = `localhost:${port}`
-    const lookup = addresses('127.0.0.1')
-    for await (const result of manager.check([target], { tls: { ca: certificate.cert }, lookup }))
-      expect(result).toMatchObject({ target, status: 'up', address: '127.0.0.1', attempts: 1 })
-    for await (const result of manager.check([target], { tls: true, lookup }))
-      expect(result).toMatchObject({ target, status: 'down', errnoClass: 'protocol', attempts: 1 })
-    await settledTo(before)
-  })
-
-  it('of a peer that speaks something else is a protocol error, and one that resets is refused', async () => {
-    const before = held()
-    const rude = net
-      .createServer((peer) =>
-        peer
-          .on('error', () => {})
-          .resume()
-          .end('SSH-2.0-rude\r\n'),
+    it('that all fail are all told', async () => {
+      const before = held()
+      const port = portOf(targets.refuse)
+      const call = manager.connect(`service.test:${port}`, { lookup: addresses('127.0.0.5', '127.0.0.6', '127.0.0.7') })
+      const error = await failureOf(call)
+      expect(error).toBeInstanceOf(ConnectError)
+      expect(error).toMatchObject({
+        name: 'ConnectError',
+        code: 'ECONNREFUSED',
+        errno: -111,
+        syscall: 'connect',
+        errnoClass: 'refused',
+        address: '127.0.0.7',
+        port,
+      })
+      expect(error.message).toMatch(new RegExp(`^connect ECONNREFUSED 127\\.0\\.0\\.7:${port}: .+; .+`))
+      expect(error.errors).toMatchObject(
+        ['127.0.0.5', '127.0.0.6', '127.0.0.7'].map((address) => ({ code: 'ECONNREFUSED', address, port })),
       )
-      .listen(0, '127.0.0.1')
-    await once(rude, 'listening')
-    const rudePort = (rude.address() as net.AddressInfo).port
-    const error = await failureOf(manager.connect({ host: '127.0.0.1', port: rudePort }, { tls: true }))
-    expect(error).toMatchObject({ errnoClass: 'protocol', syscall: 'tls' })
-    rude.close()
-    const reset = await failureOf(manager.connect(targets.reset, { tls: true }))
-    expect(reset).toMatchObject({ code: 'ECONNRESET', errnoClass: 'refused' })
-    await settledTo(before)
-  })
-})
+      expect(JSON.parse(JSON.stringify(error)).errors).toHaveLength(3)
+      expect(error.attempts).toMatchObject(
+        ['127.0.0.5', '127.0.0.6', '127.0.0.7'].map((address) => ({
+          endpoint: `${address}:${port}`,
+          engine,
+          code: 'ECONNREFUSED',
+          errnoClass: 'refused',
+        })),
+      )
+      for (const { startedAt, durationMs } of error.attempts) {
+        expect(Math.abs(Date.now() - startedAt)).toBeLessThan(60_000)
+        expect(durationMs).toBeGreaterThanOrEqual(0)
+      }
+      expect(held()).toEqual(before)
+    })
 
-describe('connect of its own', () => {
-  it('is the default manager’s', async () => {
-    const socket = await connect(targets.accept)
-    expect(socket.readableFlowing).toBeNull()
-    await closed(socket)
-    await expect(connect(targets.refuse)).rejects.toMatchObject({ code: 'ECONNREFUSED' })
+    it('may be none', async () => {
+      const error = await failureOf(manager.connect('service.test:1', { lookup: addresses() }))
+      expect(error).toMatchObject({ code: 'ENOTFOUND', hostname: 'service.test', errnoClass: 'name', attempts: [] })
+    })
+
+    it('must be numeric', async () => {
+      await expect(manager.connect('service.test:1', { lookup: addresses('other.test') })).rejects.toThrow(
+        /other\.test/,
+      )
+    })
   })
 
-  it('refuses what it cannot read', async () => {
-    await expect(connect('nonsense')).rejects.toThrow(/nonsense/)
-    await expect(connect('a.test:99999')).rejects.toThrow(/99999/)
-    await expect(connect(undefined as never)).rejects.toThrow()
+  describe('an AF_UNIX error', () => {
+    it('tells the path', async () => {
+      const error = await failureOf(manager.connect('unix:/nonexistent/socket'))
+      expect(error).toMatchObject({ code: 'ENOENT', errnoClass: 'refused', path: '/nonexistent/socket' })
+      expect(error.message).toMatch(/^connect ENOENT \/nonexistent\/socket: /)
+      expect(error).not.toHaveProperty('address')
+      expect(error).not.toHaveProperty('errors')
+    })
+  })
+
+  describe('a block list', () => {
+    const blockList = new net.BlockList()
+    blockList.addSubnet('127.0.0.0', 24, 'ipv4')
+    blockList.addAddress('::1', 'ipv6')
+
+    it.each(['127.0.0.1', '[::ffff:127.0.0.1]', '[::ffff:7f00:1]', '[::1]'])('bars %s', async (host) => {
+      const error = await failureOf(manager.connect(`${host}:${portOf(targets.accept)}`, { blockList }))
+      expect(error).toMatchObject({ code: 'ERR_BLOCKED', errnoClass: 'denied', attempts: [] })
+    })
+
+    it('is applied to what a name resolves to, and lets the others through', async () => {
+      const lookup = addresses('127.0.0.1', '::ffff:127.0.0.1', '127.0.1.1')
+      const socket = await manager.connect(`service.test:${portOf(targets.accept)}`, { lookup, blockList })
+      expect(socket.remoteAddress).toBe('127.0.1.1')
+      await closed(socket)
+      const barred = manager.connect('service.test:1', { lookup: addresses('127.0.0.1', '::1'), blockList })
+      const error = await failureOf(barred)
+      expect(error.errors?.map((each) => (each as ConnectError).code)).toEqual(['ERR_BLOCKED', 'ERR_BLOCKED'])
+    })
+  })
+
+  describe('TLS', () => {
+    const certificate = selfSigned()
+    const server = tls.createServer(certificate, (peer) => peer.on('error', () => {}).end('secret'))
+    let port: number
+    beforeAll(async () => {
+      server.on('tlsClientError', () => {})
+      server.listen(0, '127.0.0.1')
+      await once(server, 'listening')
+      port = (server.address() as net.AddressInfo).port
+    })
+    afterAll(() => {
+      server.close()
+    })
+
+    /** The peer's end is in this process too, and closes a little later. */
+    const settledTo = (before: ReturnType<typeof held>) => expect.poll(held).toEqual(before)
+
+    it('on top: by name and by address', async () => {
+      const before = held()
+      const options = { tls: { ca: certificate.cert }, lookup: addresses('127.0.0.1') }
+      for (const host of ['localhost', '127.0.0.1']) {
+        const socket = (await manager.connect({ host, port }, options)) as tls.TLSSocket
+        expect(socket).toBeInstanceOf(tls.TLSSocket)
+        expect(socket.authorized).toBe(true)
+        let text = ''
+        for await (const chunk of socket) text += chunk
+        expect(text).toBe('secret')
+        await closed(socket)
+      }
+      await settledTo(before)
+    })
+
+    it.each<[string, ConnectOptions['tls'], string]>([
+      ['a certificate nobody vouches for', true, 'DEPTH_ZERO_SELF_SIGNED_CERT'],
+      [
+        'another name’s certificate',
+        { ca: certificate.cert, servername: 'other.test' },
+        'ERR_TLS_CERT_ALTNAME_INVALID',
+      ],
+    ])('refuses %s, and closes both', async (_, options, code) => {
+      const before = held()
+      const error = await failureOf(manager.connect({ host: '127.0.0.1', port }, { tls: options }))
+      expect(error).toBeInstanceOf(ConnectError)
+      expect(error).toMatchObject({ code, errnoClass: 'protocol', syscall: 'tls', attempts: [{ engine }] })
+      await settledTo(before)
+    })
+
+    it('is part of a check, where it is asked for', async () => {
+      const before = held()
+      const target = `localhost:${port}`
+      const lookup = addresses('127.0.0.1')
+      for await (const result of manager.check([target], { tls: { ca: certificate.cert }, lookup }))
+        expect(result).toMatchObject({ target, status: 'up', address: '127.0.0.1', attempts: 1 })
+      for await (const result of manager.check([target], { tls: true, lookup }))
+        expect(result).toMatchObject({ target, status: 'down', errnoClass: 'protocol', attempts: 1 })
+      await settledTo(before)
+    })
+
+    it('of a peer that speaks something else is a protocol error, and one that resets is refused', async () => {
+      const before = held()
+      const rude = net
+        .createServer((peer) =>
+          peer
+            .on('error', () => {})
+            .resume()
+            .end('SSH-2.0-rude\r\n'),
+        )
+        .listen(0, '127.0.0.1')
+      await once(rude, 'listening')
+      const rudePort = (rude.address() as net.AddressInfo).port
+      const error = await failureOf(manager.connect({ host: '127.0.0.1', port: rudePort }, { tls: true }))
+      expect(error).toMatchObject({ errnoClass: 'protocol', syscall: 'tls' })
+      rude.close()
+      const reset = await failureOf(manager.connect(targets.reset, { tls: true }))
+      expect(reset).toMatchObject({ code: 'ECONNRESET', errnoClass: 'refused' })
+      await settledTo(before)
+    })
+  })
+
+  describe('connect of its own', () => {
+    it('is the default manager’s', async () => {
+      const socket = await connect(targets.accept)
+      expect(socket.readableFlowing).toBeNull()
+      await closed(socket)
+      await expect(connect(targets.refuse)).rejects.toMatchObject({ code: 'ECONNREFUSED' })
+    })
+
+    it('refuses what it cannot read', async () => {
+      await expect(connect('nonsense')).rejects.toThrow(/nonsense/)
+      await expect(connect('a.test:99999')).rejects.toThrow(/99999/)
+      await expect(connect(undefined as never)).rejects.toThrow()
+    })
   })
 })

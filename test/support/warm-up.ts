@@ -1,10 +1,17 @@
 /** Opens once what the pool, the resolver and libuv open for good, so that counts compare afterwards. */
-import { ConnectionManager } from 'cancelpoint'
+import { ConnectionManager, type ManagerOptions } from 'cancelpoint'
 import { closed } from '#internal/secure'
 
-/** A manager whose worker runs and whose first connect, to `accepting`, is done. */
-export async function warmManager(accepting: string, options: ConstructorParameters<typeof ConnectionManager>[0] = {}) {
+/** What tables run over. */
+export const engines = ['blocking', 'nonblocking'] as const
+
+/**
+ * A manager whose first connect to `accepting` is done, on its own engine and on lanes: a full AF_UNIX backlog takes the
+ * nonblocking one there.
+ */
+export async function warmManager(accepting: string, options: ManagerOptions = {}) {
   const manager = new ConnectionManager({ retry: false, ...options })
-  await closed(await manager.connect(accepting))
+  for (const engine of new Set(['blocking', options.engine ?? 'auto'] as const))
+    await closed(await manager.connect(accepting, { engine }))
   return manager
 }
