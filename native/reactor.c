@@ -33,7 +33,7 @@
  * So few are begun by the thread that asks for them: it waits for them, and a hand-over costs as much as a connect.
  * More are the reactor's, which begins so many before it looks at events, cancels and deadlines again.
  */
-enum { BEGUN_BY_CALLER = 2, BEGUN_AT_ONCE = 32, KEYS_AT_ONCE = 256, STACK_BYTES = 256 * 1024 };
+enum { BEGUN_BY_CALLER = 2, BEGUN_AT_ONCE = 32, KEYS_AT_ONCE = 256, TRIES_AT_MOST = 4, STACK_BYTES = 256 * 1024 };
 
 static const struct failure none = {0, CALL_NONE};
 
@@ -106,9 +106,9 @@ static bool begin(struct attempt *attempt, struct failure *failure) {
   atomic_store_explicit(&attempt->fd, fd, memory_order_relaxed);
   *failure = socket_prepare(fd, attempt);
   if (failure->error != 0) return false;
-  int error;
-  do error = sys_connect(fd, remote_of(attempt), attempt->request.remote_length) == 0 ? 0 : errno;
-  while (error == EINTR); /* it goes on all the same, as the next call says */
+  int error = EINTR; /* after which it goes on, as the next call says; without waiting it is hardly ever interrupted once */
+  for (int tries = 0; error == EINTR && tries < TRIES_AT_MOST; tries++)
+    error = sys_connect(fd, remote_of(attempt), attempt->request.remote_length) == 0 ? 0 : errno;
   bool goes_on = error == EINPROGRESS || error == EALREADY;
   if (goes_on && !is_settled(fd)) return true;
   if (error != 0 && error != EISCONN && !goes_on) {

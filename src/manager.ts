@@ -231,7 +231,7 @@ export class ConnectionManager implements AsyncDisposable {
   }
 
   #roadFor({ engine = 'auto' }: ConnectOptions): Road {
-    return this.#engines[engine === 'auto' ? 'blocking' : engine]
+    return this.#engines[engine === 'auto' ? limits.autoEngine : engine]
   }
 
   #end(cancellation: Cancellation): void {

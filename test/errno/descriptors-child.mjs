@@ -15,7 +15,7 @@ function takeAll(sockets) {
   }
 }
 
-const manager = new ConnectionManager({ retry: false })
+const manager = new ConnectionManager({ retry: false, engine: 'blocking' })
 await warmUp(manager)
 const answer = {
   socket: await observe(async (sockets) => {

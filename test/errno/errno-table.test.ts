@@ -17,7 +17,7 @@ import type { Row } from './row.js'
 const lacking = { ipv6: lackingIpv6, localPortRange: localPortRangeLack() }
 
 // Retries have tests of their own; here each errno is to come through.
-const manager = new ConnectionManager({ retry: false })
+const manager = new ConnectionManager({ retry: false, engine: 'blocking' })
 const namespace = await askNamespace()
 const rows: Row[] = [
   ...documentedRows(manager, lacking),

@@ -24,7 +24,7 @@ const secondCall = (domain) =>
     return { ...(await resultOf(() => posix.connect(fd, address))), first: first.code }
   })
 
-const manager = new ConnectionManager({ retry: false })
+const manager = new ConnectionManager({ retry: false, engine: 'blocking' })
 await warmUp(manager)
 const answer = {
   inet: await observeConnect(patient('inet'), false),

@@ -142,7 +142,7 @@ function reasonOf({ message, stderr }) {
 }
 
 run('ip link set lo up')
-const manager = new ConnectionManager({ retry: false })
+const manager = new ConnectionManager({ retry: false, engine: 'blocking' })
 await warmUp(manager)
 /** @type {Record<string, object>} */
 const observed = {}

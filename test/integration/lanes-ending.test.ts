@@ -21,7 +21,7 @@ it('lets no lane that takes long to end hold up the cancels of others', async ()
   const lanes = 200
   await using fleet = await startFleet({ targets: 3 })
   const hanging = fleet.targets.find(({ behaviour }) => behaviour === 'hang')!.target
-  await using manager = new ConnectionManager({ lanes })
+  await using manager = new ConnectionManager({ engine: 'blocking', lanes })
   const controller = new AbortController()
   let rejected = 0
   const calls = Array.from({ length: lanes }, () =>
@@ -50,7 +50,7 @@ it('keeps the stacks of ended lanes for the next, and gives them back unused', a
   await using fleet = await startFleet({ targets: 3 })
   const hanging = fleet.targets.find(({ behaviour }) => behaviour === 'hang')!.target
   const before = stacks()
-  await using manager = new ConnectionManager({ lanes })
+  await using manager = new ConnectionManager({ engine: 'blocking', lanes })
   for (let round = 0; round < 3; round++) {
     const controller = new AbortController()
     const calls = Array.from({ length: lanes }, () => manager.connect(hanging, { signal: controller.signal }))

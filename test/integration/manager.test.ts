@@ -63,7 +63,7 @@ describe('close', () => {
   })
 
   it('of one that was never used is at once', async () => {
-    await new ConnectionManager().close()
+    await new ConnectionManager({ engine: 'blocking' }).close()
   })
 
   it('gives back the threads and descriptors of the manager', async () => {
@@ -84,7 +84,7 @@ describe('close', () => {
   it('is what await using does', async () => {
     let call: Promise<unknown>
     {
-      await using manager = new ConnectionManager()
+      await using manager = new ConnectionManager({ engine: 'blocking' })
       call = codeOf(manager.connect(targets.hang))
     }
     expect(await call).toBe('ABORT_ERR')
@@ -145,7 +145,7 @@ describe('what is over the lanes', () => {
   })
 
   it('is never connected on more lanes than asked for', async () => {
-    const manager = new ConnectionManager({ lanes: 3, retry: false })
+    const manager = new ConnectionManager({ engine: 'blocking', lanes: 3, retry: false })
     const calls = Array.from({ length: 20 }, () => codeOf(manager.connect(targets.hang, { attemptTimeoutMs: 40 })))
     let most = 0
     const watch = setInterval(() => {
@@ -173,7 +173,7 @@ describe('what is over the lanes', () => {
 
 describe('stats', () => {
   it('count what became of every call', async () => {
-    const manager = new ConnectionManager({ lanes: 8 })
+    const manager = new ConnectionManager({ engine: 'blocking', lanes: 8 })
     const idle = {
       ...{ inFlight: 0, waiting: 0, requeues: 0 },
       engines: {
@@ -209,7 +209,7 @@ describe('options', () => {
   })
 
   it.each(wrong.slice(6))('%o of a call are refused by name', async (options, message) => {
-    const manager = new ConnectionManager()
+    const manager = new ConnectionManager({ engine: 'blocking' })
     await expect(manager.connect(targets.accept, options)).rejects.toThrow(message)
     await expect(manager.open(targets.accept, options)).rejects.toThrow(message)
     await expect(manager.check([targets.accept], options).next()).rejects.toThrow(message)
@@ -219,7 +219,7 @@ describe('options', () => {
 
   it('of the manager are defaults for its calls', async () => {
     const signal = AbortSignal.abort()
-    const manager = new ConnectionManager({ attemptTimeoutMs: 20, noDelay: true, signal })
+    const manager = new ConnectionManager({ engine: 'blocking', attemptTimeoutMs: 20, noDelay: true, signal })
     expect(await codeOf(manager.connect(targets.accept))).toBe('ABORT_ERR')
     const call = manager.connect(targets.hang, { signal: new AbortController().signal })
     await expect(call).rejects.toMatchObject({ code: 'ETIMEDOUT' })
@@ -227,7 +227,7 @@ describe('options', () => {
   })
 
   it('maxInFlight bounds the lanes too', async () => {
-    const manager = new ConnectionManager({ maxInFlight: 5, lanes: 100 })
+    const manager = new ConnectionManager({ engine: 'blocking', maxInFlight: 5, lanes: 100 })
     expect(manager.stats().engines.blocking.limit).toBe(5)
     await manager.close()
   })

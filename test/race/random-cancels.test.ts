@@ -80,7 +80,7 @@ describe('randomised cancels', () => {
     await (await warmManager(targets.accept)).close()
     const before = settledCounts()
     const random = randomFrom(seed)
-    const manager = new ConnectionManager({ lanes: 40 })
+    const manager = new ConnectionManager({ engine: 'blocking', lanes: 40 })
     binding.jitter(seed, 400)
     const became = { aborted: 0, delivered: 0, failed: 0 }
     for (let done = 0; done < cancels; done += atOnce) {

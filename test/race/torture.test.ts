@@ -108,7 +108,7 @@ async function untilOwned(): Promise<undefined> {
 }
 
 async function wholeLife(fault?: Fault): Promise<void> {
-  await using own = new ConnectionManager({ ...options, lanes: 3 })
+  await using own = new ConnectionManager({ engine: 'blocking', ...options, lanes: 3 })
   // All settle before any is judged: what the check throws meanwhile would be nobody's.
   const opens = [1, 2, 3, 4].map(async () => (await own.open(targets.accept)).close())
   for (const each of await Promise.allSettled([...opens, checkBy(own, fault)]))

@@ -6,12 +6,12 @@ import { closed } from '#internal/secure'
 export const engines = ['blocking', 'nonblocking'] as const
 
 /**
- * A manager whose first connect to `accepting` is done, on its own engine and on lanes: a full AF_UNIX backlog takes the
+ * A manager, of lanes unless told otherwise, whose first connect to `accepting` is done, on its own engine and on lanes: a full AF_UNIX backlog takes the
  * nonblocking one there.
  */
 export async function warmManager(accepting: string, options: ManagerOptions = {}) {
-  const manager = new ConnectionManager({ retry: false, ...options })
-  for (const engine of new Set(['blocking', options.engine ?? 'auto'] as const))
+  const manager = new ConnectionManager({ retry: false, engine: 'blocking', ...options })
+  for (const engine of new Set(['blocking', options.engine ?? 'blocking'] as const))
     await closed(await manager.connect(accepting, { engine }))
   return manager
 }
