@@ -95,6 +95,15 @@ static bool is_settled(int fd) {
   return sys_poll(&pollfd, 1, 0) > 0;
 }
 
+/* 0, EINPROGRESS, or what it failed with. Interrupted, it goes on all the same, as the next call says. */
+static int connect_now(int fd, const struct attempt *attempt) {
+  int error = EINTR, tries = 0;
+  for (; error == EINTR && tries < TRIES_AT_MOST; tries++)
+    error = sys_connect(fd, remote_of(attempt), attempt->request.remote_length) == 0 ? 0 : errno;
+  if (tries > 1 && error == EALREADY) return EINPROGRESS;
+  return tries > 1 && error == EISCONN ? 0 : error;
+}
+
 /* Up to connect(2) and, where that is over at once, to its end. True where it goes on. Whoever owns the attempt. */
 static bool begin(struct attempt *attempt, struct failure *failure) {
   attempt->started_at = (double)now_ns(CLOCK_REALTIME) / 1e6;
@@ -106,12 +115,9 @@ static bool begin(struct attempt *attempt, struct failure *failure) {
   atomic_store_explicit(&attempt->fd, fd, memory_order_relaxed);
   *failure = socket_prepare(fd, attempt);
   if (failure->error != 0) return false;
-  int error = EINTR; /* after which it goes on, as the next call says; without waiting it is hardly ever interrupted once */
-  for (int tries = 0; error == EINTR && tries < TRIES_AT_MOST; tries++)
-    error = sys_connect(fd, remote_of(attempt), attempt->request.remote_length) == 0 ? 0 : errno;
-  bool goes_on = error == EINPROGRESS || error == EALREADY;
-  if (goes_on && !is_settled(fd)) return true;
-  if (error != 0 && error != EISCONN && !goes_on) {
+  int error = connect_now(fd, attempt);
+  if (error == EINPROGRESS && !is_settled(fd)) return true;
+  if (error != 0 && error != EINPROGRESS) {
     *failure = (struct failure){error, CALL_CONNECT};
     return false;
   }

@@ -1,6 +1,7 @@
-import { describe, expect, it, vi } from 'vitest'
+import { beforeAll, describe, expect, it, vi } from 'vitest'
 import { type Ended, runFixture } from '../support/child.js'
 import { useStations } from '../support/stations.js'
+import { engines } from '../support/warm-up.js'
 
 vi.setConfig({ testTimeout: 300_000 })
 
@@ -16,48 +17,65 @@ async function repeat(times: number, run: () => Promise<void>): Promise<void> {
   for (let round = 0; round < times; round += 1) await run()
 }
 
-describe('a process that ends with connects in flight', () => {
-  it.each([
-    ['exit at once', 20],
-    ['exit', 20],
-    ['exit', 500],
-    ['abort and exit', 200],
-  ])('keeps its exit code: %s, %i lanes', (how, count) =>
-    repeat(rounds, async () => {
-      const ended = await runFixture('exit', targets.hang, targets.stall, String(count), how)
-      expect(ended).toEqual({ code: 7, signal: null, stdout: '', stderr: '' })
-    }),
-  )
-
-  it('tells of an uncaught exception as ever', () =>
-    repeat(rounds, async () => {
-      const ended = await runFixture('exit', targets.hang, targets.stall, '20', 'throw')
-      expect(ended).toMatchObject({ code: 1, signal: null, stderr: expect.stringContaining('uncaught, on purpose') })
-    }))
-})
-
-describe('a process with an open manager', () => {
-  it.each([
-    'unused',
-    'after a connect',
-    'after a connect of the default manager',
-    'after a check',
-    'after an open',
-    'after a posix connect',
-    'closed',
-  ])('ends by itself: %s', async (how) => {
-    const ended = await runFixture('idle', targets.accept, how)
-    expect(ended).toEqual({ code: 0, signal: null, stdout: ' ended', stderr: '' })
+describe.each(engines)('%s engine:', (engine) => {
+  // The fixtures' managers read it.
+  beforeAll(() => {
+    process.env.CANCELPOINT_ENGINE = engine
   })
 
-  it('ends by itself: after a cancel', async () => {
-    const ended = await runFixture('idle', targets.hang, 'after a cancel')
-    expect(ended).toEqual({ code: 0, signal: null, stdout: ' ended', stderr: '' })
+  describe('a process that ends with connects in flight', () => {
+    it.each([
+      ['exit at once', 20],
+      ['exit', 20],
+      ['exit', 500],
+      ['abort and exit', 200],
+    ])('keeps its exit code: %s, %i lanes', (how, count) =>
+      repeat(rounds, async () => {
+        const ended = await runFixture('exit', targets.hang, targets.stall, String(count), how)
+        expect(ended).toEqual({ code: 7, signal: null, stdout: '', stderr: '' })
+      }),
+    )
+
+    it('tells of an uncaught exception as ever', () =>
+      repeat(rounds, async () => {
+        const ended = await runFixture('exit', targets.hang, targets.stall, '20', 'throw')
+        expect(ended).toMatchObject({ code: 1, signal: null, stderr: expect.stringContaining('uncaught, on purpose') })
+      }))
   })
 
-  it('is kept alive by a call in flight', async () => {
-    const ended = await runFixture('idle', targets.hang, 'in flight')
-    expect(ended).toEqual({ code: 0, signal: null, stdout: 'ETIMEDOUT ended', stderr: '' })
+  describe('a process with an open manager', () => {
+    it.each([
+      'unused',
+      'after a connect',
+      'after a connect of the default manager',
+      'after a check',
+      'after an open',
+      'after a posix connect',
+      'closed',
+    ])('ends by itself: %s', async (how) => {
+      const ended = await runFixture('idle', targets.accept, how)
+      expect(ended).toEqual({ code: 0, signal: null, stdout: ' ended', stderr: '' })
+    })
+
+    it('ends by itself: after a cancel', async () => {
+      const ended = await runFixture('idle', targets.hang, 'after a cancel')
+      expect(ended).toEqual({ code: 0, signal: null, stdout: ' ended', stderr: '' })
+    })
+
+    it('is kept alive by a call in flight', async () => {
+      const ended = await runFixture('idle', targets.hang, 'in flight')
+      expect(ended).toEqual({ code: 0, signal: null, stdout: 'ETIMEDOUT ended', stderr: '' })
+    })
+  })
+
+  describe('a worker that ends', () => {
+    it('used cancelpoint itself: nothing of it is left', async () => {
+      expectDone(await runFixture('user-worker', JSON.stringify(targets), String(rounds)))
+    })
+
+    it('leaves the attempts of others alone', async () => {
+      expectDone(await runFixture('neighbours', targets.accept, targets.hang))
+    })
   })
 })
 
@@ -70,16 +88,8 @@ describe('a worker that ends', () => {
     expectDone(await runFixture('never-twice'))
   })
 
-  it('used cancelpoint itself: nothing of it is left', async () => {
-    expectDone(await runFixture('user-worker', JSON.stringify(targets), String(rounds)))
-  })
-
   it('may do so while it loads the addon', async () => {
     expectDone(await runFixture('load-and-end', String(2 * rounds)))
-  })
-
-  it('leaves the attempts of others alone', async () => {
-    expectDone(await runFixture('neighbours', targets.accept, targets.hang))
   })
 })
 

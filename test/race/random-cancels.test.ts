@@ -8,7 +8,7 @@ import { held, listenersOn, nothingLeft, threads } from '../support/counts.js'
 import { blockedInConnect, countCalls } from '../support/moments.js'
 import { randomFrom } from '../support/random.js'
 import { portOf, useStations } from '../support/stations.js'
-import { warmManager } from '../support/warm-up.js'
+import { engines, warmManager } from '../support/warm-up.js'
 
 /** `CANCELPOINT_SEED=n` repeats a run's choices; `CANCELPOINT_FULL=1` makes it the whole ten thousand. */
 const seed = Number(process.env.CANCELPOINT_SEED ?? (Math.random() * 2 ** 31) | 0)
@@ -74,13 +74,13 @@ describe('a thousand lanes', () => {
   })
 })
 
-describe('randomised cancels', () => {
+describe.each(engines)('randomised cancels: %s engine', (engine) => {
   it(`leave nothing: ${cancels} with seed ${seed}`, { timeout: full ? 300_000 : 60_000 }, async () => {
     console.log(`CANCELPOINT_SEED=${seed}`)
-    await (await warmManager(targets.accept)).close()
+    await (await warmManager(targets.accept, { engine })).close()
     const before = settledCounts()
     const random = randomFrom(seed)
-    const manager = new ConnectionManager({ engine: 'blocking', lanes: 40 })
+    const manager = new ConnectionManager({ engine, lanes: 40 })
     binding.jitter(seed, 400)
     const became = { aborted: 0, delivered: 0, failed: 0 }
     for (let done = 0; done < cancels; done += atOnce) {
