@@ -29,22 +29,26 @@ export interface Column {
   digits?: number
 }
 
-/** One number of a round, by contestant and column; undefined where that contestant did not run. */
-export type Lookup = (contestant: string, column: string) => number | undefined
-
-/** A figure of the whole scenario, with its aim where it has one. */
-export interface Figure {
-  says: string
-  unit: string
-  digits?: number
-  of(value: Lookup): number | undefined
+/** What a figure is to be. */
+interface Aim {
   atMost?: number
   under?: number
   atLeast?: number
 }
 
+/** One number of a round, by contestant and column; undefined where that contestant did not run. */
+export type Lookup = (contestant: string, column: string) => number | undefined
+
+/** A figure of the whole scenario, with its aim where it has one. */
+export interface Figure extends Aim {
+  says: string
+  unit: string
+  digits?: number
+  of(value: Lookup): number | undefined
+}
+
 /** What one contestant has of a column against what another has. */
-export function ratio(says: string, column: string, mine: string, theirs: string, atLeast?: number): Figure {
+export function ratio(says: string, column: string, mine: string, theirs: string, aim: Aim = {}): Figure {
   return {
     says,
     unit: 'x',
@@ -53,7 +57,7 @@ export function ratio(says: string, column: string, mine: string, theirs: string
       const [one, other] = [value(mine, column), value(theirs, column)]
       return one === undefined || other === undefined ? undefined : one / other
     },
-    ...(atLeast === undefined ? {} : { atLeast }),
+    ...aim,
   }
 }
 
@@ -81,3 +85,6 @@ export interface OpenStage<Stage> {
 export class Skipped extends Error {}
 
 export const micro = 1_000
+
+/** Who is compared with whom, beside others. */
+export const engines = ['blocking', 'nonblocking'] as const

@@ -3,7 +3,8 @@ import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 import { ledger } from '../../src/index.js'
-import type { Contestant, Lookup, Metrics, Scenario, Settings } from '../scenario.js'
+import type { EngineName } from '../../src/types.js'
+import { type Contestant, engines, type Lookup, type Metrics, type Scenario, type Settings } from '../scenario.js'
 import { percentiles } from '../statistics.js'
 import {
   type Hanging,
@@ -16,8 +17,11 @@ import {
 } from './blocked.js'
 
 const sizes = [100, 1_000, 10_000]
-const nameOf = (size: number) => `${size.toLocaleString('en')} in flight`
-const of = (size: number, column: string) => (value: Lookup) => value(nameOf(size), column)
+const nameOf = (size: number, engine: EngineName) => `${size.toLocaleString('en')} in flight, ${engine}`
+const of =
+  (size: number, column: string, engine: EngineName = 'blocking') =>
+  (value: Lookup) =>
+    value(nameOf(size, engine), column)
 
 export const abortAll: Scenario<Hanging> = {
   name: 'abort-all',
@@ -36,20 +40,28 @@ export const abortAll: Scenario<Hanging> = {
   figures: [
     { says: '1,000 aborted at once: the last rejection', unit: 'ms', digits: 1, of: of(1_000, 'last'), under: 50 },
     { says: '10,000 aborted at once: the last rejection', unit: 'ms', digits: 1, of: of(10_000, 'last'), under: 300 },
+    {
+      says: '10,000 aborted at once, nonblocking: the last rejection',
+      unit: 'ms',
+      digits: 1,
+      of: of(10_000, 'last', 'nonblocking'),
+      under: 60,
+    },
     { says: '10,000 aborted at once: longest turn', unit: 'ms', digits: 1, of: of(10_000, 'longestTurn'), atMost: 20 },
   ],
   open: openHangingStage,
-  contestants: ({ quick }) => sizes.filter((size) => !quick || size <= 1_000).map(inFlight),
+  contestants: ({ quick }) =>
+    engines.flatMap((engine) => sizes.filter((size) => !quick || size <= 1_000).map((size) => inFlight(size, engine))),
 }
 
-const inFlight = (size: number): Contestant<Hanging> => ({
-  name: nameOf(size),
+const inFlight = (size: number, engine: EngineName): Contestant<Hanging> => ({
+  name: nameOf(size, engine),
   needs: size,
-  run: (stage, settings) => measure(size, stage, settings),
+  run: (stage, settings) => measure(size, engine, stage, settings),
 })
 
-async function measure(size: number, stage: Hanging, _settings: Settings): Promise<Metrics> {
-  await using manager = managerFor(size)
+async function measure(size: number, engine: EngineName, stage: Hanging, _settings: Settings): Promise<Metrics> {
+  await using manager = managerFor(size, engine)
   await warmUp(manager, tcpTarget(stage, 0))
   const openBefore = openDescriptors()
   const controller = new AbortController()

@@ -1,8 +1,9 @@
-/** Connects that hang, each on a lane of its own: what the cancellation scenarios abort. */
+/** Connects that hang: what the cancellation scenarios abort. */
 import { readdirSync, readlinkSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 import { ConnectionManager, ledger } from '../../src/index.js'
+import type { EngineName } from '../../src/types.js'
 import type { OpenStage } from '../scenario.js'
 import { type HangingListeners, openHanging } from '../servers.js'
 import { address } from './targets.js'
@@ -21,8 +22,8 @@ export async function openHangingStage(): Promise<OpenStage<Hanging>> {
 }
 
 /** No deadline ends an attempt before it is aborted. */
-export function managerFor(lanes: number): ConnectionManager {
-  return new ConnectionManager({ lanes, timeoutMs: 120_000, attemptTimeoutMs: 120_000 })
+export function managerFor(inFlight: number, engine: EngineName = 'blocking'): ConnectionManager {
+  return new ConnectionManager({ engine, maxInFlight: inFlight, timeoutMs: 120_000, attemptTimeoutMs: 120_000 })
 }
 
 export const tcpTarget = (stage: Hanging, index: number) => `${address(index)}:${stage.port}`
@@ -56,7 +57,7 @@ export async function untilBlocked(count: number): Promise<void> {
 
 /** Workers, lanes and resolver are started, and after a thousand cancels the code is compiled. */
 export async function warmUp(manager: ConnectionManager, target: string, cancels = 1_000): Promise<void> {
-  const atOnce = Math.min(manager.stats().engines.blocking.limit, cancels, 50)
+  const atOnce = Math.min(manager.stats().engines.nonblocking.limit, cancels, 50)
   for (let cancelled = 0; cancelled < cancels; cancelled += atOnce) {
     const blocked = Array.from({ length: atOnce }, () => block(manager, target))
     while (ledger().descriptors !== atOnce) await new Promise(setImmediate)

@@ -2,7 +2,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 
 import { ledger } from '../../src/index.js'
-import { type Contestant, type Metrics, micro, type Scenario, type Settings } from '../scenario.js'
+import type { EngineName } from '../../src/types.js'
+import { type Contestant, engines, type Metrics, micro, type Scenario, type Settings } from '../scenario.js'
 import { percentiles } from '../statistics.js'
 import {
   block,
@@ -16,7 +17,8 @@ import {
 } from './blocked.js'
 
 const sizes = [1, 100, 1_000, 10_000]
-const one = '1 in flight'
+const nameOf = (size: number, engine: EngineName) => `${size.toLocaleString('en')} in flight, ${engine}`
+const one = nameOf(1, 'blocking')
 
 export const cancelLatency: Scenario<Hanging> = {
   name: 'cancel-latency',
@@ -29,28 +31,39 @@ export const cancelLatency: Scenario<Hanging> = {
     { key: 'p99', title: 'p99', unit: 'µs' },
   ],
   figures: [
+    {
+      says: 'abort() to rejection, one in flight, nonblocking: p99',
+      unit: 'µs',
+      of: (value) => value(nameOf(1, 'nonblocking'), 'p99'),
+      under: 300,
+    },
     { says: 'abort() to rejection, one in flight: p50', unit: 'µs', of: (value) => value(one, 'p50'), under: 80 },
     { says: 'abort() to rejection, one in flight: p99', unit: 'µs', of: (value) => value(one, 'p99'), under: 500 },
   ],
   open: openHangingStage,
   contestants: ({ quick }) => [
-    ...sizes.filter((size) => !quick || size <= 100).map(inFlight),
+    ...engines.flatMap((engine) => sizes.filter((size) => !quick || size <= 100).map((size) => inFlight(size, engine))),
     {
       name: `${one}, AF_UNIX`,
-      run: ({ path }, settings) => measure(1, () => `unix:${path}`, settings),
+      run: ({ path }, settings) => measure(1, 'blocking', () => `unix:${path}`, settings),
     },
     { name: 'abort() alone: a listener, nothing to cancel', run: (_, settings) => measureAlone(settings) },
   ],
 }
 
-const inFlight = (size: number): Contestant<Hanging> => ({
-  name: `${size.toLocaleString('en')} in flight`,
+const inFlight = (size: number, engine: EngineName): Contestant<Hanging> => ({
+  name: nameOf(size, engine),
   needs: size,
-  run: (stage, settings) => measure(size, (index) => tcpTarget(stage, index), settings),
+  run: (stage, settings) => measure(size, engine, (index) => tcpTarget(stage, index), settings),
 })
 
-async function measure(size: number, target: (index: number) => string, { quick }: Settings): Promise<Metrics> {
-  await using manager = managerFor(size)
+async function measure(
+  size: number,
+  engine: EngineName,
+  target: (index: number) => string,
+  { quick }: Settings,
+): Promise<Metrics> {
+  await using manager = managerFor(size, engine)
   await warmUp(manager, target(0))
   const openBefore = openDescriptors()
   const blocked = Array.from({ length: size }, (_, index) => block(manager, target(index)))

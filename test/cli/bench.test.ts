@@ -21,7 +21,7 @@ describe('cancelpoint bench', () => {
       const { code, stdout, stderr } = await run(['bench', '--quick', '--out', out, '--scenario', ...tried])
       expect(stderr).toBe('')
       expect(code).toBe(0)
-      expect(stdout).toContain('a single connect() against net.connect')
+      expect(stdout).toContain('a single connect(), nonblocking, against net.connect')
       const { machine, scenarios } = JSON.parse(await readFile(join(out, 'bench.json'), 'utf8')) as Written
       expect(machine).toMatchObject({ node: process.version })
       expect(scenarios.map(({ result }) => result.name)).toEqual(tried)

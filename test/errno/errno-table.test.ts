@@ -19,22 +19,38 @@ const lacking = { ipv6: lackingIpv6, localPortRange: localPortRangeLack() }
 // Retries have tests of their own; here each errno is to come through.
 const manager = new ConnectionManager({ retry: false, engine: 'blocking' })
 const namespace = await askNamespace()
-const rows: Row[] = [
-  ...documentedRows(manager, lacking),
-  ...beyondRows(manager, lacking),
-  ...namespaceRows(namespace),
-  ...seamRows(manager),
-]
+const rows: Row[] = [...rowsBy(manager), ...namespaceRows(namespace)]
 
-beforeAll(() => warmUp(manager))
+/** The same by the other engine; a column of its own. */
+const nonblockingManager = new ConnectionManager({ retry: false, engine: 'nonblocking' })
+const nonblockingRows = rowsBy(nonblockingManager)
+
+function rowsBy(by: ConnectionManager): Row[] {
+  return [...documentedRows(by, lacking), ...beyondRows(by, lacking), ...seamRows(by)]
+}
+
+beforeAll(async () => {
+  await warmUp(manager)
+  await warmUp(nonblockingManager)
+  // An AF_UNIX backlog that is full takes it to its lanes.
+  await warmUp(nonblockingManager, 'blocking')
+})
 
 afterAll(async () => {
   await manager.close()
+  await nonblockingManager.close()
   // Lanes of cancelpoint/posix end when they were idle for long enough.
   await vi.waitFor(() => expect(ledger()).toEqual(nothingLeft), { timeout: 20_000 })
 })
 
-describe.each(['blocking', 'nonblocking', 'manager'] as const)('%s', (column) => {
+const columns = [
+  ['blocking', 'blocking', rows],
+  ['nonblocking', 'nonblocking', rows],
+  ['manager', 'manager', rows],
+  ['manager, nonblocking engine', 'manager', nonblockingRows],
+] as const
+
+describe.each(columns)('%s', (_, column, rows) => {
   for (const { code, errnoClass, how, skip, [column]: cell } of rows) {
     if (typeof cell === 'string') continue
     const name = `${code} (${errnoClass}): ${how}`

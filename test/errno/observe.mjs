@@ -98,12 +98,15 @@ export function observeOpen(manager, prepare) {
 /**
  * Lets what is made once be made: workers, lanes, and the descriptors these keep.
  * @param {import('cancelpoint').ConnectionManager} manager
+ * @param {import('cancelpoint').ConnectOptions['engine']} [engine]
  */
-export function warmUp(manager) {
+export function warmUp(manager, engine) {
   return observe(async (sockets) => {
     const address = /** @type {{ port: number }} */ (posix.getsockname(sockets.listener('inet')))
     await posix.connect(sockets.open('inet'), /** @type {posix.SocketAddress} */ (address))
-    return resultOf(async () => (await manager.open({ host: '127.0.0.1', port: address.port })).close())
+    return resultOf(async () =>
+      (await manager.open({ host: '127.0.0.1', port: address.port }, engine && { engine })).close(),
+    )
   })
 }
 
