@@ -41,29 +41,42 @@ export interface NativeRequest extends AttemptRequest {
   pollEvents?: number
 }
 
-type Settle = (outcome: Outcome) => void
+/** Who asks for an attempt, and is told how it ended. */
+export interface Waiter {
+  /** There until it is reserved. */
+  request: NativeRequest | undefined
+  /** 0 until reserved. */
+  id: number
+  settle(outcome: Outcome): void
+}
 
-const waiting = new Map<number, Settle>()
+/** By the slot that an id names; see core/list.ts for why this is no Map. */
+const waiting: (Waiter | undefined)[] = []
+let waitingCount = 0
+let held = false
+/** An id is its slot's generation and, below so much, the slot: native/registry.c. */
+const slots = 2 ** 22
 const outcomes = new Float64Array(outcomesPerSlice * outcomeFields)
 const unstarted: (() => void)[] = []
 let settledInSlice = 0
 let pausing = false
-let held: number[] | undefined
+let heldBack: number[] | undefined
 
 const headerBytes = 20
 const padded = (length: number) => (length + 3) & ~3
 
 const nothing = new Uint8Array(0)
 
-function pack(requests: readonly NativeRequest[]): Uint8Array {
+function pack(waiters: readonly Waiter[]): Uint8Array {
   let length = 0
-  for (const { remote, local } of requests) length += padded(headerBytes + remote.length + (local?.length ?? 0))
+  for (const { request } of waiters)
+    length += padded(headerBytes + request!.remote.length + (request!.local?.length ?? 0))
   const records = new Uint8Array(length)
   const view = new DataView(records.buffer)
   let at = 0
-  for (const request of requests) {
-    const { timeoutMs, fd, pollEvents, remote, local = nothing } = request
-    view.setUint32(at, flagsOf(request), littleEndian)
+  for (const { request } of waiters) {
+    const { timeoutMs, fd, pollEvents, remote, local = nothing } = request!
+    view.setUint32(at, flagsOf(request!), littleEndian)
     view.setUint32(at + 4, Math.min(timeoutMs, 0xffff_ffff), littleEndian)
     view.setInt32(at + 8, fd ?? -1, littleEndian)
     view.setInt16(at + 12, pollEvents ?? 0, littleEndian)
@@ -83,20 +96,35 @@ function flagsOf({ flags = AttemptFlag.none, probe, halfOpen }: NativeRequest): 
 export const littleEndian = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1
 
 /**
- * Reserves an id and an address buffer for each request, in order. Fewer ids come back where native memory ran
- * out; the rest holds nothing. Each reserved id must be started or forfeited, and is settled once.
+ * Reserves an id and an address buffer for each, in order. Fewer ids come back where native memory ran out; the rest
+ * holds nothing, and keeps the id 0. Each reserved id must be started or forfeited, and is settled once.
  */
-export function reserve(requests: readonly NativeRequest[], settles: readonly Settle[]): Float64Array {
-  const ids = new Float64Array(requests.length)
-  const count = binding.reserve(pack(requests), requests.length, ids)
-  for (let i = 0; i < count; i++) waiting.set(ids[i]!, settles[i]!)
-  if (count > 0 && waiting.size === count) binding.hold(true)
+export function reserve(waiters: readonly Waiter[]): Float64Array {
+  const ids = new Float64Array(waiters.length)
+  const count = binding.reserve(pack(waiters), waiters.length, ids)
+  for (let i = 0; i < count; i++) waitFor(ids[i]!, waiters[i]!)
+  keepAlive()
   return count === ids.length ? ids : ids.slice(0, count)
+}
+
+function waitFor(id: number, waiter: Waiter): void {
+  waiter.id = id
+  const slot = id % slots
+  while (waiting.length <= slot) waiting.push(undefined)
+  waiting[slot] = waiter
+  waitingCount += 1
+}
+
+/** Whoever waits keeps the event loop alive. */
+function keepAlive(): void {
+  if (held === waitingCount > 0) return
+  held = !held
+  binding.hold(held)
 }
 
 /** Asks for the end of a reserved attempt. It is settled when everything it held is released. */
 export function cancel(id: number): void {
-  if (held) held.push(id)
+  if (heldBack) heldBack.push(id)
   else binding.cancel(Float64Array.of(id), 1)
 }
 
@@ -107,16 +135,16 @@ export function submit(ids: Float64Array): void {
 
 /** Sends the cancels that `run` asks for as one, so that an abort shared by thousands is one native call. */
 export function batchCancels(run: () => void): void {
-  if (held) {
+  if (heldBack) {
     run()
     return
   }
-  held = []
+  heldBack = []
   try {
     run()
   } finally {
-    const ids = new Float64Array(held)
-    held = undefined
+    const ids = new Float64Array(heldBack)
+    heldBack = undefined
     if (ids.length > 0) binding.cancel(ids, ids.length)
   }
 }
@@ -133,15 +161,14 @@ export function settleSoon(settle: () => void): void {
  */
 function settleSome(): void {
   if (pausing) return
-  for (const settle of unstarted.splice(0, outcomesPerSlice - settledInSlice)) {
-    settledInSlice++
-    settle()
-  }
+  const some = unstarted.length > 0 ? unstarted.splice(0, outcomesPerSlice - settledInSlice) : []
+  settledInSlice += some.length
+  for (const settle of some) settle()
   const room = outcomesPerSlice - settledInSlice
   const count = room > 0 ? binding.drain(outcomes.subarray(0, room * outcomeFields)) : 0
   for (let i = 0; i < count; i++) settleOne(i * outcomeFields)
-  if (waiting.size === 0) binding.hold(false)
   settledInSlice += count
+  keepAlive()
   if (settledInSlice === outcomesPerSlice) pause()
 }
 
@@ -156,12 +183,16 @@ function pause(): void {
 
 function settleOne(at: number): void {
   const id = outcomes[at]!
-  const settle = waiting.get(id)
-  waiting.delete(id)
-  // An id nobody waits for would be a defect; its descriptor must not be lost all the same.
   const outcome = readOutcome(at, id)
-  if (settle) settle(outcome)
-  else if (outcome.state === 'connected') outcome.claim?.close()
+  const waiter = waiting[id % slots]
+  if (waiter?.id !== id) {
+    // An id nobody waits for would be a defect; its descriptor must not be lost all the same.
+    if (outcome.state === 'connected') outcome.claim?.close()
+    return
+  }
+  waiting[id % slots] = undefined
+  waitingCount -= 1
+  waiter.settle(outcome)
 }
 
 function readOutcome(at: number, id: number): Outcome {

@@ -3,6 +3,7 @@
  * and waits its turn otherwise; nothing is held meanwhile, and a place in the line can be left at any time.
  */
 import * as limits from './core/limits.js'
+import { Linked, List } from './core/list.js'
 import type { InFlightWindow, TokenBucket } from './core/window.js'
 
 export interface GateOptions {
@@ -15,7 +16,7 @@ export interface GateOptions {
 }
 
 /** A place in the line, or under way. */
-export class Pass {
+export class Pass extends Linked {
   readonly #gate: Gate
   /** Where hosts are limited. */
   readonly host: string | undefined
@@ -23,6 +24,7 @@ export class Pass {
   state: 'waiting' | 'under-way' | 'ended' = 'waiting'
 
   constructor(gate: Gate, host: string | undefined, start: () => void) {
+    super()
     this.#gate = gate
     this.host = host
     this.start = start
@@ -40,9 +42,9 @@ export class Gate {
   readonly #perHost: number
   /** Under way, by host. */
   readonly #hosts = new Map<string, number>()
-  readonly #line = new Set<Pass>()
+  readonly #line = new List<Pass>()
   /** Whose host has all it may have; back into the line as that host's others end. */
-  readonly #parked = new Map<string, Set<Pass>>()
+  readonly #parked = new Map<string, List<Pass>>()
   #parkedCount = 0
   #timer: NodeJS.Timeout | undefined
 
@@ -89,7 +91,7 @@ export class Gate {
 
   /** Starts from the head of the line whatever may start now. */
   #advance(): void {
-    for (const pass of this.#line) {
+    for (let pass = this.#line.first; pass; pass = this.#line.first) {
       if (this.#isFull(pass.host)) {
         this.#line.delete(pass)
         this.#park(pass.host!, pass)
@@ -134,7 +136,7 @@ export class Gate {
 
   /** Back into the line with whoever waits for this host longest, if the host has room. */
   #callUp(host: string | undefined): boolean {
-    const [next] = (host !== undefined && !this.#isFull(host) && this.#parked.get(host)) || []
+    const next = host === undefined || this.#isFull(host) ? undefined : this.#parked.get(host)?.first
     if (!next) return false
     this.#unpark(host, next)
     this.#line.add(next)
@@ -142,8 +144,9 @@ export class Gate {
   }
 
   #park(host: string, pass: Pass): void {
-    const parked = this.#parked.get(host) ?? new Set()
-    this.#parked.set(host, parked.add(pass))
+    const parked = this.#parked.get(host) ?? new List()
+    parked.add(pass)
+    this.#parked.set(host, parked)
     this.#parkedCount += 1
   }
 

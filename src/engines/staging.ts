@@ -4,9 +4,10 @@
  */
 import { constants } from 'node:os'
 
-import { cancel, type NativeRequest, type Outcome, reserve, settleSoon } from '../attempts.js'
+import { cancel, type NativeRequest, type Outcome, reserve, settleSoon, type Waiter } from '../attempts.js'
 import { binding } from '../binding.js'
 import * as limits from '../core/limits.js'
+import { Linked, List } from '../core/list.js'
 import type { Attempt, EngineLoad } from './engine.js'
 
 /** Why an attempt never came to its connect(2). */
@@ -19,23 +20,40 @@ export interface Refusal {
 /** Native code has not started the batch, and never will. Without a reason its attempts are lost. */
 export type GiveUp = (why?: Refusal) => void
 
-interface Job {
+/** One attempt: staged, queued or under way. */
+class Job extends Linked implements Attempt, Waiter {
+  readonly #staging: Staging
   /** Until it is reserved: copied then. */
   request: NativeRequest | undefined
-  settle: (outcome: Outcome) => void
+  readonly done: (outcome: Outcome) => void
   /** 0 until reserved. */
-  id: number
+  id = 0
   refusal: Refusal | undefined
+
+  constructor(staging: Staging, request: NativeRequest, done: (outcome: Outcome) => void) {
+    super()
+    this.#staging = staging
+    this.request = request
+    this.done = done
+  }
+
+  cancel(): void {
+    this.#staging.cancel(this)
+  }
+
+  settle(outcome: Outcome): void {
+    this.#staging.settle(this, outcome)
+  }
 }
 
 export class Staging {
   readonly #limit: number
   readonly #start: (ids: Float64Array, giveUp: GiveUp) => void
   /** Asked for in this turn; they travel as one batch. */
-  readonly #staged = new Set<Job>()
+  readonly #staged = new List<Job>()
   /** Wait for a place. */
-  readonly #queued = new Set<Job>()
-  readonly #running = new Set<Job>()
+  readonly #queued = new List<Job>()
+  readonly #running = new List<Job>()
   #inFlight = 0
   #startedInTurn = false
   #idle: (() => void) | undefined
@@ -46,11 +64,11 @@ export class Staging {
     this.#start = start
   }
 
-  submit(request: NativeRequest, settle: (outcome: Outcome) => void): Attempt {
-    const job: Job = { request, settle, id: 0, refusal: undefined }
+  submit(request: NativeRequest, done: (outcome: Outcome) => void): Attempt {
+    const job = new Job(this, request, done)
     if (this.#inFlight < this.#limit) this.#stage(job)
     else this.#queued.add(job)
-    return { cancel: () => this.#cancel(job) }
+    return job
   }
 
   load(): EngineLoad {
@@ -59,11 +77,29 @@ export class Staging {
 
   /** Cancels everything; resolves when all is settled. */
   async end(): Promise<void> {
-    for (const job of [...this.#queued, ...this.#staged, ...this.#running]) this.#cancel(job)
+    for (const list of [this.#queued, this.#staged, this.#running]) for (const job of list.toArray()) this.cancel(job)
     if (this.#inFlight > 0)
       await new Promise<void>((resolve) => {
         this.#idle = resolve
       })
+  }
+
+  /** Job.cancel. */
+  cancel(job: Job): void {
+    // Without an id nothing is held. It settles a little later all the same, as every attempt does.
+    if (job.id !== 0) cancel(job.id)
+    else if (this.#staged.delete(job)) settleSoon(() => this.settle(job, cancelledBeforeStart()))
+    else if (this.#queued.delete(job)) settleSoon(() => job.done(cancelledBeforeStart()))
+  }
+
+  /** Job.settle. */
+  settle(job: Job, outcome: Outcome): void {
+    this.#running.delete(job)
+    this.#inFlight--
+    const next = this.#queued.shift()
+    if (next) this.#stage(next)
+    job.done(outcome.state === 'lost' && job.refusal ? refused(job.refusal) : outcome)
+    if (this.#inFlight === 0) this.#idle?.()
   }
 
   #stage(job: Job): void {
@@ -82,57 +118,31 @@ export class Staging {
     process.nextTick(() => this.#startStaged())
     setImmediate(() => {
       this.#startedInTurn = false
-      if (this.#staged.size > 0) this.#startStaged()
+      this.#startStaged()
     })
   }
 
   #startStaged(): void {
-    const jobs = [...this.#staged]
-    this.#staged.clear()
-    for (let at = 0; at < jobs.length; at += limits.attemptsPerTask) {
-      this.#startBatch(jobs.slice(at, at + limits.attemptsPerTask))
+    while (this.#staged.size > 0) {
+      const jobs: Job[] = []
+      while (jobs.length < limits.attemptsPerTask && this.#staged.size > 0) jobs.push(this.#staged.shift()!)
+      this.#startBatch(jobs)
     }
   }
 
   #startBatch(jobs: Job[]): void {
     // The ids are this side's before any native thread hears of them, so nobody's death can lose one.
-    const ids = reserve(
-      jobs.map((job) => job.request!),
-      jobs.map((job) => (outcome: Outcome) => this.#settle(job, outcome)),
-    )
-    jobs.forEach((job, i) => {
-      if (i < ids.length) {
-        job.id = ids[i]!
-        job.request = undefined
-        this.#running.add(job)
-      } else {
-        this.#settle(job, refused(outOfMemory))
-      }
-    })
+    const ids = reserve(jobs)
+    for (const job of jobs) {
+      job.request = undefined
+      if (job.id !== 0) this.#running.add(job)
+      else this.settle(job, refused(outOfMemory))
+    }
     if (ids.length === 0) return
     this.#start(ids, (why) => {
       for (const job of jobs) job.refusal = why
       binding.forfeit(ids)
     })
-  }
-
-  #cancel(job: Job): void {
-    // Without an id nothing is held. It settles a little later all the same, as every attempt does.
-    if (job.id !== 0) cancel(job.id)
-    else if (this.#staged.delete(job)) settleSoon(() => this.#settle(job, cancelledBeforeStart()))
-    else if (this.#queued.delete(job)) settleSoon(() => job.settle(cancelledBeforeStart()))
-  }
-
-  #settle(job: Job, outcome: Outcome): void {
-    this.#running.delete(job)
-    this.#inFlight--
-    const next = this.#queued.values().next()
-    if (!next.done) {
-      this.#queued.delete(next.value)
-      this.#stage(next.value)
-    }
-    job.settle(outcome.state === 'lost' && job.refusal ? refused(job.refusal) : outcome)
-    if (this.#inFlight === 0) this.#idle?.()
   }
 }
 
