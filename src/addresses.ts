@@ -42,6 +42,7 @@ export async function askFor(
   const endpointFor = (address: string) => (endpointOf(address, port) ?? notNumeric(hostname, address)) as InetEndpoint
   call.naming = true
   delete call.nameMs
+  call.deadline.arm()
   if (options.lookup) {
     const addresses = await cancellation.race(options.lookup(hostname, { signal }))
     if (!Array.isArray(addresses)) throw new TypeError(`lookup of ${hostname} gave ${addresses}: expected an array`)

@@ -202,7 +202,7 @@ function readOutcome(at: number, id: number): Outcome {
   const yields = (outcomes[at + 4]! & 2) !== 0
   switch (outcomes[at + 1]) {
     case AttemptState.connected:
-      if (yields) return { state: 'connected', claim: claimOf(id), startedAt, durationMs, polled: 0 }
+      if (yields) return { state: 'connected', claim: new OwnClaim(id), startedAt, durationMs, polled: 0 }
       return { state: 'connected', startedAt, durationMs, polled: outcomes[at + 7]! }
     case AttemptState.failed: {
       const call = binding.callNames[outcomes[at + 3]!]!
@@ -215,15 +215,23 @@ function readOutcome(at: number, id: number): Outcome {
   }
 }
 
-/** CONNECTED to CLAIMED. */
-function claimOf(id: number): Claim {
-  return {
-    fd: binding.claim(id),
-    disown: () => binding.disown(id),
-    close: () => {
-      const owned = binding.disown(id)
-      if (owned >= 0) binding.close(owned)
-    },
+class OwnClaim implements Claim {
+  readonly fd: number
+  readonly #id: number
+
+  /** CONNECTED to CLAIMED. */
+  constructor(id: number) {
+    this.#id = id
+    this.fd = binding.claim(id)
+  }
+
+  disown(): number {
+    return binding.disown(this.#id)
+  }
+
+  close(): void {
+    const owned = this.disown()
+    if (owned >= 0) binding.close(owned)
   }
 }
 

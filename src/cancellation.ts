@@ -4,54 +4,76 @@
  * here, first come first served, and each step of the call that holds something listens.
  */
 import { batchCancels, settleSoon } from './attempts.js'
+import { Linked, List } from './core/list.js'
 import { abortError, lateAbortError } from './errors.js'
 
 /** Calls that share a signal, and its only listener. */
-interface Fanout {
-  calls: Set<Cancellation>
-  listener: () => void
+class Fanout {
+  readonly calls = new List<Listening>()
+  readonly #signal: AbortSignal
+  readonly #listener = () => this.#abortAll()
+
+  constructor(signal: AbortSignal) {
+    this.#signal = signal
+    fanouts.set(signal, this)
+    signal.addEventListener('abort', this.#listener, { once: true })
+  }
+
+  leave(call: Listening): void {
+    if (!this.calls.delete(call) || this.calls.size > 0) return
+    this.#signal.removeEventListener('abort', this.#listener)
+    fanouts.delete(this.#signal)
+  }
+
+  #abortAll(): void {
+    // Node has removed the listener by now. Those that let go meanwhile find their list gone.
+    fanouts.delete(this.#signal)
+    const makeError = () => lateAbortError(this.#signal.reason)
+    batchCancels(() => {
+      for (const { cancellation } of this.calls.toArray()) cancellation.request(makeError)
+    })
+  }
 }
 
 const fanouts = new WeakMap<AbortSignal, Fanout>()
 
-/** Requests the call's end when the signal aborts. The result stops that; the last one removes the signal's only listener. */
-function onAbort(signal: AbortSignal, call: Cancellation): () => void {
-  let fanout = fanouts.get(signal)
-  if (!fanout) {
-    fanout = { calls: new Set(), listener: () => abortAll(signal) }
-    fanouts.set(signal, fanout)
-    signal.addEventListener('abort', fanout.listener, { once: true })
+/** A call's place among those that share its signal. */
+class Listening extends Linked {
+  readonly cancellation: Cancellation
+  readonly #fanout: Fanout
+
+  constructor(signal: AbortSignal, cancellation: Cancellation) {
+    super()
+    this.cancellation = cancellation
+    this.#fanout = fanouts.get(signal) ?? new Fanout(signal)
+    this.#fanout.calls.add(this)
   }
-  const { calls, listener } = fanout
-  calls.add(call)
-  return () => {
-    if (!calls.delete(call) || calls.size > 0) return
-    signal.removeEventListener('abort', listener)
-    fanouts.delete(signal)
+
+  stop(): void {
+    this.#fanout.leave(this)
   }
 }
 
-function abortAll(signal: AbortSignal): void {
-  const { calls } = fanouts.get(signal)!
-  const aborted = [...calls]
-  // Node has removed the listener by now, and nobody needs to let go any more.
-  calls.clear()
-  fanouts.delete(signal)
-  batchCancels(() => {
-    for (const call of aborted) call.request(() => lateAbortError(signal.reason))
-  })
+class Step extends Linked {
+  readonly run: () => void
+
+  constructor(run: () => void) {
+    super()
+    this.run = run
+  }
 }
 
-export class Cancellation {
+export class Cancellation extends Linked {
   #makeError: (() => Error) | undefined
   #error: Error | undefined
-  #steps = new Set<() => void>()
-  #stop: (() => void) | undefined
+  readonly #steps = new List<Step>()
+  #listening: Listening | undefined
   #controller: AbortController | undefined
 
   constructor(signal?: AbortSignal) {
+    super()
     if (signal?.aborted) this.request(() => abortError(signal.reason))
-    else if (signal) this.#stop = onAbort(signal, this)
+    else if (signal) this.#listening = new Listening(signal, this)
   }
 
   get requested(): boolean {
@@ -72,14 +94,15 @@ export class Cancellation {
   request(error: () => Error): void {
     if (this.requested) return
     this.#makeError = error
-    for (const step of [...this.#steps]) step()
+    for (let step = this.#steps.shift(); step; step = this.#steps.shift()) step.run()
     this.#controller?.abort()
     this.end()
   }
 
   /** Calls `step` when the end is asked for, at once if it was. The result stops that. */
-  onRequest(step: () => void): () => void {
-    if (this.requested) step()
+  onRequest(run: () => void): () => void {
+    const step = new Step(run)
+    if (this.requested) run()
     else this.#steps.add(step)
     return () => this.#steps.delete(step)
   }
@@ -101,7 +124,7 @@ export class Cancellation {
 
   /** The call is over: the caller's signal is let go. */
   end(): void {
-    this.#stop?.()
-    this.#stop = undefined
+    this.#listening?.stop()
+    this.#listening = undefined
   }
 }

@@ -16,6 +16,7 @@ import {
 import type { Expiring } from './core/expiring.js'
 import * as limits from './core/limits.js'
 import { type Failure, type Patience, speaker } from './core/retry.js'
+import type { Deadline } from './deadline.js'
 import type { Engine } from './engines/engine.js'
 import { classify, codeOf, isFamilyDisabled } from './errnos.js'
 import { ConnectError, withoutStack } from './errors.js'
@@ -30,6 +31,7 @@ export interface Call {
   readonly engine: Engine
   readonly resolver: Resolver
   readonly cancellation: Cancellation
+  readonly deadline: Deadline
   readonly options: ConnectOptions & { attemptTimeoutMs: number; halfOpen?: boolean | undefined }
   readonly supervision: Supervision
   readonly patience: Patience
@@ -39,6 +41,8 @@ export interface Call {
   readonly lastGood: Expiring<string, string>
   /** An attempt was made, or waits for its turn. */
   begun: boolean
+  /** As performance.now() had it. */
+  readonly startedAt: number
   /** Until the first address was known; the winner's connect(2). */
   nameMs?: number
   connectMs?: number
@@ -73,27 +77,27 @@ function firstToConnect(target: ParsedTarget, call: Call, asProbe: boolean): Pro
 }
 
 /** Nobody to race against. */
-async function connectTo(target: NumericTarget, call: Call, asProbe: boolean): Promise<Connected> {
-  const { cancellation, options } = call
-  cancellation.throwIfRequested()
-  const endpoint = withZone(target)
-  const blocked = refuseBlocked(endpoint, options)
-  if (blocked) throw combine([blocked], call)
-  const outcome = await new Promise<Outcome>((resolve) => {
+function connectTo(target: NumericTarget, call: Call, asProbe: boolean): Promise<Connected> {
+  return new Promise((resolve, reject) => {
+    const { cancellation, options, deadline } = call
+    cancellation.throwIfRequested()
+    const endpoint = withZone(target)
+    const blocked = refuseBlocked(endpoint, options)
+    if (blocked) throw combine([blocked], call)
+    // A full backlog of AF_UNIX is waited for on a lane, which may have to be started first.
+    if (endpoint.family === 'unix') deadline.arm()
     const running = attempt(endpoint, call, asProbe, (outcome) => {
       stop()
-      resolve(outcome)
+      if (outcome.state === 'connected' && !cancellation.requested) {
+        call.connectMs = outcome.durationMs
+        resolve({ claim: outcome.claim, endpoint })
+      } else {
+        if (outcome.state === 'connected') outcome.claim?.close()
+        reject(cancellation.requested ? cancellation.error() : errorOf(outcome, endpoint, call))
+      }
     })
     const stop = cancellation.onRequest(() => running.cancel())
   })
-  if (outcome.state !== 'connected') {
-    cancellation.throwIfRequested()
-    throw errorOf(outcome, endpoint, call)
-  }
-  if (cancellation.requested) outcome.claim?.close()
-  cancellation.throwIfRequested()
-  call.connectMs = outcome.durationMs
-  return { claim: outcome.claim, endpoint }
 }
 
 /** A name's addresses race as they become known; every loser has let go when this settles. */
@@ -140,15 +144,20 @@ function attempt(
   done: (outcome: Outcome) => void,
   started?: () => void,
 ): SupervisedAttempt {
-  const { engine, options, patience, supervision, attempts } = call
+  const { engine, options, patience, deadline, supervision, attempts } = call
+  const written = formatEndpoint(endpoint)
   const task: Task = {
-    ...taskFor(endpoint, engine, options, asProbe),
+    engine,
+    request: requestFor(endpoint, options, asProbe),
+    endpoint: written,
+    host: hostOf(endpoint),
     patience,
+    deadline,
     again: call.begun,
     started,
     judge(outcome) {
       const failure = failureOf(outcome, endpoint, options)
-      attempts.push(recordOf(outcome, failure, endpoint, engine))
+      attempts.push(recordOf(outcome, failure, written, engine))
       return failure
     },
   }
@@ -160,13 +169,17 @@ function attempt(
 /** What limits per host count by. */
 export const hostOf = (endpoint: Endpoint): string => (endpoint.family === 'unix' ? endpoint.path : endpoint.address)
 
-/** What an engine is asked for to make an attempt at `endpoint`; a probe closes it again with a reset. */
-export function taskFor(endpoint: Endpoint, engine: Engine, options: Call['options'], asProbe: boolean): Task {
+/** A probe of `endpoint` that is no part of a call: nothing bounds it but its own deadline. */
+export function probeTask(endpoint: Endpoint, engine: Engine, options: Call['options']): Task {
   return {
     engine,
-    request: requestFor(endpoint, options, asProbe),
+    request: requestFor(endpoint, options, true),
     endpoint: formatEndpoint(endpoint),
     host: hostOf(endpoint),
+    patience: undefined,
+    deadline: undefined,
+    again: false,
+    started: undefined,
     judge: (outcome) => failureOf(outcome, endpoint, options),
   }
 }
@@ -183,14 +196,14 @@ function sourceFor(endpoint: Endpoint, { localAddress, localPort }: ConnectOptio
   return encodeEndpoint(endpointOf(localAddress ?? any, localPort ?? 0)!)
 }
 
-function recordOf(
-  { state, startedAt, durationMs }: Outcome,
-  failure: Failure | undefined,
-  endpoint: Endpoint,
-  engine: Engine,
-): AttemptRecord {
-  const why = state === 'cancelled' ? { code: 'ABORT_ERR' } : failure
-  return { endpoint: formatEndpoint(endpoint), engine: engine.name, startedAt, durationMs, ...why }
+function recordOf(outcome: Outcome, failure: Failure | undefined, endpoint: string, engine: Engine): AttemptRecord {
+  const { state, startedAt, durationMs } = outcome
+  const record: AttemptRecord = { endpoint, engine: engine.name, startedAt, durationMs }
+  if (failure) {
+    record.code = failure.code
+    record.errnoClass = failure.errnoClass
+  } else if (state === 'cancelled') record.code = 'ABORT_ERR'
+  return record
 }
 
 /** A failed attempt's code and class, told from what was asked for; undefined where it did not fail. */

@@ -41,8 +41,8 @@ export function attemptCancel({ endpoint, engine }: Subject): void {
   if (cancel.hasSubscribers) cancel.publish({ endpoint, engine: engine.name })
 }
 
-export function retry(target: string, { code, errnoClass }: Failure, decision: Decision): void {
-  if (retries.hasSubscribers) retries.publish({ target, code, errnoClass, ...decision })
+export function retry(target: Target, { code, errnoClass }: Failure, decision: Decision): void {
+  if (retries.hasSubscribers) retries.publish({ target: formatTarget(target), code, errnoClass, ...decision })
 }
 
 export function delivery(target: Target, attempts: readonly AttemptRecord[], durationMs: number): void {

@@ -1,23 +1,23 @@
 /** ConnectionManager: owns the engines, the resolver, the limits and every call in progress; nothing is left when it is closed. */
 import type { Socket } from 'node:net'
-import pTimeout from 'p-timeout'
 
 import { Cancellation } from './cancellation.js'
 import { check } from './check/check.js'
 import { type Call, establish } from './connect.js'
-import { formatTarget } from './core/address.js'
 import { Expiring } from './core/expiring.js'
 import { Intensity } from './core/intensity.js'
 import * as limits from './core/limits.js'
+import { List } from './core/list.js'
 import { seeded } from './core/random.js'
 import { Patience, RetryBudget } from './core/retry.js'
 import { InFlightWindow, TokenBucket } from './core/window.js'
+import { Deadline } from './deadline.js'
 import { Descriptor } from './descriptor.js'
 import * as diagnostics from './diagnostics.js'
 import { BlockingEngine } from './engines/blocking.js'
 import type { Engine } from './engines/engine.js'
 import { NonblockingEngine } from './engines/nonblocking.js'
-import { deadlineError, lateAbortError, managerClosedError, poolFailedError, withoutStack } from './errors.js'
+import { deadlineError, lateAbortError, managerClosedError, poolFailedError } from './errors.js'
 import { Gate } from './gate.js'
 import { descriptorsFree, localPorts } from './machine.js'
 import { requireIterable, requireManagerOptions, requireOptions, withDefaults } from './options.js'
@@ -34,15 +34,19 @@ import type {
   Target,
 } from './types.js'
 
+/** Of a call without options. */
+const none: ConnectOptions = {}
+
 export class ConnectionManager implements AsyncDisposable {
   readonly #defaults: ConnectOptions
+  readonly #callDefaults: ConnectOptions
   readonly #engines: Record<EngineName, Road>
   readonly #resolver = new Resolver()
   readonly #intensity = new Intensity(limits.failuresAtMost, limits.failurePeriodMs)
   readonly #lastGood = new Expiring<string, string>(limits.lastGoodAtMost)
-  readonly #calls = new Set<Cancellation>()
+  readonly #calls = new List<Cancellation>()
   /** Told of the close, and not waited for: a check may be held by someone who never goes on. What it started is. */
-  readonly #checks = new Set<Cancellation>()
+  readonly #checks = new List<Cancellation>()
   #settled: (() => void) | undefined
   #closing: Promise<void> | undefined
   #failure: (() => Error) | undefined
@@ -53,6 +57,7 @@ export class ConnectionManager implements AsyncDisposable {
     requireManagerOptions(options)
     const { maxInFlight, lanes = maxInFlight ?? limits.lanes, rate, seed, ...defaults } = options
     this.#defaults = defaults
+    this.#callDefaults = withDefaults({ attemptTimeoutMs: limits.attemptTimeoutMs }, defaults)
     const blocking = new BlockingEngine({ lanes: Math.min(lanes, maxInFlight ?? lanes) }, (error) =>
       this.#onEngineFailure(error),
     )
@@ -78,10 +83,8 @@ export class ConnectionManager implements AsyncDisposable {
       target,
       options,
       async (call) => {
-        const { noDelay, keepAlive, allowHalfOpen, tls } = call.options
-        const { claim } = await establish(target, call)
-        const socket = new Descriptor(claim, { noDelay, keepAlive, allowHalfOpen }).adopt()
-        return tls ? secure(socket, target, call) : socket
+        const socket = new Descriptor((await establish(target, call)).claim, call.options).adopt()
+        return call.options.tls ? secure(socket, target, call) : socket
       },
       closed,
     )
@@ -170,7 +173,7 @@ export class ConnectionManager implements AsyncDisposable {
    */
   #call<T>(
     target: Target,
-    options: ConnectOptions = {},
+    options: ConnectOptions = none,
     work: (call: Call) => Promise<T>,
     discard: (value: T) => void | Promise<void>,
     supervision?: Supervision,
@@ -181,53 +184,56 @@ export class ConnectionManager implements AsyncDisposable {
     } catch (error) {
       return Promise.reject(error)
     }
-    const { cancellation } = call
-    const startedAt = performance.now()
-    const timeoutMs = call.options.timeoutMs ?? limits.callTimeoutMs
-    const running = run(target, call, work)
-    // Its own rejection would come before the release, so the fallback cancels and waits for the work's own end.
-    const fallback = () => {
-      cancellation.request(() => deadlineError(timeoutMs, call))
-      return running
-    }
-    // p-timeout makes its own error in advance, which nobody sees where there is a fallback.
-    const milliseconds = Math.min(timeoutMs, limits.timerAtMostMs)
-    const bounded = withoutStack(() => pTimeout(running, { milliseconds, fallback }))
     return new Promise<T>((resolve, reject) => {
+      const { cancellation, deadline } = call
       const fail = (error: unknown) => {
         this.#end(cancellation)
         this.#counts[cancellation.requested ? 'cancelled' : 'failed'] += 1
         reject(cancellation.requested ? cancellation.error() : error)
       }
-      bounded.then((value) => {
-        if (cancellation.requested) return Promise.resolve(discard(value)).then(fail, fail)
+      const deliver = (value: T) => {
+        if (cancellation.requested) {
+          Promise.resolve(discard(value)).then(fail, fail)
+          return
+        }
         this.#counts.delivered += 1
         this.#end(cancellation)
-        diagnostics.delivery(target, call.attempts, performance.now() - startedAt)
-        return resolve(value)
-      }, fail)
+        diagnostics.delivery(target, call.attempts, performance.now() - call.startedAt)
+        resolve(value)
+      }
+      const working = supervise(target, call.options.retry ?? {}, call, () => work(call))
+      working.then(deliver, fail)
+      deadline.bound(working)
     })
   }
 
   #begin(options: ConnectOptions, supervision?: Supervision): Call {
     if (this.#closing) throw this.#closedError()
     requireOptions(options)
-    const settings = withDefaults(this.#defaults, options)
-    settings.attemptTimeoutMs ??= limits.attemptTimeoutMs
+    const settings = withDefaults(this.#callDefaults, options) as Call['options']
+    const { attemptTimeoutMs, timeoutMs = limits.callTimeoutMs } = settings
     const cancellation = new Cancellation(settings.signal)
     this.#calls.add(cancellation)
-    const road = this.#roadFor(settings)
-    return {
-      engine: road.engine,
+    const { engine, supervision: own } = this.#roadFor(settings)
+    const startedAt = performance.now()
+    const deadline = new Deadline(timeoutMs, startedAt, () =>
+      cancellation.request(() => deadlineError(timeoutMs, call)),
+    )
+    if (!engine.startsAtOnce || timeoutMs <= attemptTimeoutMs || settings.tls) deadline.arm()
+    const call: Call = {
+      engine,
       resolver: this.#resolver,
       cancellation,
-      options: settings as Call['options'],
-      supervision: supervision ?? road.supervision,
+      deadline,
+      options: settings,
+      supervision: supervision ?? own,
       patience: new Patience(),
       attempts: [],
       lastGood: this.#lastGood,
       begun: false,
+      startedAt,
     }
+    return call
   }
 
   #roadFor({ engine = 'auto' }: ConnectOptions): Road {
@@ -241,7 +247,7 @@ export class ConnectionManager implements AsyncDisposable {
   }
 
   async #close(error: () => Error): Promise<void> {
-    for (const cancellation of [...this.#checks, ...this.#calls]) cancellation.request(error)
+    for (const cancellation of [...this.#checks.toArray(), ...this.#calls.toArray()]) cancellation.request(error)
     if (this.#calls.size > 0)
       await new Promise<void>((resolve) => {
         this.#settled = resolve
@@ -281,10 +287,3 @@ function roadTo(engine: Engine, bucket: TokenBucket | undefined, shared: Omit<Su
 const statsOf = ({ engine, window }: Road) => ({ ...engine.load(), window: window.size })
 
 const bucketOf = (perSecond: number | undefined) => (perSecond === undefined ? undefined : new TokenBucket(perSecond))
-
-/** The whole of a call's work, its tries included. */
-function run<T>(target: Target, call: Call, work: (call: Call) => Promise<T>): Promise<T> {
-  const { cancellation, options, supervision } = call
-  if (cancellation.requested) return Promise.reject(cancellation.error())
-  return supervise(formatTarget(target), options.retry ?? {}, supervision, cancellation, () => work(call))
-}

@@ -21,10 +21,12 @@ function requireEngine(value: unknown): void {
   throw new TypeError(`engine is ${describe(value)}: expected 'blocking', 'nonblocking' or 'auto'`)
 }
 
-/** `options` over `defaults`; one that is there but undefined hides no default. */
+/** `options` over `defaults`, neither of which is changed; one that is there but undefined hides no default. */
 export function withDefaults<Options extends ConnectOptions>(defaults: ConnectOptions, options: Options): Options {
+  const names = Object.keys(options) as (keyof ConnectOptions)[]
+  if (names.length === 0) return defaults as Options
   const merged: Record<string, unknown> = { ...defaults }
-  for (const [name, value] of Object.entries(options)) if (value !== undefined) merged[name] = value
+  for (const name of names) if (options[name] !== undefined) merged[name] = options[name]
   return merged as unknown as Options
 }
 

@@ -6,11 +6,12 @@ import { type AttemptRequest, type Outcome, settleSoon } from './attempts.js'
 import type { Cancellation } from './cancellation.js'
 import type { Random } from './core/random.js'
 import { type Failure, Patience, type RetryBudget, RetryPlan } from './core/retry.js'
+import type { Deadline } from './deadline.js'
 import * as diagnostics from './diagnostics.js'
 import type { Attempt, Engine } from './engines/engine.js'
 import { ConnectError } from './errors.js'
 import type { Gate, Pass } from './gate.js'
-import type { RetryPolicy } from './types.js'
+import type { RetryPolicy, Target } from './types.js'
 
 /** What the calls of a manager share. */
 export interface Supervision {
@@ -34,12 +35,13 @@ export interface Task {
   host: string
   /** Told about each outcome; what failed, or undefined where nothing did. */
   judge(outcome: Outcome): Failure | undefined
-  /** The call's, shared by its attempts. */
-  patience?: Patience
+  /** The call's, shared by its attempts: its patience, and the deadline of what is waited for beside connect(2). */
+  patience: Patience | undefined
+  deadline: Deadline | undefined
   /** Not the first of its call. */
-  again?: boolean
+  again: boolean
   /** Told each time it is handed to its engine. */
-  started?: (() => void) | undefined
+  started: (() => void) | undefined
 }
 
 /** Runs an attempt, requeued while this machine is what fails, until its outcome stands. `done` is called once, on a later turn. */
@@ -47,6 +49,7 @@ export class SupervisedAttempt {
   readonly #task: Task
   readonly #supervision: Supervision
   readonly #done: (outcome: Outcome, attempts: number) => void
+  readonly #settled = (outcome: Outcome) => this.#settle(outcome)
   #patience: Patience | undefined
   #attempts = 0
   /** In the manager's line, and in that of attempts after the first. */
@@ -87,6 +90,7 @@ export class SupervisedAttempt {
     // Its host's place in that line is its own call's already: asked for again, it would wait for itself.
     if (again && (this.#task.again || this.#attempts > 0)) this.#againPass = again.enter(undefined, () => this.#enter())
     else this.#enter()
+    if (!this.#running) this.#task.deadline?.arm()
   }
 
   #enter(): void {
@@ -99,7 +103,7 @@ export class SupervisedAttempt {
     this.#patience?.runs(performance.now())
     diagnostics.attemptStart(this.#task)
     this.#task.started?.()
-    this.#running = engine.submit(request, (outcome) => this.#settle(outcome))
+    this.#running = engine.submit(request, this.#settled)
   }
 
   #leave(): void {
@@ -130,22 +134,32 @@ export class SupervisedAttempt {
     onDecision('requeue')
     diagnostics.retry(this.#task.endpoint, failure, decision)
     this.#patience.waits(now)
+    this.#task.deadline?.arm()
     this.#timer = setTimeout(() => this.#wait(), decision.delayMs)
     return true
   }
 }
 
+/** What is repeated for, and how it is bounded. */
+interface Repeated {
+  readonly cancellation: Cancellation
+  readonly supervision: Supervision
+  readonly deadline: Deadline
+}
+
 /**
  * Repeats a call's try until it succeeds or its failure is given up, whose error is thrown. Between tries nothing is held.
- * @throws the cancellation's error, at once, when the call is cancelled in a backoff.
+ * @throws the cancellation's error, at once, when the call is cancelled before or between.
  */
 export async function supervise<T>(
-  target: string,
+  target: Target,
   policy: RetryPolicy | false,
-  { budget, random, onDecision }: Supervision,
-  cancellation: Cancellation,
+  call: Repeated,
   attempt: () => Promise<T>,
 ): Promise<T> {
+  const { cancellation, supervision, deadline } = call
+  const { budget, random, onDecision } = supervision
+  cancellation.throwIfRequested()
   const plan = new RetryPlan(policy, budget, random, performance.now())
   for (;;) {
     try {
@@ -156,6 +170,7 @@ export async function supervise<T>(
       if (decision.action === 'give-up') throw error
       onDecision('retry')
       diagnostics.retry(target, error, decision)
+      deadline.arm()
       await pause(decision.delayMs, cancellation)
     }
   }
@@ -166,11 +181,11 @@ export async function supervise<T>(
  * @throws the last failure; the cancellation's error, at once, when the call is cancelled between.
  */
 export async function requeued<T>(
-  target: string,
-  call: { patience: Patience; supervision: Supervision; cancellation: Cancellation },
+  hostname: string,
+  call: Repeated & { patience: Patience },
   work: () => Promise<T>,
 ): Promise<T> {
-  const { patience, supervision, cancellation } = call
+  const { patience, supervision, cancellation, deadline } = call
   for (;;) {
     try {
       return await work()
@@ -181,8 +196,9 @@ export async function requeued<T>(
       const decision = patience.after(now, supervision.random)
       if (decision.action === 'give-up') throw error
       supervision.onDecision('requeue')
-      diagnostics.retry(target, error, decision)
+      diagnostics.retry(hostname, error, decision)
       patience.waits(now)
+      deadline.arm()
       await pause(decision.delayMs, cancellation)
       patience.runs(performance.now())
     }

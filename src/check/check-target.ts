@@ -2,7 +2,7 @@
 import { addressesOf, refuseBlocked } from '../addresses.js'
 import { type Outcome, settleSoon } from '../attempts.js'
 import { binding } from '../binding.js'
-import { type Call, establish, failureOf, probe, taskFor } from '../connect.js'
+import { type Call, establish, failureOf, probe, probeTask } from '../connect.js'
 import { type Endpoint, formatTarget, type ParsedTarget, parseTarget } from '../core/address.js'
 import { advise, type ErrnoClass } from '../core/errno.js'
 import { toText } from '../core/invalid-target.js'
@@ -91,7 +91,7 @@ function oneStep(parsed: ParsedTarget, { settings }: CheckContext): Endpoint | u
 function checkEndpoint(target: string, endpoint: Endpoint, context: CheckContext, done: Done): void {
   const { engine, supervision, cancellation, settings } = context
   const timeoutMs = Math.min(settings.attemptTimeoutMs, settings.timeoutMs ?? limits.callTimeoutMs)
-  const task = taskFor(endpoint, engine, { ...settings, attemptTimeoutMs: timeoutMs }, true)
+  const task = probeTask(endpoint, engine, { ...settings, attemptTimeoutMs: timeoutMs })
   const running = new SupervisedAttempt(task, supervision, (outcome, attempts) => {
     stop()
     done(outcome.state === 'cancelled' ? [] : [{ target, ...resultOf(endpoint, outcome, settings), attempts }])

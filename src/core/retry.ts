@@ -86,7 +86,7 @@ export class RetryPlan {
   readonly #random: Random
   /** Tries that failed, of the target's doing. */
   #failed = 0
-  readonly #failedByClass = new Map<ErrnoClass, number>()
+  #failedByClass: Map<ErrnoClass, number> | undefined
 
   /** At the start of the first try, which the budget counts. */
   constructor(policy: RetryPolicy | false, budget: RetryBudget, random: Random, now: number) {
@@ -99,6 +99,7 @@ export class RetryPlan {
   /** What to do about a try that failed. A retry that is granted is taken from the budget. */
   after(failure: Failure, now: number): Decision {
     this.#failed += 1
+    this.#failedByClass ??= new Map()
     const failedOfClass = (this.#failedByClass.get(failure.errnoClass) ?? 0) + 1
     this.#failedByClass.set(failure.errnoClass, failedOfClass)
     const rule = ruleFor(failure, this.#policy)

@@ -33,6 +33,7 @@ const workerFile = fileURLToPath(new URL('../../workers/lanes.js', import.meta.u
 
 export class BlockingEngine implements Engine {
   readonly name = 'blocking'
+  readonly startsAtOnce = false
   readonly #lanes: number
   readonly #options: BlockingOptions
   readonly #staging: Staging

@@ -12,6 +12,8 @@ export type EngineLoad = Pick<EngineStats, 'inFlight' | 'queued' | 'limit'>
 
 export interface Engine {
   readonly name: EngineName
+  /** An attempt's own deadline runs from its submission, as no thread or worker has to be had for it first. */
+  readonly startsAtOnce: boolean
   /**
    * `settle` is called exactly once, after this has returned. An attempt over the engine's limit waits its turn,
    * and holds nothing meanwhile.

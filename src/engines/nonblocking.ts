@@ -22,6 +22,7 @@ const unixFamily = 1
 
 export class NonblockingEngine implements Engine {
   readonly name = 'nonblocking'
+  readonly startsAtOnce = true
   readonly #lanes: () => Engine
   readonly #staging: Staging
   /** Attempts that went on to a lane. */

@@ -4,6 +4,7 @@ import type { Call } from '#internal/connect'
 import { Expiring } from '#internal/core/expiring'
 import { seeded } from '#internal/core/random'
 import { Patience, RetryBudget } from '#internal/core/retry'
+import { Deadline } from '#internal/deadline'
 import type { Engine } from '#internal/engines/engine'
 import { Gate } from '#internal/gate'
 import type { Resolver } from '#internal/resolver'
@@ -17,11 +18,13 @@ export function callOver(
     engine,
     resolver,
     cancellation: new Cancellation(signal),
+    deadline: new Deadline(Number.POSITIVE_INFINITY, 0, () => {}),
     options: { attemptTimeoutMs: 5_000, ...options },
     supervision: { budget: new RetryBudget(), random: seeded(1), gate: new Gate({}), onDecision() {} },
     patience: new Patience(),
     attempts: [],
     lastGood: new Expiring(10),
     begun: false,
+    startedAt: 0,
   }
 }

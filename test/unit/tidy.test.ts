@@ -27,7 +27,19 @@ function linesThat(pattern: RegExp, among: readonly string[], read: (file: strin
 /** Imports go one way: a module may import from its own layer and from those above it in this table. */
 const layers: readonly (readonly string[])[] = [
   ['core/'],
-  ['types', 'errnos', 'errors', 'options', 'binding', 'attempts', 'cancellation', 'descriptor', 'gate', 'machine'],
+  [
+    'types',
+    'errnos',
+    'errors',
+    'options',
+    'binding',
+    'attempts',
+    'cancellation',
+    'deadline',
+    'descriptor',
+    'gate',
+    'machine',
+  ],
   ['engines/'],
   // The manager offers the check, so what carries one out is of its layer.
   [
