@@ -16,7 +16,8 @@ export type NumericTarget = Extract<ParsedTarget, { kind: 'endpoint' }>
 type Told = (families: readonly Family[], endpoints: readonly InetEndpoint[], error?: ConnectError) => void
 
 /** All endpoints of a target, in order of preference. */
-export async function addressesOf(target: ParsedTarget, call: Call): Promise<Endpoint[]> {
+export async function addressesOf(call: Call): Promise<Endpoint[]> {
+  const { target } = call
   if (target.kind === 'endpoint') return [withZone(target)]
   const endpoints: Record<Family, InetEndpoint[]> = { inet6: [], inet: [] }
   await askFor(target, call, call.cancellation.signal, (families, some) => endpoints[families[0]!].push(...some))

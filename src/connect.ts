@@ -5,14 +5,7 @@
 import { askFor, type NamedTarget, type NumericTarget, refuseBlocked, withZone } from './addresses.js'
 import type { AttemptRequest, Claim, Outcome } from './attempts.js'
 import type { Cancellation } from './cancellation.js'
-import {
-  type Endpoint,
-  encodeEndpoint,
-  endpointOf,
-  formatEndpoint,
-  type ParsedTarget,
-  parseTarget,
-} from './core/address.js'
+import { type Endpoint, encodeEndpoint, endpointOf, formatEndpoint, type ParsedTarget } from './core/address.js'
 import type { Expiring } from './core/expiring.js'
 import * as limits from './core/limits.js'
 import { type Failure, type Patience, speaker } from './core/retry.js'
@@ -24,10 +17,11 @@ import { normalise } from './hosts-file.js'
 import { race } from './racing.js'
 import type { Resolver } from './resolver.js'
 import { SupervisedAttempt, type Supervision, type Task } from './supervisor.js'
-import type { AttemptRecord, ConnectOptions, Target } from './types.js'
+import type { AttemptRecord, ConnectOptions } from './types.js'
 
 /** One call in progress: what it may use, what it has tried, and how it is cancelled. */
 export interface Call {
+  readonly target: ParsedTarget
   readonly engine: Engine
   readonly resolver: Resolver
   readonly cancellation: Cancellation
@@ -62,17 +56,17 @@ interface Connected {
  * Connects to the first address that takes it. The descriptor is the caller's to end.
  * @throws ConnectError with every attempt; the cancellation's error once everything is released.
  */
-export async function establish(target: Target, call: Call): Promise<{ claim: Claim; endpoint: Endpoint }> {
-  const { claim, endpoint } = await firstToConnect(parseTarget(target), call, false)
-  return { claim: claim!, endpoint }
+export function establish(call: Call): Promise<Connected & { claim: Claim }> {
+  return firstToConnect(call, false) as Promise<Connected & { claim: Claim }>
 }
 
 /** The same by a probe, which leaves nothing open: the endpoint that took it. */
-export async function probe(target: Target, call: Call): Promise<Endpoint> {
-  return (await firstToConnect(parseTarget(target), call, true)).endpoint
+export async function probe(call: Call): Promise<Endpoint> {
+  return (await firstToConnect(call, true)).endpoint
 }
 
-function firstToConnect(target: ParsedTarget, call: Call, asProbe: boolean): Promise<Connected> {
+function firstToConnect(call: Call, asProbe: boolean): Promise<Connected> {
+  const { target } = call
   return target.kind === 'name' ? raceFor(target, call, asProbe) : connectTo(target, call, asProbe)
 }
 

@@ -8,40 +8,32 @@ import * as limits from './core/limits.js'
 import { withoutStack } from './errors.js'
 
 export class Deadline {
-  readonly timeoutMs: number
   readonly #endsAt: number
   readonly #expire: () => void
-  #work: Promise<unknown> | undefined
   #armed = false
+  #over: (() => void) | undefined
 
-  /** `timeoutMs` from `now`. `expire` asks for the end of the work, which settles once everything is released. */
+  /** `timeoutMs` from `now`; Infinity for none. `expire` asks for the end of what is bounded. */
   constructor(timeoutMs: number, now: number, expire: () => void) {
-    this.timeoutMs = timeoutMs
     this.#endsAt = now + timeoutMs
     this.#expire = expire
   }
 
-  /** From now on a timer keeps it, until the work has settled. Idempotent. */
+  /** From now on a timer keeps it, until `end`. Idempotent. */
   arm(): void {
-    if (this.#armed || this.timeoutMs === Number.POSITIVE_INFINITY) return
+    if (this.#armed || this.#endsAt === Number.POSITIVE_INFINITY) return
     this.#armed = true
-    if (this.#work) this.#set(this.#work)
+    const milliseconds = Math.max(1, Math.min(this.#endsAt - performance.now(), limits.timerAtMostMs))
+    const over = new Promise<void>((resolve) => {
+      this.#over = resolve
+    })
+    // p-timeout makes an error of its own in advance, which nobody sees where there is a fallback.
+    withoutStack(() => pTimeout(over, { milliseconds, fallback: this.#expire }))
   }
 
-  /** What is bounded, once it is under way. */
-  bound(work: Promise<unknown>): void {
-    this.#work = work
-    if (this.#armed) this.#set(work)
-  }
-
-  #set(work: Promise<unknown>): void {
-    const left = this.#endsAt - performance.now()
-    const milliseconds = Math.max(1, Math.min(left, limits.timerAtMostMs))
-    const fallback = () => {
-      this.#expire()
-      return work
-    }
-    // p-timeout makes an error of its own in advance, which nobody sees. What the work comes to is told by the work.
-    withoutStack(() => pTimeout(work, { milliseconds, fallback })).catch(() => {})
+  /** What was bounded is over, in whatever way. */
+  end(): void {
+    this.#armed = true
+    this.#over?.()
   }
 }

@@ -4,6 +4,7 @@ import type { Socket } from 'node:net'
 import { Cancellation } from './cancellation.js'
 import { check } from './check/check.js'
 import { type Call, establish } from './connect.js'
+import { parseTarget } from './core/address.js'
 import { Expiring } from './core/expiring.js'
 import { Intensity } from './core/intensity.js'
 import * as limits from './core/limits.js'
@@ -83,8 +84,8 @@ export class ConnectionManager implements AsyncDisposable {
       target,
       options,
       async (call) => {
-        const socket = new Descriptor((await establish(target, call)).claim, call.options).adopt()
-        return call.options.tls ? secure(socket, target, call) : socket
+        const socket = new Descriptor((await establish(call)).claim, call.options).adopt()
+        return call.options.tls ? secure(socket, call) : socket
       },
       closed,
     )
@@ -95,7 +96,7 @@ export class ConnectionManager implements AsyncDisposable {
     return this.#call(
       target,
       options,
-      async (call) => new Descriptor((await establish(target, call)).claim, call.options),
+      async (call) => new Descriptor((await establish(call)).claim, call.options),
       (descriptor) => descriptor.close(),
     )
   }
@@ -180,14 +181,14 @@ export class ConnectionManager implements AsyncDisposable {
   ): Promise<T> {
     let call: Call
     try {
-      call = this.#begin(options, supervision)
+      call = this.#begin(target, options, supervision)
     } catch (error) {
       return Promise.reject(error)
     }
     return new Promise<T>((resolve, reject) => {
-      const { cancellation, deadline } = call
+      const { cancellation } = call
       const fail = (error: unknown) => {
-        this.#end(cancellation)
+        this.#end(call)
         this.#counts[cancellation.requested ? 'cancelled' : 'failed'] += 1
         reject(cancellation.requested ? cancellation.error() : error)
       }
@@ -197,30 +198,30 @@ export class ConnectionManager implements AsyncDisposable {
           return
         }
         this.#counts.delivered += 1
-        this.#end(cancellation)
+        this.#end(call)
         diagnostics.delivery(target, call.attempts, performance.now() - call.startedAt)
         resolve(value)
       }
-      const working = supervise(target, call.options.retry ?? {}, call, () => work(call))
-      working.then(deliver, fail)
-      deadline.bound(working)
+      if (cancellation.requested) fail(undefined)
+      else supervise(target, call.options.retry ?? {}, call, () => work(call), deliver, fail)
     })
   }
 
-  #begin(options: ConnectOptions, supervision?: Supervision): Call {
+  #begin(target: Target, options: ConnectOptions, supervision?: Supervision): Call {
     if (this.#closing) throw this.#closedError()
     requireOptions(options)
+    const parsed = parseTarget(target)
     const settings = withDefaults(this.#callDefaults, options) as Call['options']
     const { attemptTimeoutMs, timeoutMs = limits.callTimeoutMs } = settings
     const cancellation = new Cancellation(settings.signal)
     this.#calls.add(cancellation)
     const { engine, supervision: own } = this.#roadFor(settings)
     const startedAt = performance.now()
-    const deadline = new Deadline(timeoutMs, startedAt, () =>
-      cancellation.request(() => deadlineError(timeoutMs, call)),
-    )
-    if (!engine.startsAtOnce || timeoutMs <= attemptTimeoutMs || settings.tls) deadline.arm()
+    const expire = () => cancellation.request(() => deadlineError(timeoutMs, call))
+    const deadline = new Deadline(timeoutMs, startedAt, expire)
+    if (!engine.startsAtOnce || timeoutMs < attemptTimeoutMs || settings.tls) deadline.arm()
     const call: Call = {
+      target: parsed,
       engine,
       resolver: this.#resolver,
       cancellation,
@@ -240,7 +241,8 @@ export class ConnectionManager implements AsyncDisposable {
     return this.#engines[engine === 'auto' ? limits.autoEngine : engine]
   }
 
-  #end(cancellation: Cancellation): void {
+  #end({ cancellation, deadline }: Call): void {
+    deadline.end()
     cancellation.end()
     this.#calls.delete(cancellation)
     if (this.#calls.size === 0) this.#settled?.()

@@ -4,18 +4,16 @@ import { type ConnectionOptions, type TLSSocket, connect as tlsConnect } from 'n
 
 import type { Cancellation } from './cancellation.js'
 import type { Call } from './connect.js'
-import { type ParsedTarget, parseTarget } from './core/address.js'
+import type { ParsedTarget } from './core/address.js'
 import { classify } from './errnos.js'
 import { ConnectError } from './errors.js'
-import type { Target } from './types.js'
 
 /** TLS on top of a connected socket. Cancelled or failed, both are closed before the promise settles. */
-export async function secure(socket: Socket, target: Target, call: Call): Promise<TLSSocket> {
-  const { tls } = call.options
-  const parsed = parseTarget(target)
-  const options: ConnectionOptions = { ...(typeof tls === 'object' ? tls : {}), socket }
-  if (parsed.kind === 'name') options.servername ??= parsed.hostname
-  else if (parsed.endpoint.family !== 'unix') options.host ??= parsed.endpoint.address
+export async function secure(socket: Socket, call: Call): Promise<TLSSocket> {
+  const { target, options: asked } = call
+  const options: ConnectionOptions = { ...(typeof asked.tls === 'object' ? asked.tls : {}), socket }
+  if (target.kind === 'name') options.servername ??= target.hostname
+  else if (target.endpoint.family !== 'unix') options.host ??= target.endpoint.address
   let secured: TLSSocket | undefined
   try {
     secured = tlsConnect(options)
@@ -26,7 +24,7 @@ export async function secure(socket: Socket, target: Target, call: Call): Promis
     // Refused by node:tls before it began: options that are none.
     if (!secured) throw error
     call.cancellation.throwIfRequested()
-    throw protocolError(error as NodeJS.ErrnoException, parsed, call)
+    throw protocolError(error as NodeJS.ErrnoException, target, call)
   }
 }
 

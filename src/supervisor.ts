@@ -148,32 +148,32 @@ interface Repeated {
 }
 
 /**
- * Repeats a call's try until it succeeds or its failure is given up, whose error is thrown. Between tries nothing is held.
- * @throws the cancellation's error, at once, when the call is cancelled before or between.
+ * Repeats a call's try until it succeeds or its failure is given up, and tells which, once. Between tries nothing is held,
+ * and a cancel is told at once.
  */
-export async function supervise<T>(
+export function supervise<T>(
   target: Target,
   policy: RetryPolicy | false,
-  call: Repeated,
+  { cancellation, supervision, deadline }: Repeated,
   attempt: () => Promise<T>,
-): Promise<T> {
-  const { cancellation, supervision, deadline } = call
+  succeed: (value: T) => void,
+  fail: (error: unknown) => void,
+): void {
   const { budget, random, onDecision } = supervision
-  cancellation.throwIfRequested()
   const plan = new RetryPlan(policy, budget, random, performance.now())
-  for (;;) {
-    try {
-      return await attempt()
-    } catch (error) {
-      if (cancellation.requested || !(error instanceof ConnectError)) throw error
-      const decision = plan.after(error, performance.now())
-      if (decision.action === 'give-up') throw error
-      onDecision('retry')
-      diagnostics.retry(target, error, decision)
-      deadline.arm()
-      await pause(decision.delayMs, cancellation)
-    }
+  const retry = (error: unknown) => {
+    if (cancellation.requested || !(error instanceof ConnectError)) return fail(error)
+    const decision = plan.after(error, performance.now())
+    if (decision.action === 'give-up') return fail(error)
+    onDecision('retry')
+    diagnostics.retry(target, error, decision)
+    deadline.arm()
+    pause(decision.delayMs, cancellation).then(again, fail)
   }
+  const again = () => {
+    attempt().then(succeed, retry)
+  }
+  again()
 }
 
 /**

@@ -72,7 +72,7 @@ export function checkTarget(target: Target, parsed: ParsedTarget, context: Check
   try {
     const endpoint = oneStep(parsed, context)
     if (endpoint) checkEndpoint(formatTarget(target), endpoint, context, done)
-    else if (context.settings.allAddresses && parsed.kind === 'name') checkAddresses(target, parsed, context).then(done)
+    else if (context.settings.allAddresses && parsed.kind === 'name') checkAddresses(target, context).then(done)
     else checkCall(target, context).then(done)
   } catch (error) {
     // A block list of the caller's making may throw; what never came to a result would be waited for for ever.
@@ -116,7 +116,7 @@ async function checkCall(target: Target, context: CheckContext, options?: Connec
   let call: Call | undefined
   const work = (running: Call) => {
     call = running
-    return running.options.tls ? probeSecurely(target, running) : probe(target, running)
+    return running.options.tls ? probeSecurely(running) : probe(running)
   }
   try {
     const endpoint = await run(target, work, options)
@@ -127,18 +127,18 @@ async function checkCall(target: Target, context: CheckContext, options?: Connec
   }
 }
 
-async function probeSecurely(target: Target, call: Call): Promise<Endpoint> {
-  const { claim, endpoint } = await establish(target, call)
-  await closed(await secure(new Descriptor(claim).adopt(), target, call))
+async function probeSecurely(call: Call): Promise<Endpoint> {
+  const { claim, endpoint } = await establish(call)
+  await closed(await secure(new Descriptor(claim).adopt(), call))
   return endpoint
 }
 
 /** One result an address, each as if the name had no other; the name's own where it has none. */
-async function checkAddresses(target: Target, parsed: ParsedTarget, context: CheckContext): Promise<CheckResult[]> {
+async function checkAddresses(target: Target, context: CheckContext): Promise<CheckResult[]> {
   const { cancellation, run } = context
   const startedAt = Date.now()
   try {
-    const endpoints = await run(target, (call) => addressesOf(parsed, call))
+    const endpoints = await run(target, addressesOf)
     if (endpoints.length === 0) return await checkCall(target, context, { lookup: async () => [] })
     const each = endpoints.map(async (endpoint, index) => {
       // The first one's place in the line is the target's.

@@ -230,8 +230,8 @@ describe('answers that come as they please', () => {
     await server[Symbol.asyncDispose]()
   })
 
-  const connect = (name: string, options?: Parameters<typeof callOver>[2]) =>
-    establish(`${name}:${stage.port}`, callOver(engine, resolver, options))
+  const connect = (name: string, options?: Parameters<typeof callOver>[3]) =>
+    establish(callOver(`${name}:${stage.port}`, engine, resolver, options))
 
   it.skipIf(lackingIpv6).each([
     ['late6.test', '::1', ['[::1]']],

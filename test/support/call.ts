@@ -1,6 +1,7 @@
 /** A call as a manager makes it, over an engine and a resolver of the test's own. */
 import { Cancellation } from '#internal/cancellation'
 import type { Call } from '#internal/connect'
+import { parseTarget, type Target } from '#internal/core/address'
 import { Expiring } from '#internal/core/expiring'
 import { seeded } from '#internal/core/random'
 import { Patience, RetryBudget } from '#internal/core/retry'
@@ -10,11 +11,13 @@ import { Gate } from '#internal/gate'
 import type { Resolver } from '#internal/resolver'
 
 export function callOver(
+  target: Target,
   engine: Engine,
   resolver: Resolver,
   { signal, ...options }: Partial<Call['options']> = {},
 ): Call {
   return {
+    target: parseTarget(target),
     engine,
     resolver,
     cancellation: new Cancellation(signal),
