@@ -3,7 +3,7 @@
  * come back. Outcomes reach it straight from native code, whatever worker the attempt ran under.
  */
 import { AttemptFlag, AttemptState, binding, outcomeFields } from './binding.js'
-import { outcomesPerSlice } from './core/limits.js'
+import { attemptsPerTask, outcomesPerSlice } from './core/limits.js'
 
 /** One connect(2) to ask for. */
 export interface AttemptRequest {
@@ -54,6 +54,8 @@ export interface Waiter {
 const waiting: (Waiter | undefined)[] = []
 let waitingCount = 0
 let held = false
+/** Over by the time they were handed on, so that no bell rings for them. */
+let undrained = 0
 /** An id is its slot's generation and, below so much, the slot: native/registry.c. */
 const slots = 2 ** 22
 const outcomes = new Float64Array(outcomesPerSlice * outcomeFields)
@@ -103,7 +105,6 @@ export function reserve(waiters: readonly Waiter[]): Float64Array {
   const ids = new Float64Array(waiters.length)
   const count = binding.reserve(pack(waiters), waiters.length, ids)
   for (let i = 0; i < count; i++) waitFor(ids[i]!, waiters[i]!)
-  keepAlive()
   return count === ids.length ? ids : ids.slice(0, count)
 }
 
@@ -115,25 +116,32 @@ function waitFor(id: number, waiter: Waiter): void {
   waitingCount += 1
 }
 
-/** Whoever waits keeps the event loop alive. */
-function keepAlive(): void {
-  if (held === waitingCount > 0) return
+/** Whoever waits for what is not over yet keeps the event loop alive. */
+export function keepAlive(): void {
+  if (held === waitingCount > undrained) return
   held = !held
   binding.hold(held)
 }
 
 /** Asks for the end of a reserved attempt. It is settled when everything it held is released. */
 export function cancel(id: number): void {
-  if (heldBack) heldBack.push(id)
-  else binding.cancel(Float64Array.of(id), 1)
+  if (!heldBack) {
+    binding.cancel(Float64Array.of(id), 1)
+    return
+  }
+  heldBack.push(id)
+  // Those that are told at once may be released while the others are still being asked for.
+  if (heldBack.length === attemptsPerTask) sendCancels()
 }
 
 /** Hands reserved ids to the reactor, which this environment has started. */
 export function submit(ids: Float64Array): void {
-  if (binding.submit(ids) > 0) queueMicrotask(settleSome)
+  const over = binding.submit(ids)
+  undrained += over
+  if (over > 0) queueMicrotask(settleSome)
 }
 
-/** Sends the cancels that `run` asks for as one, so that an abort shared by thousands is one native call. */
+/** Sends the cancels that `run` asks for together, so that an abort shared by hundreds is one native call. */
 export function batchCancels(run: () => void): void {
   if (heldBack) {
     run()
@@ -143,10 +151,14 @@ export function batchCancels(run: () => void): void {
   try {
     run()
   } finally {
-    const ids = new Float64Array(heldBack)
+    sendCancels()
     heldBack = undefined
-    if (ids.length > 0) binding.cancel(ids, ids.length)
   }
+}
+
+function sendCancels(): void {
+  if (heldBack!.length > 0) binding.cancel(new Float64Array(heldBack!), heldBack!.length)
+  heldBack!.length = 0
 }
 
 /** Settles something that no native code knows of, soon and at the same pace as what it does. */
@@ -168,6 +180,7 @@ function settleSome(): void {
   const count = room > 0 ? binding.drain(outcomes.subarray(0, room * outcomeFields)) : 0
   for (let i = 0; i < count; i++) settleOne(i * outcomeFields)
   settledInSlice += count
+  undrained = 0
   keepAlive()
   if (settledInSlice === outcomesPerSlice) pause()
 }

@@ -1,5 +1,5 @@
 /** Owned descriptors: who closes what, the step into net.Socket, and the count of it all. */
-import { Socket, type SocketConstructorOpts } from 'node:net'
+import { Socket } from 'node:net'
 import type { Claim } from './attempts.js'
 import { binding } from './binding.js'
 import type { Ledger } from './types.js'
@@ -58,7 +58,8 @@ export class Descriptor implements Disposable {
 
 function asSocket(fd: number, { noDelay, keepAlive, allowHalfOpen = false }: AdoptOptions): Socket {
   // manualStart: without it a socket made from a descriptor reads at once, and could fail, with nobody listening yet.
-  const options: SocketConstructorOpts & { manualStart: boolean } = { fd, allowHalfOpen, manualStart: true }
+  // The rest is what Socket sets itself, in a copy: Node 20 is four times as fast where nothing has to be added to that.
+  const options = { fd, allowHalfOpen, manualStart: true, emitClose: false, autoDestroy: true, decodeStrings: false }
   const socket = new Socket(options)
   if (noDelay) socket.setNoDelay(true)
   if (keepAlive) socket.setKeepAlive(true)

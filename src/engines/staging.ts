@@ -4,7 +4,7 @@
  */
 import { constants } from 'node:os'
 
-import { cancel, type NativeRequest, type Outcome, reserve, settleSoon, type Waiter } from '../attempts.js'
+import { cancel, keepAlive, type NativeRequest, type Outcome, reserve, settleSoon, type Waiter } from '../attempts.js'
 import { binding } from '../binding.js'
 import * as limits from '../core/limits.js'
 import { Linked, List } from '../core/list.js'
@@ -143,6 +143,7 @@ export class Staging {
       for (const job of jobs) job.refusal = why
       binding.forfeit(ids)
     })
+    keepAlive()
   }
 }
 
