@@ -54,19 +54,24 @@ class Listening extends Linked {
   }
 }
 
-class Step extends Linked {
-  readonly run: () => void
+/** What a call holds, and how that is asked to end. */
+export interface Cancellable extends Linked {
+  cancel(): void
+}
 
-  constructor(run: () => void) {
+class Step extends Linked implements Cancellable {
+  readonly cancel: () => void
+
+  constructor(cancel: () => void) {
     super()
-    this.run = run
+    this.cancel = cancel
   }
 }
 
 export class Cancellation extends Linked {
   #makeError: (() => Error) | undefined
   #error: Error | undefined
-  readonly #steps = new List<Step>()
+  readonly #steps = new List<Cancellable>()
   #listening: Listening | undefined
   #controller: AbortController | undefined
 
@@ -94,17 +99,26 @@ export class Cancellation extends Linked {
   request(error: () => Error): void {
     if (this.requested) return
     this.#makeError = error
-    for (let step = this.#steps.shift(); step; step = this.#steps.shift()) step.run()
+    for (let step = this.#steps.shift(); step; step = this.#steps.shift()) step.cancel()
     this.#controller?.abort()
     this.end()
   }
 
-  /** Calls `step` when the end is asked for, at once if it was. The result stops that. */
-  onRequest(run: () => void): () => void {
-    const step = new Step(run)
-    if (this.requested) run()
+  /** Cancels `step` when the end is asked for, at once if it was, unless it leaves before. */
+  join(step: Cancellable): void {
+    if (this.requested) step.cancel()
     else this.#steps.add(step)
-    return () => this.#steps.delete(step)
+  }
+
+  leave(step: Cancellable): void {
+    this.#steps.delete(step)
+  }
+
+  /** The same for a function. The result stops that. */
+  onRequest(cancel: () => void): () => void {
+    const step = new Step(cancel)
+    this.join(step)
+    return () => this.leave(step)
   }
 
   /** What `work` comes to, or this cancellation's error without waiting for it: for callers' code, which may never settle. */

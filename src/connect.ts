@@ -16,7 +16,7 @@ import { ConnectError, withoutStack } from './errors.js'
 import { normalise } from './hosts-file.js'
 import { race } from './racing.js'
 import type { Resolver } from './resolver.js'
-import { SupervisedAttempt, type Supervision, type Task } from './supervisor.js'
+import { SupervisedAttempt, type Supervision } from './supervisor.js'
 import type { AttemptRecord, ConnectOptions } from './types.js'
 
 /** One call in progress: what it may use, what it has tried, and how it is cancelled. */
@@ -80,8 +80,8 @@ function connectTo(target: NumericTarget, call: Call, asProbe: boolean): Promise
     if (blocked) throw combine([blocked], call)
     // A full backlog of AF_UNIX is waited for on a lane, which may have to be started first.
     if (endpoint.family === 'unix') deadline.arm()
-    const running = attempt(endpoint, call, asProbe, (outcome) => {
-      stop()
+    const attempt = new CallAttempt(endpoint, call, asProbe, (outcome) => {
+      cancellation.leave(attempt)
       if (outcome.state === 'connected' && !cancellation.requested) {
         call.connectMs = outcome.durationMs
         resolve({ claim: outcome.claim, endpoint })
@@ -90,7 +90,8 @@ function connectTo(target: NumericTarget, call: Call, asProbe: boolean): Promise
         reject(cancellation.requested ? cancellation.error() : errorOf(outcome, endpoint, call))
       }
     })
-    const stop = cancellation.onRequest(() => running.cancel())
+    attempt.begin()
+    cancellation.join(attempt)
   })
 }
 
@@ -110,7 +111,11 @@ async function raceFor(target: NamedTarget, call: Call, asProbe: boolean): Promi
           told(families, endpoints.filter(notBlocked))
         }),
       bar: (endpoint) => refuseBlocked(endpoint, options),
-      start: (endpoint, started, done) => attempt(endpoint, call, asProbe, done, started),
+      start(endpoint, started, done) {
+        const attempt = new CallAttempt(endpoint, call, asProbe, done, started)
+        attempt.begin()
+        return attempt
+      },
       failed(why) {
         errors.push(why instanceof ConnectError ? why : errorOf(why.outcome, why.endpoint, call))
       },
@@ -130,55 +135,66 @@ async function raceFor(target: NamedTarget, call: Call, asProbe: boolean): Promi
   return { claim: outcome.claim, endpoint }
 }
 
-/** One connect(2), and more where this machine is what fails. */
-function attempt(
-  endpoint: Endpoint,
-  call: Call,
-  asProbe: boolean,
-  done: (outcome: Outcome) => void,
-  started?: () => void,
-): SupervisedAttempt {
-  const { engine, options, patience, deadline, supervision, attempts } = call
-  const written = formatEndpoint(endpoint)
-  const task: Task = {
-    engine,
-    request: requestFor(endpoint, options, asProbe),
-    endpoint: written,
-    host: hostOf(endpoint),
-    patience,
-    deadline,
-    again: call.begun,
-    started,
-    judge(outcome) {
-      const failure = failureOf(outcome, endpoint, options)
-      attempts.push(recordOf(outcome, failure, written, engine))
-      return failure
-    },
+/** One connect(2) of a call, and more where this machine is what fails. */
+class CallAttempt extends SupervisedAttempt {
+  readonly endpoint: string
+  readonly #endpoint: Endpoint
+  readonly #call: Call
+  readonly #asProbe: boolean
+  readonly #done: (outcome: Outcome) => void
+  readonly #started: (() => void) | undefined
+
+  constructor(
+    endpoint: Endpoint,
+    call: Call,
+    asProbe: boolean,
+    done: (outcome: Outcome) => void,
+    started?: () => void,
+  ) {
+    super(call.engine, call.supervision, call.patience, call.begun)
+    this.endpoint = formatEndpoint(endpoint)
+    this.#endpoint = endpoint
+    this.#call = call
+    this.#asProbe = asProbe
+    this.#done = done
+    this.#started = started
+    call.begun = true
+    call.endpoint = endpoint
   }
-  call.begun = true
-  call.endpoint = endpoint
-  return new SupervisedAttempt(task, supervision, done)
+
+  protected get host(): string {
+    return hostOf(this.#endpoint)
+  }
+
+  protected request(): AttemptRequest {
+    return requestFor(this.#endpoint, this.#call.options, this.#asProbe)
+  }
+
+  protected judge(outcome: Outcome): Failure | undefined {
+    const { attempts, options, engine } = this.#call
+    const failure = failureOf(outcome, this.#endpoint, options)
+    attempts.push(recordOf(outcome, failure, this.endpoint, engine))
+    return failure
+  }
+
+  protected override waits(): void {
+    this.#call.deadline.arm()
+  }
+
+  protected override started(): void {
+    this.#started?.()
+  }
+
+  protected done(outcome: Outcome): void {
+    this.#done(outcome)
+  }
 }
 
 /** What limits per host count by. */
 export const hostOf = (endpoint: Endpoint): string => (endpoint.family === 'unix' ? endpoint.path : endpoint.address)
 
-/** A probe of `endpoint` that is no part of a call: nothing bounds it but its own deadline. */
-export function probeTask(endpoint: Endpoint, engine: Engine, options: Call['options']): Task {
-  return {
-    engine,
-    request: requestFor(endpoint, options, true),
-    endpoint: formatEndpoint(endpoint),
-    host: hostOf(endpoint),
-    patience: undefined,
-    deadline: undefined,
-    again: false,
-    started: undefined,
-    judge: (outcome) => failureOf(outcome, endpoint, options),
-  }
-}
-
-function requestFor(endpoint: Endpoint, options: Call['options'], asProbe: boolean): AttemptRequest {
+/** What an engine is asked for; a probe closes what it has connected with a reset. */
+export function requestFor(endpoint: Endpoint, options: Call['options'], asProbe: boolean): AttemptRequest {
   const timeoutMs = Number.isFinite(options.attemptTimeoutMs) ? Math.ceil(options.attemptTimeoutMs) : 0
   const halfOpen = options.halfOpen && endpoint.family !== 'unix'
   return { remote: encodeEndpoint(endpoint), local: sourceFor(endpoint, options), timeoutMs, probe: asProbe, halfOpen }

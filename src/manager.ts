@@ -116,7 +116,7 @@ export class ConnectionManager implements AsyncDisposable {
       options,
     ) as CheckOptions & Call['options']
     requireOptions(settings)
-    const { ratePerSecond, perHost } = settings
+    const { ratePerSecond, perHost, timeoutMs = limits.callTimeoutMs } = settings
     const limited = ratePerSecond !== undefined || perHost !== undefined
     const line = limited ? new Gate({ bucket: bucketOf(ratePerSecond), perHost }) : undefined
     const road = this.#roadFor(settings)
@@ -130,6 +130,7 @@ export class ConnectionManager implements AsyncDisposable {
         line,
         cancellation,
         settings,
+        alone: { ...settings, attemptTimeoutMs: Math.min(settings.attemptTimeoutMs, timeoutMs) },
         run: (target, work, more) =>
           this.#call(target, { ...settings, ...more, signal: cancellation.signal }, work, () => {}, supervision),
       })

@@ -3,7 +3,8 @@
  * fails; a call's tries are repeated after their backoff. A cancel ends every wait at once.
  */
 import { type AttemptRequest, type Outcome, settleSoon } from './attempts.js'
-import type { Cancellation } from './cancellation.js'
+import type { Cancellable, Cancellation } from './cancellation.js'
+import { Linked } from './core/list.js'
 import type { Random } from './core/random.js'
 import { type Failure, Patience, type RetryBudget, RetryPlan } from './core/retry.js'
 import type { Deadline } from './deadline.js'
@@ -25,31 +26,14 @@ export interface Supervision {
   readonly onDecision: (action: 'retry' | 'requeue') => void
 }
 
-/** An attempt to ask for, and what its outcomes are called. */
-export interface Task {
-  engine: Engine
-  request: AttemptRequest
-  /** As people read it. */
-  endpoint: string
-  /** What the limit per host counts by. */
-  host: string
-  /** Told about each outcome; what failed, or undefined where nothing did. */
-  judge(outcome: Outcome): Failure | undefined
-  /** The call's, shared by its attempts: its patience, and the deadline of what is waited for beside connect(2). */
-  patience: Patience | undefined
-  deadline: Deadline | undefined
-  /** Not the first of its call. */
-  again: boolean
-  /** Told each time it is handed to its engine. */
-  started: (() => void) | undefined
-}
-
-/** Runs an attempt, requeued while this machine is what fails, until its outcome stands. `done` is called once, on a later turn. */
-export class SupervisedAttempt {
-  readonly #task: Task
+/**
+ * Runs an attempt, requeued while this machine is what fails, until its outcome stands: `done` is called once, later than
+ * `begin`. Who extends it says what to ask for, and what an outcome is called.
+ */
+export abstract class SupervisedAttempt extends Linked implements Cancellable {
+  readonly engine: Engine
   readonly #supervision: Supervision
-  readonly #done: (outcome: Outcome, attempts: number) => void
-  readonly #settled = (outcome: Outcome) => this.#settle(outcome)
+  readonly #again: boolean
   #patience: Patience | undefined
   #attempts = 0
   /** In the manager's line, and in that of attempts after the first. */
@@ -60,11 +44,32 @@ export class SupervisedAttempt {
   /** Cancelled or done: nothing is tried any more. */
   #over = false
 
-  constructor(task: Task, supervision: Supervision, done: (outcome: Outcome, attempts: number) => void) {
-    this.#task = task
+  /** `patience`: its call's, if it has one. `again`: not the first of its call. */
+  constructor(engine: Engine, supervision: Supervision, patience?: Patience, again = false) {
+    super()
+    this.engine = engine
     this.#supervision = supervision
-    this.#done = done
-    this.#patience = task.patience
+    this.#patience = patience
+    this.#again = again
+  }
+
+  /** As people read it. */
+  abstract get endpoint(): string
+  /** What the limit per host counts by. */
+  protected abstract get host(): string
+  /** Made each time it is handed to its engine, and not kept: thousands wait for long. */
+  protected abstract request(): AttemptRequest
+  /** Told about each outcome; what failed, or undefined where nothing did. */
+  protected abstract judge(outcome: Outcome): Failure | undefined
+  protected abstract done(outcome: Outcome, attempts: number): void
+
+  /** It has to wait for this machine. */
+  protected waits(): void {}
+
+  /** It is handed to its engine. */
+  protected started(): void {}
+
+  begin(): void {
     this.#wait()
   }
 
@@ -72,7 +77,7 @@ export class SupervisedAttempt {
   cancel(): void {
     if (this.#over) return
     this.#over = true
-    diagnostics.attemptCancel(this.#task)
+    diagnostics.attemptCancel(this)
     if (this.#running) {
       this.#running.cancel()
       return
@@ -80,7 +85,7 @@ export class SupervisedAttempt {
     clearTimeout(this.#timer)
     this.#leave()
     this.#patience?.runs(performance.now())
-    settleSoon(() => this.#done({ state: 'cancelled', startedAt: Date.now(), durationMs: 0 }, this.#attempts))
+    settleSoon(() => this.done({ state: 'cancelled', startedAt: Date.now(), durationMs: 0 }, this.#attempts))
   }
 
   /** Through the gates, then onto the engine. */
@@ -88,22 +93,21 @@ export class SupervisedAttempt {
     const { again } = this.#supervision
     this.#patience?.waits(performance.now())
     // Its host's place in that line is its own call's already: asked for again, it would wait for itself.
-    if (again && (this.#task.again || this.#attempts > 0)) this.#againPass = again.enter(undefined, () => this.#enter())
+    if (again && (this.#again || this.#attempts > 0)) this.#againPass = again.enter(undefined, () => this.#enter())
     else this.#enter()
-    if (!this.#running) this.#task.deadline?.arm()
+    if (!this.#running) this.waits()
   }
 
   #enter(): void {
-    this.#pass = this.#supervision.gate.enter(this.#task.host, () => this.#run())
+    this.#pass = this.#supervision.gate.enter(this.host, () => this.#run())
   }
 
   #run(): void {
-    const { engine, request } = this.#task
     this.#attempts += 1
     this.#patience?.runs(performance.now())
-    diagnostics.attemptStart(this.#task)
-    this.#task.started?.()
-    this.#running = engine.submit(request, this.#settled)
+    diagnostics.attemptStart(this)
+    this.started()
+    this.#running = this.engine.submit(this.request(), (outcome) => this.#settle(outcome))
   }
 
   #leave(): void {
@@ -114,14 +118,14 @@ export class SupervisedAttempt {
 
   #settle(outcome: Outcome): void {
     this.#running = undefined
-    const failure = this.#task.judge(outcome)
-    diagnostics.attemptEnd(this.#task, outcome, failure)
+    const failure = this.judge(outcome)
+    diagnostics.attemptEnd(this, outcome, failure)
     const local = failure?.errnoClass === 'local'
     if (local) this.#supervision.gate.cut()
     this.#leave()
     if (local && !this.#over && this.#requeue(failure)) return
     this.#over = true
-    this.#done(outcome, this.#attempts)
+    this.done(outcome, this.#attempts)
   }
 
   /** False where patience has run out. */
@@ -132,9 +136,9 @@ export class SupervisedAttempt {
     const decision = this.#patience.after(now, random)
     if (decision.action === 'give-up') return false
     onDecision('requeue')
-    diagnostics.retry(this.#task.endpoint, failure, decision)
+    diagnostics.retry(this.endpoint, failure, decision)
     this.#patience.waits(now)
-    this.#task.deadline?.arm()
+    this.waits()
     this.#timer = setTimeout(() => this.#wait(), decision.delayMs)
     return true
   }

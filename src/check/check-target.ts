@@ -1,12 +1,11 @@
 /** One target of a check: what is tried, and what it says of the target. */
 import { addressesOf, refuseBlocked } from '../addresses.js'
-import { type Outcome, settleSoon } from '../attempts.js'
+import { type AttemptRequest, type Outcome, settleSoon } from '../attempts.js'
 import { binding } from '../binding.js'
-import { type Call, establish, failureOf, probe, probeTask } from '../connect.js'
-import { type Endpoint, formatTarget, type ParsedTarget, parseTarget } from '../core/address.js'
+import { type Call, establish, failureOf, hostOf, probe, requestFor } from '../connect.js'
+import { type Endpoint, formatEndpoint, formatTarget, type ParsedTarget, parseTarget } from '../core/address.js'
 import { advise, type ErrnoClass } from '../core/errno.js'
 import { toText } from '../core/invalid-target.js'
-import * as limits from '../core/limits.js'
 import type { Failure } from '../core/retry.js'
 import { Descriptor } from '../descriptor.js'
 import { ConnectError } from '../errors.js'
@@ -71,7 +70,7 @@ export function readTarget(target: Target): ParsedTarget | CheckResult {
 export function checkTarget(target: Target, parsed: ParsedTarget, context: CheckContext, done: Done): void {
   try {
     const endpoint = oneStep(parsed, context)
-    if (endpoint) checkEndpoint(formatTarget(target), endpoint, context, done)
+    if (endpoint) new EndpointCheck(formatTarget(target), endpoint, context, done).begin()
     else if (context.settings.allAddresses && parsed.kind === 'name') checkAddresses(target, context).then(done)
     else checkCall(target, context).then(done)
   } catch (error) {
@@ -87,16 +86,48 @@ function oneStep(parsed: ParsedTarget, { settings }: CheckContext): Endpoint | u
   return refuseBlocked(parsed.endpoint, settings) ? undefined : parsed.endpoint
 }
 
-/** The plain case, which a million targets are: one attempt, whose deadline the kernel keeps. */
-function checkEndpoint(target: string, endpoint: Endpoint, context: CheckContext, done: Done): void {
-  const { engine, supervision, cancellation, settings } = context
-  const timeoutMs = Math.min(settings.attemptTimeoutMs, settings.timeoutMs ?? limits.callTimeoutMs)
-  const task = probeTask(endpoint, engine, { ...settings, attemptTimeoutMs: timeoutMs })
-  const running = new SupervisedAttempt(task, supervision, (outcome, attempts) => {
-    stop()
-    done(outcome.state === 'cancelled' ? [] : [{ target, ...resultOf(endpoint, outcome, settings), attempts }])
-  })
-  const stop = cancellation.onRequest(() => running.cancel())
+/** The plain case, which a million targets are: one attempt, whose deadline its engine keeps. */
+class EndpointCheck extends SupervisedAttempt {
+  readonly #target: string
+  readonly #endpoint: Endpoint
+  readonly #context: CheckContext
+  readonly #done: Done
+
+  constructor(target: string, endpoint: Endpoint, context: CheckContext, done: Done) {
+    super(context.engine, context.supervision)
+    this.#target = target
+    this.#endpoint = endpoint
+    this.#context = context
+    this.#done = done
+  }
+
+  get endpoint(): string {
+    return formatEndpoint(this.#endpoint)
+  }
+
+  protected get host(): string {
+    return hostOf(this.#endpoint)
+  }
+
+  override begin(): void {
+    super.begin()
+    this.#context.cancellation.join(this)
+  }
+
+  protected request(): AttemptRequest {
+    return requestFor(this.#endpoint, this.#context.alone, true)
+  }
+
+  protected judge(outcome: Outcome): Failure | undefined {
+    return failureOf(outcome, this.#endpoint, this.#context.settings)
+  }
+
+  protected done(outcome: Outcome, attempts: number): void {
+    const { cancellation, settings } = this.#context
+    cancellation.leave(this)
+    if (outcome.state === 'cancelled') this.#done([])
+    else this.#done([{ target: this.#target, ...resultOf(this.#endpoint, outcome, settings), attempts }])
+  }
 }
 
 function resultOf(endpoint: Endpoint, outcome: Outcome, settings: Call['options']) {

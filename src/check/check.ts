@@ -24,6 +24,8 @@ export interface CheckContext {
   /** Ends the whole check. */
   cancellation: Cancellation
   settings: CheckOptions & Call['options']
+  /** Of an attempt that is the whole check of its target. */
+  alone: Call['options']
 }
 
 type AnyIterator = Iterator<Target> | AsyncIterator<Target>
@@ -52,6 +54,8 @@ class CheckWindow {
   readonly #iterator: AnyIterator
   readonly #context: CheckContext
   readonly #concurrency: number
+  /** One for all: thousands wait for it. */
+  readonly #finished = (results: readonly CheckResult[]) => this.#finish(results)
   #inFlight = 0
   #results: CheckResult[] = []
   /** Results on their way to the consumer, and how many of them are gone: two lists, so that neither grows for ever. */
@@ -141,6 +145,10 @@ class CheckWindow {
     const parsed = readTarget(target)
     if (!('kind' in parsed)) {
       settleSoon(() => this.#finish([parsed]))
+      return
+    }
+    if (!this.#context.line) {
+      checkTarget(target, parsed, this.#context, this.#finished)
       return
     }
     const host = parsed.kind === 'name' ? parsed.hostname : hostOf(parsed.endpoint)
