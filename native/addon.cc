@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <napi.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <ctime>
@@ -28,7 +29,8 @@ using Napi::Value;
 
 constexpr size_t kOutcomeFields = 8;  // see Drain and src/binding.ts
 constexpr size_t kDrainAtOnce = 256;
-// So many cancels are sent straight from this thread in so many nanoseconds; what is over goes to the reaper.
+constexpr size_t kCancelsAtOnce = 1024;
+// So many cancels that may end a thread are sent straight from this one in so many nanoseconds; what is over goes to the reaper.
 constexpr size_t kDirectCancels = 64;
 constexpr int64_t kDirectWindowNs = 5'000'000;
 
@@ -182,8 +184,13 @@ Value Cancel(const CallbackInfo& info) {
   auto ids = info[0].As<Napi::Float64Array>();
   size_t count = info[1].As<Napi::Number>().Uint32Value();
   if (count > ids.ElementLength()) count = ids.ElementLength();
-  if (DirectCancels(Of(info), count) == 0 && reaper_cancel(ids.Data(), count)) return info.Env().Undefined();
-  for (size_t i = 0; i < count; i++) attempt_cancel(static_cast<uint64_t>(ids[i]));
+  double left[kCancelsAtOnce];
+  for (size_t at = 0, some; at < count; at += some) {
+    some = std::min(count - at, kCancelsAtOnce);
+    size_t left_count = attempts_cancel(ids.Data() + at, some, left);
+    if (left_count == 0 || (DirectCancels(Of(info), left_count) == 0 && reaper_cancel(left, left_count))) continue;
+    for (size_t i = 0; i < left_count; i++) attempt_cancel(static_cast<uint64_t>(left[i]));
+  }
   return info.Env().Undefined();
 }
 

@@ -69,6 +69,13 @@ void attempt_forfeit(uint64_t id);
  */
 void attempt_cancel(uint64_t id);
 
+/*
+ * The same for many, of which it sends those that are cheap: what the reactor has is told to it. Others that are under
+ * way have a lane or will have one, and each such cancel may end a thread: their ids are written to `left`, which has
+ * room for all, and their number is returned.
+ */
+size_t attempts_cancel(const double *ids, size_t count, double *left);
+
 /* Outcomes that wait for an environment, oldest first; fewer than `count` means there are no more. That environment's thread. */
 size_t attempt_drain(struct outbox *outbox, struct attempt_outcome *into, size_t count);
 

@@ -33,7 +33,8 @@
  * So few are begun by the thread that asks for them: it waits for them, and a hand-over costs as much as a connect.
  * More are the reactor's, which begins so many before it looks at events, cancels and deadlines again.
  */
-enum { BEGUN_BY_CALLER = 2, BEGUN_AT_ONCE = 32, KEYS_AT_ONCE = 256, TRIES_AT_MOST = 4, STACK_BYTES = 256 * 1024 };
+enum { BEGUN_BY_CALLER = 2, BEGUN_AT_ONCE = 32, CANCELLED_AT_ONCE = 256, KEYS_AT_ONCE = 256, TRIES_AT_MOST = 4 };
+enum { STACK_BYTES = 256 * 1024 };
 
 static const struct failure none = {0, CALL_NONE};
 
@@ -193,10 +194,15 @@ static void on_cancel(uint64_t id) {
     attempt->cancel_noted = id; /* for when it comes here, if it ever does */
 }
 
+/* A cancel came before the attempt did. */
+static bool is_cancelled(const struct attempt *attempt) {
+  return attempt->cancel_noted == word_id(atomic_load_explicit(&attempt->word, memory_order_relaxed));
+}
+
 /* Out of the hands of whoever submitted it. */
 static void take_over(struct attempt *attempt) {
   struct failure failure = none;
-  if (attempt->cancel_noted == word_id(atomic_load_explicit(&attempt->word, memory_order_relaxed))) {
+  if (is_cancelled(attempt)) {
     ring_soon(publish(attempt, ATTEMPT_CANCELLED, none));
     return;
   }
@@ -225,44 +231,66 @@ static int64_t until_first_deadline(void) {
   return left < 0 ? 0 : left;
 }
 
-/* Under the lock. NULL where none is left. */
+/* Takes cancels off the list, at most so many. What comes from now on is seen before the reactor sleeps. */
+static size_t next_cancels(uint64_t *ids, size_t room) {
+  size_t count = 0;
+  pthread_mutex_lock(&lock);
+  for (; first_cancel != NULL && count < room; first_cancel = first_cancel->next_cancel) {
+    ids[count++] = first_cancel->cancel_asked;
+    first_cancel->cancel_asked = 0;
+  }
+  pthread_mutex_unlock(&lock);
+  return count;
+}
+
+static void cancel_some(void) {
+  uint64_t ids[CANCELLED_AT_ONCE];
+  size_t count = next_cancels(ids, CANCELLED_AT_ONCE);
+  for (size_t i = 0; i < count; i++) on_cancel(ids[i]);
+}
+
+/* NULL where none is left, or a cancel came that may be meant for one of them: such a one need not be begun. */
 static struct attempt *next_submitted(void) {
-  struct attempt *attempt = first_submitted;
-  if (attempt == NULL) return NULL;
-  first_submitted = attempt->next;
-  if (first_submitted == NULL) last_submitted = NULL;
+  pthread_mutex_lock(&lock);
+  struct attempt *attempt = first_cancel == NULL ? first_submitted : NULL;
+  if (attempt != NULL) first_submitted = attempt->next;
+  pthread_mutex_unlock(&lock);
   return attempt;
 }
 
-/* Under the lock. 0 where none is left. */
-static uint64_t next_cancel(void) {
-  struct attempt *attempt = first_cancel;
-  if (attempt == NULL) return 0;
-  first_cancel = attempt->next_cancel;
-  if (first_cancel == NULL) last_cancel = NULL;
-  uint64_t id = attempt->cancel_asked;
-  attempt->cancel_asked = 0;
-  return id;
-}
-
-/* All cancels, then some of what was submitted. True where nothing is left, and the reactor may sleep. Under the lock, let go of meanwhile. */
-static bool do_what_was_asked(void) {
-  for (uint64_t id; (id = next_cancel()) != 0;) {
-    pthread_mutex_unlock(&lock);
-    on_cancel(id);
-    pthread_mutex_lock(&lock);
-  }
+static void begin_some(void) {
   for (int begun = 0; begun < BEGUN_AT_ONCE; begun++) {
     struct attempt *attempt = next_submitted();
-    if (attempt == NULL) break;
-    pthread_mutex_unlock(&lock);
+    if (attempt == NULL) return;
     take_over(attempt);
-    pthread_mutex_lock(&lock);
   }
-  return first_submitted == NULL && first_cancel == NULL;
 }
 
+/* False where something is left to do first. */
+static bool falls_asleep(void) {
+  pthread_mutex_lock(&lock);
+  asleep = first_submitted == NULL && first_cancel == NULL && !stopping;
+  bool falls = asleep;
+  pthread_mutex_unlock(&lock);
+  return falls;
+}
+
+/* True where the last user has left, and all that was cancelled before that has been. */
+static bool is_over(void) {
+  pthread_mutex_lock(&lock);
+  asleep = false;
+  bool over = stopping && first_cancel == NULL;
+  pthread_mutex_unlock(&lock);
+  return over;
+}
+
+/* Nobody is left to submit. */
 static void lose_everything(void) {
+  for (struct attempt *attempt = first_submitted, *next; attempt != NULL; attempt = next) {
+    next = attempt->next;
+    ring_soon(publish(attempt, is_cancelled(attempt) ? ATTEMPT_CANCELLED : ATTEMPT_LOST, none));
+  }
+  first_submitted = NULL;
   while (watched != NULL) end_watched(watched, ATTEMPT_LOST, none);
   ring_now();
   deadlines_free();
@@ -271,20 +299,14 @@ static void lose_everything(void) {
 static void *react(void *nothing) {
   uint64_t keys[KEYS_AT_ONCE];
   pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
-  pthread_mutex_lock(&lock);
-  for (;;) {
-    bool done = do_what_was_asked();
-    if (done && stopping) break;
-    asleep = done;
-    pthread_mutex_unlock(&lock);
+  do {
+    cancel_some();
+    begin_some();
     end_late();
     ring_now();
-    size_t count = poller_wait(keys, KEYS_AT_ONCE, done ? until_first_deadline() : 0);
+    size_t count = poller_wait(keys, KEYS_AT_ONCE, falls_asleep() ? until_first_deadline() : 0);
     for (size_t i = 0; i < count; i++) on_writable(keys[i]);
-    pthread_mutex_lock(&lock);
-    asleep = false;
-  }
-  pthread_mutex_unlock(&lock);
+  } while (!is_over());
   lose_everything();
   return nothing;
 }
@@ -354,19 +376,24 @@ size_t reactor_submit(const double *ids, size_t count) {
   return over;
 }
 
-void reactor_cancel(struct attempt *attempt, uint64_t id) {
-  pthread_mutex_lock(&lock);
-  if (atomic_load(&attempt->word) == word_of(id, ATTEMPT_WATCHED)) {
-    if (attempt->cancel_asked == 0) {
-      attempt->next_cancel = NULL;
-      if (first_cancel == NULL)
-        first_cancel = attempt;
-      else
-        last_cancel->next_cancel = attempt;
-      last_cancel = attempt;
-    }
-    attempt->cancel_asked = id;
-    wake();
+/* Under the lock. An attempt is in the list once, whatever its generation; only the one that it has now can be meant. */
+static void ask_to_cancel(uint64_t id) {
+  struct attempt *attempt = attempt_find(id);
+  if (attempt == NULL || atomic_load(&attempt->word) != word_of(id, ATTEMPT_WATCHED)) return;
+  if (attempt->cancel_asked == 0) {
+    attempt->next_cancel = NULL;
+    if (first_cancel == NULL)
+      first_cancel = attempt;
+    else
+      last_cancel->next_cancel = attempt;
+    last_cancel = attempt;
   }
+  attempt->cancel_asked = id;
+}
+
+void reactor_cancel(const uint64_t *ids, size_t count) {
+  pthread_mutex_lock(&lock);
+  for (size_t i = 0; i < count; i++) ask_to_cancel(ids[i]);
+  if (first_cancel != NULL) wake();
   pthread_mutex_unlock(&lock);
 }

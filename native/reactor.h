@@ -10,8 +10,6 @@
 
 #include "syscalls.h"
 
-struct attempt;
-
 /* One user more, unless it fails; the first starts the thread. Any thread. */
 struct failure reactor_start(void);
 
@@ -25,7 +23,7 @@ void reactor_stop(void);
  */
 size_t reactor_submit(const double *ids, size_t count);
 
-/* Asks for the end of attempt `id`, if it is WATCHED. Any thread. */
-void reactor_cancel(struct attempt *attempt, uint64_t id);
+/* Asks for the end of each that is WATCHED, at the price of a list entry, and wakes the reactor once. Any thread. */
+void reactor_cancel(const uint64_t *ids, size_t count);
 
 #endif

@@ -40,7 +40,7 @@
 #include "outbox.h"
 #include "reactor.h"
 
-enum { CHUNK = 1024, CHUNKS = 4096, INDEX_BITS = 22 };
+enum { CHUNK = 1024, CHUNKS = 4096, INDEX_BITS = 22, CANCELS_AT_ONCE = 256 };
 _Static_assert(CHUNK * CHUNKS == 1 << INDEX_BITS, "every index fits an id");
 
 static pthread_mutex_t table_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -170,7 +170,7 @@ void attempt_cancel(uint64_t id) {
         if (!lane_cancel(atomic_load(&attempt->lane), id, ATTEMPT_CANCELLED)) continue;
         return;
       case ATTEMPT_WATCHED:
-        reactor_cancel(attempt, id);
+        reactor_cancel(&id, 1);
         return;
       default:
         /*
@@ -180,6 +180,25 @@ void attempt_cancel(uint64_t id) {
         return;
     }
   }
+}
+
+size_t attempts_cancel(const double *ids, size_t count, double *left) {
+  uint64_t watched[CANCELS_AT_ONCE];
+  size_t left_count = 0, watched_count = 0;
+  for (size_t i = 0; i < count; i++) {
+    uint64_t id = (uint64_t)ids[i];
+    struct attempt *attempt = attempt_find(id);
+    uint64_t word = attempt == NULL ? 0 : atomic_load_explicit(&attempt->word, memory_order_acquire);
+    if (word == word_of(id, ATTEMPT_WATCHED))
+      watched[watched_count++] = id;
+    else if (word == word_of(id, ATTEMPT_RESERVED) || word == word_of(id, ATTEMPT_QUEUED) || word == word_of(id, ATTEMPT_TAKEN))
+      left[left_count++] = ids[i];
+    if (watched_count == CANCELS_AT_ONCE || (i + 1 == count && watched_count > 0)) {
+      reactor_cancel(watched, watched_count);
+      watched_count = 0;
+    }
+  }
+  return left_count;
 }
 
 /* What an ended attempt tells; its slot is freed, unless a descriptor waits in it to be claimed. */
