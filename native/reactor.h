@@ -1,12 +1,11 @@
 /*
- * The reactor: one thread a process while it has users, which makes nonblocking attempts, all at once. reactor.c is the
- * life of an attempt in it.
+ * The reactor: one thread a process while it has users, which makes nonblocking attempts, all at once. nonblocking.c is
+ * one such attempt, step by step.
  */
 #ifndef CANCELPOINT_REACTOR_H
 #define CANCELPOINT_REACTOR_H
 
 #include <stddef.h>
-#include <stdint.h>
 
 #include "syscalls.h"
 
@@ -22,8 +21,5 @@ void reactor_stop(void);
  * rung for, so the caller must drain. A user, on the thread of the environment that reserved them.
  */
 size_t reactor_submit(const double *ids, size_t count);
-
-/* Asks for the end of each that is WATCHED, at the price of a list entry, and wakes the reactor once. Any thread. */
-void reactor_cancel(const uint64_t *ids, size_t count);
 
 #endif

@@ -34,11 +34,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "inbox.h"
 #include "lane.h"
 #include "lane_group.h"
 #include "ledger.h"
 #include "outbox.h"
-#include "reactor.h"
 
 enum { CHUNK = 1024, CHUNKS = 4096, INDEX_BITS = 22, CANCELS_AT_ONCE = 256 };
 _Static_assert(CHUNK * CHUNKS == 1 << INDEX_BITS, "every index fits an id");
@@ -170,7 +170,7 @@ void attempt_cancel(uint64_t id) {
         if (!lane_cancel(atomic_load(&attempt->lane), id, ATTEMPT_CANCELLED)) continue;
         return;
       case ATTEMPT_WATCHED:
-        reactor_cancel(&id, 1);
+        inbox_cancel(&id, 1);
         return;
       default:
         /*
@@ -194,7 +194,7 @@ size_t attempts_cancel(const double *ids, size_t count, double *left) {
     else if (word == word_of(id, ATTEMPT_RESERVED) || word == word_of(id, ATTEMPT_QUEUED) || word == word_of(id, ATTEMPT_TAKEN))
       left[left_count++] = ids[i];
     if (watched_count == CANCELS_AT_ONCE || (i + 1 == count && watched_count > 0)) {
-      reactor_cancel(watched, watched_count);
+      inbox_cancel(watched, watched_count);
       watched_count = 0;
     }
   }

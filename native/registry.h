@@ -35,7 +35,7 @@ struct attempt {
 
   /* Of the reactor: begun in WATCHED, by whoever owns it. */
   int64_t started_ns, deadline_ns; /* 0 until begun */
-  /* Under the reactor's lock. */
+  /* Under the inbox's lock. */
   struct attempt *next_cancel;
   uint64_t cancel_asked; /* the id that waits to be cancelled; the slot may be another's by then */
   /* Its thread's alone. */

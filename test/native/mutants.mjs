@@ -117,9 +117,9 @@ export const mutants = [
     replace: '((void)id, poller_watch(attempt->fd, (uint64_t)attempt->fd))',
     also: [
       {
-        find: '  struct attempt *attempt = find_watched(id);\n  if (attempt == NULL) return;',
+        find: '  struct attempt *attempt = find_watched(id);\n  if (attempt != NULL) end_watched',
         replace:
-          '  struct attempt *attempt = watched;\n  while (attempt != NULL && attempt->fd != (int)id) attempt = attempt->next;\n  if (attempt == NULL) return;',
+          '  struct attempt *attempt = watched;\n  while (attempt != NULL && attempt->fd != (int)id) attempt = attempt->next;\n  if (attempt != NULL) end_watched',
       },
     ],
     scenario: 'reactor: a late event, descriptor and slot used again',
@@ -128,7 +128,7 @@ export const mutants = [
   {
     name: 'the reactor leaks the descriptor of what runs out of time',
     flavour: 'valgrind',
-    file: 'reactor.c',
+    file: 'nonblocking.c',
     find: '  if (state != ATTEMPT_CONNECTED || attempt->request.flags & ATTEMPT_PROBE) close_descriptor(attempt);',
     replace: '  if (state == ATTEMPT_CANCELLED || attempt->request.flags & ATTEMPT_PROBE) close_descriptor(attempt);',
     scenario: 'reactor: runs out of time',
@@ -137,7 +137,7 @@ export const mutants = [
   {
     name: 'the reactor is woken without its lock',
     flavour: 'tsan',
-    file: 'reactor.c',
+    file: 'inbox.c',
     find: '  last_submitted = last;\n  wake();\n  pthread_mutex_unlock(&lock);',
     replace: '  last_submitted = last;\n  pthread_mutex_unlock(&lock);\n  wake();',
     scenario: 'storm of cancels in the reactor',
