@@ -66,8 +66,8 @@ int main(int count, char **arguments) {
 
   /* Faults first: the very first cancel of the process is one of them. */
   int ran = run_all(fault_scenarios, only) + run_all(outcome_scenarios, only) + run_all(cancel_scenarios, only) +
-            run_all(race_scenarios, only) + run_all(ending_scenarios, only) + run_all(reactor_scenarios, only) +
-            run_all(storm_scenarios, only);
+            run_all(race_scenarios, only) + run_all(ending_scenarios, only) + run_all(reactor_outcome_scenarios, only) +
+            run_all(reactor_cancel_scenarios, only) + run_all(reactor_ending_scenarios, only) + run_all(storm_scenarios, only);
   REQUIRE(ran > 0);
   return failures() == 0 ? 0 : 1;
 }

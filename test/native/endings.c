@@ -104,6 +104,7 @@ static void lanes_retire(void) {
 enum { LIVES = 12, LIFE_ATTEMPTS = 24 };
 
 struct life {
+  bool nonblocking;
   uint32_t seed;
   const struct peer *accepting, *refusing, *hanging;
 };
@@ -116,6 +117,7 @@ static void *live(void *argument) {
     struct environment environment;
     uint64_t ids[LIFE_ATTEMPTS];
     environment_open(&environment);
+    environment.nonblocking = life.nonblocking;
     environment.options.max_lanes = 1 + random_below(&life.seed, 16);
     for (int at = 0; at < LIFE_ATTEMPTS; at++) {
       struct how how = {.flags = random_below(&life.seed, 4) == 0 ? ATTEMPT_PROBE : 0};
@@ -135,14 +137,15 @@ static void *live(void *argument) {
   return NULL;
 }
 
-static void many_environments(void) {
+static void many_environments(bool nonblocking) {
   enum { THREADS = 4 };
-  struct peer accepting = peer_accepting(), refusing = peer_refusing(), hanging = peer_hanging(AF_UNIX);
+  struct peer accepting = peer_accepting(), refusing = peer_refusing();
+  struct peer hanging = peer_hanging(nonblocking ? AF_INET : AF_UNIX);
   struct life lives[THREADS];
   pthread_t threads[THREADS];
   seam_jitter(settings.seed, 200);
   for (uint32_t i = 0; i < THREADS; i++) {
-    lives[i] = (struct life){settings.seed + i, &accepting, &refusing, &hanging};
+    lives[i] = (struct life){nonblocking, settings.seed + i, &accepting, &refusing, &hanging};
     threads[i] = spawn(live, &lives[i]);
   }
   for (int i = 0; i < THREADS; i++) join(threads[i]);
@@ -151,11 +154,16 @@ static void many_environments(void) {
   peer_close(&hanging);
 }
 
+static void many_on_lanes(void) { many_environments(false); }
+/* Which starts with the first of them and stops with the last, again and again. */
+static void many_in_reactor(void) { many_environments(true); }
+
 const struct scenario ending_scenarios[] = {
     {"worker ends", worker_ends},
     {"caller ends", caller_ends},
     {"caller ends before a lane posts", caller_ends_first},
     {"lanes retire when idle", lanes_retire},
-    {"many environments at once", many_environments},
+    {"many environments at once", many_on_lanes},
+    {"many environments at once, in the reactor", many_in_reactor},
     {NULL, NULL},
 };

@@ -123,7 +123,8 @@ static void wait_for_bell(struct environment *environment) {
 }
 
 static void keep(struct environment *environment, const struct attempt_outcome *outcome) {
-  if (environment->count == environment->room) {
+  if (environment->count == 0) environment->first = 0;
+  if (environment->first + environment->count == environment->room) {
     environment->room = environment->room * 2 + 16;
     environment->settled = realloc(environment->settled, environment->room * sizeof *environment->settled);
     REQUIRE(environment->settled != NULL);
@@ -142,7 +143,7 @@ static void keep(struct environment *environment, const struct attempt_outcome *
     settled.fd = attempt_claim(outcome->id);
     EXPECT(settled.fd >= 0);
   }
-  environment->settled[environment->count++] = settled;
+  environment->settled[environment->first + environment->count++] = settled;
 }
 
 static void drain(struct environment *environment) {
@@ -155,9 +156,10 @@ static void drain(struct environment *environment) {
 }
 
 static struct settled take(struct environment *environment, size_t at) {
-  struct settled settled = environment->settled[at];
+  struct settled *first = &environment->settled[environment->first], settled = first[at];
+  memmove(first + 1, first, at * sizeof settled);
+  environment->first++;
   environment->count--;
-  memmove(&environment->settled[at], &environment->settled[at + 1], (environment->count - at) * sizeof settled);
   return settled;
 }
 
@@ -172,7 +174,7 @@ struct settled settle_next(struct environment *environment) {
 struct settled settle(struct environment *environment, uint64_t id) {
   for (;;) {
     for (size_t at = 0; at < environment->count; at++)
-      if (environment->settled[at].id == id) return take(environment, at);
+      if (environment->settled[environment->first + at].id == id) return take(environment, at);
     wait_for_bell(environment);
     drain(environment);
   }

@@ -33,8 +33,8 @@ struct environment {
   pthread_mutex_t lock; /* rung */
   pthread_cond_t bell;
   bool rung;
-  struct settled *settled; /* drained and not yet asked for */
-  size_t count, room;
+  struct settled *settled; /* drained and not yet asked for: `count` of them from the `first` on */
+  size_t first, count, room;
 };
 
 /* What to attempt, beside where to. */

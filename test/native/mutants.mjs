@@ -126,6 +126,15 @@ export const mutants = [
     noticed: /is FREE, expected WATCHED|is FAILED, expected WATCHED/,
   },
   {
+    name: 'a cancel is noted for whoever has the slot',
+    flavour: 'plain',
+    file: 'reactor.c',
+    find: 'return attempt->cancel_noted == word_id(atomic_load_explicit(&attempt->word, memory_order_relaxed));',
+    replace: 'return attempt->cancel_noted != 0;',
+    scenario: 'reactor: cancel while begun',
+    noticed: /expected ended\.by_deadline/,
+  },
+  {
     name: 'the reactor leaks the descriptor of what runs out of time',
     flavour: 'valgrind',
     file: 'nonblocking.c',

@@ -23,6 +23,8 @@ extern const struct scenario race_scenarios[];
 extern const struct scenario ending_scenarios[];
 extern const struct scenario fault_scenarios[];
 extern const struct scenario storm_scenarios[];
-extern const struct scenario reactor_scenarios[];
+extern const struct scenario reactor_outcome_scenarios[];
+extern const struct scenario reactor_cancel_scenarios[];
+extern const struct scenario reactor_ending_scenarios[];
 
 #endif
