@@ -125,12 +125,14 @@ static void take_over(struct attempt *attempt) {
     ring_soon(nonblocking_publish(attempt, failure));
 }
 
+/* What has been answered is told as it is, however late: it may be this thread that was. */
 static void end_late(void) {
   struct attempt *attempt = deadlines_first();
   int64_t now = attempt == NULL ? 0 : now_ns(CLOCK_MONOTONIC);
   for (; attempt != NULL && attempt->deadline_ns <= now; attempt = deadlines_first()) {
-    attempt->by_deadline = true;
-    end_watched(attempt, (struct failure){ETIMEDOUT, CALL_CONNECT});
+    attempt->by_deadline = !nonblocking_is_settled(attempt);
+    struct failure too_late = {ETIMEDOUT, CALL_CONNECT};
+    end_watched(attempt, attempt->by_deadline ? too_late : nonblocking_complete(attempt));
   }
 }
 

@@ -144,6 +144,15 @@ export const mutants = [
     noticed: /Open AF_INET socket/,
   },
   {
+    name: 'a deadline ends what has been answered',
+    flavour: 'plain',
+    file: 'reactor.c',
+    find: 'attempt->by_deadline = !nonblocking_is_settled(attempt);',
+    replace: 'attempt->by_deadline = true;',
+    scenario: 'reactor: is seen late',
+    noticed: /ended\.state is FAILED, expected CONNECTED/,
+  },
+  {
     name: 'the reactor is woken without its lock',
     flavour: 'tsan',
     file: 'inbox.c',

@@ -130,6 +130,24 @@ static void is_its_own_peer(void) {
   environment_close(&environment);
 }
 
+/* It connects within its time; the reactor is what comes late. */
+static void is_seen_late(void) {
+  struct environment environment;
+  environment_open_nonblocking(&environment);
+  struct peer peer = peer_accepting();
+  uint64_t id = reserve(&environment, &peer, (struct how){.timeout_ms = 20});
+  seam_watch();
+  seam_inject(CALL_POLL, 1, EINTR, 0); /* not known to be over when it is begun */
+  seam_inject(CALL_EPOLL_CTL, 2, 0, 50000); /* the reactor's, after the one for its own wake */
+  start(&environment, id);
+  struct settled ended = settle(&environment, id);
+  EXPECT_STATE(ended.state, ATTEMPT_CONNECTED);
+  EXPECT(ended.duration_ms > 20);
+  discard(&ended);
+  peer_close(&peer);
+  environment_close(&environment);
+}
+
 /* In whatever order they were asked for, by their deadlines. */
 static void deadlines(void) {
   struct environment environment;
@@ -162,6 +180,7 @@ const struct scenario reactor_outcome_scenarios[] = {
     {"reactor: is refused late", is_refused_late},
     {"reactor: is its own peer", is_its_own_peer},
     {"reactor: runs out of time", runs_out_of_time},
+    {"reactor: is seen late", is_seen_late},
     {"reactor: a full backlog", is_busy},
     {"reactor: a batch", batch},
     {"reactor: waits", waits},
