@@ -1,6 +1,7 @@
 /*
- * The life of an attempt on a lane, for spin: every interleaving of the calling environment, its worker, the lanes
- * and the reaper. One file a file of native/, one inline a function; run.mjs checks that those names exist there.
+ * The life of an attempt, for spin: every interleaving of the calling environment, the reaper, and what runs attempts: a
+ * worker's lanes, or, NONBLOCKING, the reactor. One file a file of native/, one inline a function; run.mjs checks that
+ * those names exist there.
  *
  * A transition is what one thread does between two points where another could notice. What a lock guards alone is
  * moved in one step; what is read without the lock (the word, the descriptor, a pending cancel) has steps of its own.
@@ -9,7 +10,8 @@
  *
  * Sizes come from run.mjs: SLOTS of the registry, ATTEMPTS in all, LANES at once, THREADS that may exist at once
  * (more than LANES: retired ones wait to be joined), REPEATS (second or stale cancels). BORROWED: the descriptor is
- * the caller's. ENVIRONMENT_MAY_DIE, WORKER_MAY_DIE: at any moment, not at the end. To keep larger sizes small enough,
+ * the caller's. ENVIRONMENT_MAY_DIE, WORKER_MAY_DIE, REACTOR_MAY_STOP: at any moment, not at the end. OTHER_USER: the
+ * reactor goes on after the environment's end until nothing of it is left. To keep larger sizes small enough,
  * CALM: threads are always to be had and connect(2) is never interrupted. NO_BATCHES: the reaper joins, and cancels nothing.
  */
 #define NONE 255
@@ -19,17 +21,12 @@
 #define RESERVED 1
 #define QUEUED 2
 #define TAKEN 3
-#define CONNECTED 4
-#define FAILED 5
-#define CANCELLED 6
-#define LOST 7
-#define CLAIMED 8
-
-/* native/lane.h: enum lane_phase, in its order. */
-#define IDLE 0
-#define PREPARING 1
-#define CONNECTING 2
-#define FINISHING 3
+#define WATCHED 4
+#define CONNECTED 5
+#define FAILED 6
+#define CANCELLED 7
+#define LOST 8
+#define CLAIMED 9
 
 /* An id is a generation and a slot's index; generations begin at 1, so no id is 0. */
 #define IDS (SLOTS * (ATTEMPTS + 1))
@@ -40,39 +37,27 @@
 #define ID_OF(word) ((word) / 16)
 #define STATE_OF(word) ((word) % 16)
 
-/* struct attempt. `fd` is the id of the attempt that opened the descriptor, 0 for none: no number is ever reused. */
+/* struct attempt. `fd` is the id of the attempt that opened the descriptor, 0 for none: what it is, not its number. */
 typedef Slot {
   byte word;
   byte fd;
-  byte lane;
   bool ours;      /* `outbox` is the environment's */
-  bool grouped;   /* `group` is the worker's */
   bool drained;
   bool addresses; /* not NULL */
+#ifdef NONBLOCKING
+  byte cancel_asked;
+  byte cancel_noted;
+  bool watched;
+  bool limited;   /* among the deadlines */
+#else
+  byte lane;
+  bool grouped;   /* `group` is the worker's */
+#endif
 }
 Slot slots[SLOTS];
 
-/* struct lane. */
-typedef LaneStruct {
-  byte attempt_id;
-  byte phase;
-  byte cancel;
-  bool cancel_sent;
-  bool idle;
-  bool holds_slot;
-  bool owns_fd;
-  bool pending; /* the thread's own: a pthread_cancel that it has not acted on */
-  byte thread;
-}
-LaneStruct lanes[THREADS];
-
-#define UNUSED 0
-#define RUNNING 1
-#define ENDED 2 /* handed to the reaper */
-
-/* There are at most two slots and two threads: the first and the last. */
+/* There are at most two slots: the first and the last. */
 #define SOME_SLOT(state) (STATE_OF(slots[0].word) == (state) || STATE_OF(slots[SLOTS - 1].word) == (state))
-#define NO_LANE(state) (lanes[0].thread != (state) && lanes[THREADS - 1].thread != (state))
 
 /* What is true of each attempt in the world outside, by id. Nothing in the code reads it: the properties do. */
 bool descriptor_open[IDS]; /* and not delivered */
@@ -93,6 +78,7 @@ bool cancel_reaches_only_its_attempt = true;
 bool noted_cancel_is_kept = true;
 bool delivered_after_claim = true;
 bool cancelled_is_not_delivered = true;
+bool reaches_only_its_attempt = true;
 bool success_stands = true;
 bool nothing_is_left = true;
 
@@ -116,15 +102,23 @@ inline compare_and_exchange(slot, expected, desired) {
   }
 }
 
-bool environment_gone, worker_gone, worker_joined, reaper_gone;
+bool environment_gone, reaper_gone;
+bool engine_gone, engine_joined; /* the worker or the reactor is ending; it has ended, and nothing of it runs any more */
 
 #include "outbox.pml"
 #include "registry.pml"
+#ifdef NONBLOCKING
+#include "inbox.pml"
+#include "nonblocking.pml"
+#include "reactor.pml"
+#include "reaper.pml"
+#else
 #include "lane_group.pml"
 #include "lane.pml"
 #include "reaper.pml"
 #include "lane_main.pml"
 #include "worker.pml"
+#endif
 #include "environment.pml"
 
 init {
@@ -132,17 +126,18 @@ init {
   atomic {
     for (i : 0 .. SLOTS - 1) { slots[i].word = WORD(SLOTS + i, FREE) } /* registry.c:grow */
     run Reaper();
-    run Worker();
-    for (i : 0 .. THREADS - 1) { run Lane(i) }
+    start_engine();
     run Environment();
   }
-  environment_gone && worker_joined && reaper_gone;
+  environment_gone;
+  end_engine();
+  reaper_gone;
   d_step {
     for (i : 0 .. SLOTS - 1) {
       holds(nothing_is_left, STATE_OF(slots[i].word) == FREE && !slots[i].addresses && !slots[i].ours)
     }
-    for (i : 0 .. THREADS - 1) { holds(nothing_is_left, lanes[i].thread == UNUSED && !lanes[i].owns_fd) }
     for (i : 0 .. IDS - 1) { holds(nothing_is_left, !descriptor_open[i] && !buffer_held[i] && !slot_owed[i]) }
-    holds(nothing_is_left, slots_used == 0 && unjoined == 0 && len(queue) == 0 && len(posted) == 0)
+    holds(nothing_is_left, len(posted) == 0);
+    nothing_is_left_of_engine()
   }
 }

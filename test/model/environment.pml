@@ -10,12 +10,14 @@ inline cancel_one() {
     if
     :: asked[id] -> repeats++
     :: else -> asked[id] = true
-    fi
+    fi;
+    attempts_cancel(id)
   };
   if
-  :: exchanged = false
+  :: exchanged
+  :: !exchanged
 #ifndef NO_BATCHES
-  :: reaper_cancel(id)
+  :: !exchanged -> reaper_cancel(id)
 #endif
   fi;
   if
@@ -33,7 +35,7 @@ inline settle_one() {
     unsettled--;
     holds(settled_implies_released, !buffer_held[id] && !slot_owed[id] && (!descriptor_open[id] || outcome == CLAIMED));
     holds(cancel_reaches_only_its_attempt, outcome != CANCELLED || asked[id]);
-    holds(cancel_reaches_only_its_attempt, outcome != LOST || worker_gone);
+    holds(cancel_reaches_only_its_attempt, outcome != LOST || engine_gone);
 #ifdef BORROWED
     holds(success_stands, established[id] == (outcome == CONNECTED));
 #else
@@ -75,7 +77,10 @@ inline deliver() {
   holds(delivered_after_claim, slots[slot].word == WORD(id, CLAIMED));
   holds(cancelled_is_not_delivered, !asked[id]);
   holds(closed_or_delivered_once, descriptor_open[id]);
-  descriptor_open[id] = false
+  descriptor_open[id] = false;
+#ifdef NONBLOCKING
+  number_of[id] = 0
+#endif
 }
 
 /* attempts.ts:claimOf: a claim ends by disown, as the caller's socket, or by close, where a cancel has come (connect.ts:firstToConnect) */
@@ -96,6 +101,9 @@ inline end_claim() {
 proctype Environment() {
   byte id, slot, target, seen, fd, on_lane, outcome, made, unsettled, repeats;
   bool exchanged, burying, yields, more, was_drained, content;
+#ifdef NONBLOCKING
+  byte begun;
+#endif
   do
   :: made < ATTEMPTS && SOME_SLOT(FREE) ->
      atomic {
@@ -103,7 +111,9 @@ proctype Environment() {
        attempt_reserve();
        made++;
        unsettled++;
-       tasks!id; /* blocking.ts:#startTask */
+#ifndef NONBLOCKING
+       tasks!id; /* blocking.ts:#run */
+#endif
        id = 0;
        slot = 0
      }
@@ -131,7 +141,19 @@ proctype Environment() {
      cancel_one()
   :: rung || more -> settle_some()
   :: SOME_SLOT(CLAIMED) -> end_claim()
-  :: worker_gone && SOME_SLOT(RESERVED) -> /* blocking.ts:#run */
+#ifdef NONBLOCKING
+  :: !engine_gone && SOME_SLOT(RESERVED) -> /* nonblocking.ts:#start */
+     atomic {
+       slot = (STATE_OF(slots[0].word) == RESERVED -> 0 : SLOTS - 1);
+       id = ID_OF(slots[slot].word)
+     };
+     reactor_submit();
+     atomic { id = 0; slot = 0; begun = 0; exchanged = false }
+#ifdef REACTOR_MAY_STOP
+  :: !engine_gone -> reactor_stop()
+#endif
+#endif
+  :: engine_gone && SOME_SLOT(RESERVED) -> /* blocking.ts:#run */
      atomic {
        slot = (STATE_OF(slots[0].word) == RESERVED -> 0 : SLOTS - 1);
        id = ID_OF(slots[slot].word)
@@ -139,8 +161,8 @@ proctype Environment() {
      attempt_forfeit(id);
      atomic { id = 0; slot = 0; exchanged = false }
   :: made == ATTEMPTS && unsettled == 0 && !SOME_SLOT(CLAIMED) -> break
-#ifdef WORKER_MAY_DIE
-  :: !content -> content = true /* cancels nothing more: what hangs ends with its worker */
+#if defined(WORKER_MAY_DIE) || defined(REACTOR_MAY_STOP)
+  :: !content -> content = true /* cancels nothing more: what hangs ends with what runs it */
 #endif
 #ifdef ENVIRONMENT_MAY_DIE
   :: break
@@ -149,5 +171,11 @@ proctype Environment() {
   /* addon.cc:Close */
   outbox_close();
   attempts_sweep();
+#if defined(NONBLOCKING) && !defined(OTHER_USER)
+  if
+  :: engine_gone
+  :: else -> reactor_stop()
+  fi;
+#endif
   environment_gone = true
 }

@@ -1,4 +1,32 @@
 /* native/lane_group.c: the queue and the lanes of one worker. */
+
+/* native/lane.h: enum lane_phase, in its order. */
+#define IDLE 0
+#define PREPARING 1
+#define CONNECTING 2
+#define FINISHING 3
+
+/* struct lane. */
+typedef LaneStruct {
+  byte attempt_id;
+  byte phase;
+  byte cancel;
+  bool cancel_sent;
+  bool idle;
+  bool holds_slot;
+  bool owns_fd;
+  bool pending; /* the thread's own: a pthread_cancel that it has not acted on */
+  byte thread;
+}
+LaneStruct lanes[THREADS];
+
+#define UNUSED 0
+#define RUNNING 1
+#define ENDED 2 /* handed to the reaper */
+
+/* There are at most two threads: the first and the last. */
+#define NO_LANE(state) (lanes[0].thread != (state) && lanes[THREADS - 1].thread != (state))
+
 chan queue = [SLOTS] of { byte };
 bool group_lock, summoned, closing;
 byte slots_used, unjoined;

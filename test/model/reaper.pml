@@ -28,10 +28,14 @@ proctype Reaper() {
   bool exchanged, burying;
   do
   :: batches?id -> attempt_cancel(id); id = 0
+#ifdef NONBLOCKING
+  :: atomic { reaper_stopping && len(batches) == 0 -> reaper_gone = true; break }
+#else
   :: len(batches) == 0 && lanes[0].thread == ENDED -> group_lane_joined(0)
 #if THREADS > 1
   :: len(batches) == 0 && lanes[1].thread == ENDED -> group_lane_joined(1)
 #endif
   :: atomic { reaper_stopping && len(batches) == 0 && NO_LANE(ENDED) -> reaper_gone = true; break }
+#endif
   od
 }

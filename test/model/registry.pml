@@ -2,14 +2,19 @@
 
 inline close_descriptor_of(id) {
   holds(closed_or_delivered_once, descriptor_open[id]);
-  descriptor_open[id] = false
+  descriptor_open[id] = false;
+#ifdef NONBLOCKING
+  number_of[id] = 0 /* another's, from now on */
+#endif
 }
 
 /* registry.c:attempt_reserve, of a slot found FREE; `id` and `slot` are the caller's */
 inline attempt_reserve() {
   slots[slot].ours = true;
   slots[slot].drained = false;
+#ifndef NONBLOCKING
   slots[slot].grouped = false;
+#endif
   slots[slot].addresses = true;
   id = ID_OF(slots[slot].word);
   buffer_held[id] = true;
@@ -41,9 +46,11 @@ inline attempt_free(slot) {
   atomic {
     slots[slot].ours = false;
     slots[slot].fd = 0;
-    slots[slot].lane = 0;
     slots[slot].drained = false;
+#ifndef NONBLOCKING
+    slots[slot].lane = 0;
     slots[slot].grouped = false;
+#endif
     slots[slot].word = WORD(ID_OF(slots[slot].word) + SLOTS, FREE)
   }
 }
@@ -106,6 +113,9 @@ inline attempt_cancel(id) {
         :: exchanged -> break
         :: else
         fi
+#ifdef NONBLOCKING
+     :: ID_OF(seen) == target && STATE_OF(seen) == WATCHED -> inbox_cancel(target); break
+#else
      :: ID_OF(seen) == target && STATE_OF(seen) == QUEUED ->
         group_withdraw(SLOT_OF(target));
         if
@@ -119,6 +129,7 @@ inline attempt_cancel(id) {
         :: exchanged -> break
         :: else
         fi
+#endif
 #ifdef MUTANT_cancel_discards_connected
      :: ID_OF(seen) == target && STATE_OF(seen) == CONNECTED -> attempt_discard(SLOT_OF(target)); break
 #endif
@@ -131,6 +142,19 @@ inline attempt_cancel(id) {
   :: else
   fi;
   atomic { seen = 0; target = 0; fd = 0; on_lane = 0; exchanged = false }
+}
+
+/* registry.c:attempts_cancel, of one id; false where it is left to the caller: `exchanged` */
+inline attempts_cancel(id) {
+  seen = slots[SLOT_OF(id)].word;
+  exchanged = (ID_OF(seen) != id || STATE_OF(seen) > WATCHED);
+#ifdef NONBLOCKING
+  if
+  :: seen == WORD(id, WATCHED) -> inbox_cancel(id); exchanged = true
+  :: else
+  fi;
+#endif
+  seen = 0
 }
 
 /* registry.c:read_outcome, of what registry.c:attempt_drain took; `outcome` is what JavaScript is told. Frees what does not yield. */

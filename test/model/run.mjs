@@ -25,7 +25,12 @@ const memoryMiB = options.full ? 4_000 : 1_500
 const hashBits = options.full ? 26 : 24
 const secondsAtMost = options.full ? 600 : 120
 
-const folderOf = { 'attempts.ts': 'src', 'connect.ts': 'src', 'blocking.ts': 'src/engines' }
+const folderOf = {
+  'attempts.ts': 'src',
+  'connect.ts': 'src',
+  'blocking.ts': 'src/engines',
+  'nonblocking.ts': 'src/engines',
+}
 
 /** A definition begins its line; in TypeScript and C++ templates it may stand after a word or an indent. */
 function defines(file, name) {
@@ -38,7 +43,8 @@ function defines(file, name) {
 function movers(file) {
   const text = readFileSync(join(root, 'native', file), 'utf8')
   const functions = text.matchAll(/^[a-z][\w *]*?(\w+)\([^;{]*\) \{$([\s\S]*?)^\}$/gm)
-  const moves = /word_of\(|\bsettle\(|attempt_free\(|outbox_post\(|pthread_cancel\(lane/
+  const moves =
+    /word_of\(|\bsettle\(|attempt_free\(|outbox_post\(|pthread_cancel\(lane|nonblocking_\w+\(|cancel_(asked|noted)/
   return [...functions].filter(([, , body]) => moves.test(body)).map(([, name]) => `${file}:${name}`)
 }
 
@@ -52,7 +58,16 @@ function checkNames() {
   const missing = [...named].filter((reference) => !defines(...reference.split(':')))
   report(`${named.size} functions that the model names exist`, missing.length > 0 ? missing.join(', ') : undefined)
 
-  const moving = ['registry.c', 'lane.c', 'lane_group.c', 'outbox.c', 'reaper.c'].flatMap(movers)
+  const moving = [
+    'registry.c',
+    'lane.c',
+    'lane_group.c',
+    'outbox.c',
+    'reaper.c',
+    'inbox.c',
+    'nonblocking.c',
+    'reactor.c',
+  ].flatMap(movers)
   const unnamed = moving.filter((reference) => !named.has(reference))
   report(
     `${moving.length} functions that move an attempt are named by the model`,

@@ -12,8 +12,20 @@ proctype Worker() {
   :: environment_gone -> break
 #endif
   od;
-  worker_gone = true;
+  engine_gone = true;
   group_close();
   reaper_stop();
-  worker_joined = true
+  engine_joined = true
+}
+
+inline start_engine() {
+  run Worker();
+  for (i : 0 .. THREADS - 1) { run Lane(i) }
+}
+
+inline end_engine() { engine_joined }
+
+inline nothing_is_left_of_engine() {
+  for (i : 0 .. THREADS - 1) { holds(nothing_is_left, lanes[i].thread == UNUSED && !lanes[i].owns_fd) }
+  holds(nothing_is_left, slots_used == 0 && unjoined == 0 && len(queue) == 0)
 }
