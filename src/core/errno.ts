@@ -70,6 +70,7 @@ const rows: readonly Row[] = [
   ['ENFILE', 'local', 'The whole machine has no descriptor left.', 'Raise fs.file-max or close what leaks descriptors.'],
   ['ENOBUFS', 'local', 'The kernel has no buffer space left for sockets.', 'Lower the concurrency or give the machine more memory.'],
   ['ENOMEM', 'local', 'The kernel has no memory left.', 'Lower the concurrency or give the machine more memory.'],
+  ['ENOSPC', 'local', 'The kernel watches no more descriptors for this user.', 'Raise fs.epoll.max_user_watches or lower the concurrency.'],
   ['EAGAIN', 'local', 'Something needed to connect ran out for the moment.', 'Lower the concurrency; look at free ports and routing caches.'],
   ['ERR_POOL_FAILED', 'local', 'The threads that make attempts failed again and again.', 'Look at the cause for why, mend that, and make a new manager.'],
   ['ERR_WORKER_ENDED', 'local', 'The thread that made the attempt was ended.', 'Try again; look for what terminates workers.'],
