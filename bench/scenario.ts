@@ -1,4 +1,5 @@
 /** What a scenario is: contestants that are run side by side, and the figures that come of it. */
+import type { EngineName } from '../src/types.js'
 import type { Peers } from './peers.js'
 
 /** What a contestant measured in one round: one number a column. */
@@ -30,7 +31,7 @@ export interface Column {
 }
 
 /** What a figure is to be. */
-interface Aim {
+export interface Aim {
   atMost?: number
   under?: number
   atLeast?: number
@@ -61,6 +62,12 @@ export function ratio(says: string, column: string, mine: string, theirs: string
   }
 }
 
+/** The two engines side by side: what `engine: 'auto'` is chosen by. */
+export function betweenEngines(what: string, column: string, contestantOf: (engine: EngineName) => string): Figure {
+  const says = `nonblocking against blocking: ${what}`
+  return ratio(says, column, contestantOf('nonblocking'), contestantOf('blocking'))
+}
+
 export interface Scenario<Stage = unknown> {
   readonly name: string
   /** For the report: what is measured and how. */
@@ -81,8 +88,27 @@ export interface OpenStage<Stage> {
   close(): Promise<readonly string[]>
 }
 
+/** Of a server that has nothing to tell. */
+export function stageOf<Server extends { close(): Promise<void> }>(server: Server): OpenStage<Omit<Server, 'close'>> {
+  const { close, ...stage } = server
+  return {
+    stage,
+    close: async () => {
+      await close()
+      return []
+    },
+  }
+}
+
 /** Thrown by a contestant that cannot run here: it is reported by name with this reason. */
 export class Skipped extends Error {}
+
+/** A package that the project only develops with. */
+export function installed<T>(name: string, loading: Promise<T>): Promise<T> {
+  return loading.catch(() => {
+    throw new Skipped(`${name} is not installed: it is a development dependency`)
+  })
+}
 
 export const micro = 1_000
 

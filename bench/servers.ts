@@ -4,7 +4,7 @@ import { createServer } from 'node:net'
 import { fileURLToPath } from 'node:url'
 
 import { behaviours } from '../src/lab/behaviours.js'
-import { listenFull } from '../src/lab/loopback.js'
+import { listenFull, type Place } from '../src/lab/loopback.js'
 import * as posix from '../src/posix.js'
 import { MissingCompiler, type Peers, type Served, serve } from './peers.js'
 
@@ -43,6 +43,12 @@ export async function openAccepting(peers: Peers): Promise<AcceptingServer> {
   }
 }
 
+/** A port of every loopback address that nothing listens on. */
+export async function openRefusing(): Promise<{ port: number; close(): Promise<void> }> {
+  const { place, close } = await behaviours.refuse.open()
+  return { port: portOf(place), close }
+}
+
 /** Targets that never answer: TCP on every loopback address, and AF_UNIX. */
 export interface HangingListeners {
   port: number
@@ -53,7 +59,7 @@ export interface HangingListeners {
 export async function openHanging(): Promise<HangingListeners> {
   const [tcp, unix] = await Promise.all([behaviours.hang.open(), behaviours.stall.open()])
   return {
-    port: 'port' in tcp.place ? tcp.place.port : 0,
+    port: portOf(tcp.place),
     path: 'name' in unix.place ? `@${unix.place.name}` : '',
     close: async () => {
       await Promise.all([tcp.close(), unix.close()])
@@ -77,3 +83,5 @@ export async function openDeadAndAlive(): Promise<{ port: number; addresses: str
   }
   return { port, addresses, close }
 }
+
+const portOf = (place: Place): number => ('port' in place ? place.port : 0)

@@ -1,6 +1,6 @@
 /*
- * connect_blocking PORT TARGETS THREADS WARMUP_MS DURATION_MS: what blocking connect(2) yields without anything around
- * it: each thread opens, connects and resets in a loop. Prints connects a second and CPU a connect.
+ * connect_blocking PORT TARGETS WARMUP_MS DURATION_MS accept|refuse THREADS: what blocking connect(2) yields without
+ * anything around it: each thread opens, connects and closes in a loop. Prints connects a second and CPU a connect.
  */
 #include "peer.h"
 
@@ -9,6 +9,7 @@
 
 static uint16_t port;
 static uint32_t targets;
+static int expected;
 static _Atomic uint32_t next_target;
 static _Atomic long connects;
 static _Atomic bool over;
@@ -18,8 +19,8 @@ static void *loop(void *nothing) {
     struct sockaddr_in target = target_at(atomic_fetch_add(&next_target, 1) % targets, port);
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0) die("socket");
-    if (connect(fd, (struct sockaddr *)&target, sizeof target) != 0) die("connect");
-    close_by_reset(fd);
+    require(connect(fd, (struct sockaddr *)&target, sizeof target) == 0 ? 0 : errno, expected);
+    close_socket(fd, expected);
     atomic_fetch_add_explicit(&connects, 1, memory_order_relaxed);
   }
   return nothing;
@@ -31,22 +32,23 @@ static void sleep_ms(long ms) {
 }
 
 int main(int argc, char **argv) {
-  if (argc != 6) return fputs("usage: connect_blocking PORT TARGETS THREADS WARMUP_MS DURATION_MS\n", stderr), 2;
+  if (argc != 7) {
+    fputs("usage: connect_blocking PORT TARGETS WARMUP_MS DURATION_MS accept|refuse THREADS\n", stderr);
+    return 2;
+  }
   port = (uint16_t)atoi(argv[1]);
   targets = (uint32_t)atoi(argv[2]);
-  int threads = atoi(argv[3]);
-  for (int i = 0; i < threads; i++) {
+  expected = outcome_named(argv[5]);
+  for (int i = atoi(argv[6]); i > 0; i--) {
     pthread_t thread;
     if (pthread_create(&thread, NULL, loop, NULL) != 0) die("pthread_create");
   }
-  sleep_ms(atol(argv[4]));
+  sleep_ms(atol(argv[3]));
   long first = atomic_load(&connects);
   int64_t started_ns = now_ns(), started_cpu_us = cpu_us();
-  sleep_ms(atol(argv[5]));
-  double done = (double)(atomic_load(&connects) - first);
-  double seconds = (double)(now_ns() - started_ns) / 1e9;
-  double us = (double)(cpu_us() - started_cpu_us);
+  sleep_ms(atol(argv[4]));
+  long done = atomic_load(&connects) - first;
+  print_rate(done, started_ns, started_cpu_us);
   atomic_store(&over, true);
-  printf("{\"perSecond\":%.0f,\"cpuUs\":%.2f}\n", done / seconds, us / done);
   return 0;
 }

@@ -1,13 +1,15 @@
-/* What the benchmark's C programs share: the clock, the end with a sentence, targets spread over 127/8. */
+/* What the benchmark's C programs share: the clock, the end with a sentence, targets spread over 127/8, outcomes, rates. */
 #ifndef CANCELPOINT_BENCH_PEER_H
 #define CANCELPOINT_BENCH_PEER_H
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -38,11 +40,26 @@ static inline struct sockaddr_in target_at(uint32_t index, uint16_t port) {
   return (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(host)};
 }
 
-/* Closed by a reset: no TIME_WAIT is left to fill the port range. */
-static inline void close_by_reset(int fd) {
+/* What connect(2) is to end with. */
+static inline int outcome_named(const char *name) { return strcmp(name, "refuse") == 0 ? ECONNREFUSED : 0; }
+
+static inline void require(int error, int expected) {
+  if (error == expected) return;
+  errno = error == 0 ? EISCONN : error;
+  die("connect");
+}
+
+/* A connected one by a reset: no TIME_WAIT is left to fill the port range. */
+static inline void close_socket(int fd, int outcome) {
   const struct linger reset = {.l_onoff = 1, .l_linger = 0};
-  setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+  if (outcome == 0) setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
   close(fd);
+}
+
+static inline void print_rate(long connects, int64_t started_ns, int64_t started_cpu_us) {
+  double seconds = (double)(now_ns() - started_ns) / 1e9;
+  double us = (double)(cpu_us() - started_cpu_us);
+  printf("{\"perSecond\":%.0f,\"cpuUs\":%.2f}\n", (double)connects / seconds, us / (double)connects);
 }
 
 #endif

@@ -28,6 +28,8 @@ export async function nodeConnect(target: NodeTarget): Promise<Socket> {
   return socket
 }
 
+export const reset = (socket: Socket) => socket.resetAndDestroy()
+
 export type NodeTarget = { host: string; port: number } | { path: string }
 
 /** A target as net.connect takes it. */

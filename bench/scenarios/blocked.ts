@@ -4,22 +4,13 @@ import { setTimeout as sleep } from 'node:timers/promises'
 
 import { ConnectionManager, ledger } from '../../src/index.js'
 import type { EngineName } from '../../src/types.js'
-import type { OpenStage } from '../scenario.js'
+import { type OpenStage, stageOf } from '../scenario.js'
 import { type HangingListeners, openHanging } from '../servers.js'
 import { address } from './targets.js'
 
 export type Hanging = Pick<HangingListeners, 'port' | 'path'>
 
-export async function openHangingStage(): Promise<OpenStage<Hanging>> {
-  const { close, ...stage } = await openHanging()
-  return {
-    stage,
-    close: async () => {
-      await close()
-      return []
-    },
-  }
-}
+export const openHangingStage = async (): Promise<OpenStage<Hanging>> => stageOf(await openHanging())
 
 /** No deadline ends an attempt before it is aborted. */
 export function managerFor(inFlight: number, engine: EngineName = 'blocking'): ConnectionManager {

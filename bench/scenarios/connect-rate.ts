@@ -1,134 +1,152 @@
-/** Connects a second: three public ways over both engines, Node's own, and bare C. */
-import { ConnectionManager } from '../../src/index.js'
+/** Connects a second, accepted and refused: three public ways over both engines, Node's own, and bare C. */
+import { type CheckResult, ConnectionManager } from '../../src/index.js'
 import type { EngineName } from '../../src/types.js'
 import { type PeerName, runPeer } from '../peers.js'
-import { type Contestant, engines, type Metrics, ratio, type Scenario, type Settings, Skipped } from '../scenario.js'
-import { type Accepting, asNodeTarget, nodeConnect, openAcceptingStage, targetsOf } from './accepting.js'
+import {
+  type Aim,
+  betweenEngines,
+  type Contestant,
+  engines,
+  ratio,
+  type Scenario,
+  Skipped,
+  stageOf,
+} from '../scenario.js'
+import { openRefusing } from '../servers.js'
+import { type Accepting, asNodeTarget, nodeConnect, openAcceptingStage, reset, targetsOf } from './accepting.js'
+import { type Clock, durations, inFlight, type Loop, loops, rateOf, turns } from './rates.js'
 import { targetCount } from './targets.js'
 
-const inFlight = 256
+/** What connects come to, and so what a contestant waits for. */
+interface Answer {
+  /** As the C programs know it. */
+  name: 'accept' | 'refuse'
+  says: string
+  /** Waits for a call to end so, and throws where it ends otherwise. */
+  ended<T>(call: Promise<T>, close: (connected: T) => void): Promise<void>
+  asExpected(result: CheckResult): boolean
+}
+
+const accept: Answer = {
+  name: 'accept',
+  says: 'accepted',
+  ended: async (call, close) => close(await call),
+  asExpected: ({ status }) => status === 'up',
+}
+
+const refuse: Answer = {
+  name: 'refuse',
+  says: 'refused',
+  ended: (call) =>
+    call.then(
+      () => {
+        throw new Error('connected, and was to be refused')
+      },
+      (error) => {
+        if (error.code !== 'ECONNREFUSED') throw error
+      },
+    ),
+  asExpected: ({ status, code }) => status === 'down' && code === 'ECONNREFUSED',
+}
+
 const netConnect = 'net.connect'
+const over = (call: string) => (engine: EngineName) => `${call}, ${engine}`
+const [check, open, connect] = [over('check()'), over('open()'), over('connect()')]
+const cEpoll = 'C, epoll'
+const cLook = 'C, epoll, a look first'
+const cReuse = 'C, epoll, descriptors reused'
 
 export const connectRate: Scenario<Accepting> = {
   name: 'connect-rate',
   about:
     `Connect and close by a reset, ${inFlight} in flight, over ${targetCount.toLocaleString('en')} loopback addresses or the targets named; the\n` +
-    "blocking C loops have one in flight a thread. CPU is the contestant's own process, user and system.",
-  rounds: 7,
-  columns: [
-    { key: 'perSecond', title: 'connects', unit: '/s' },
-    { key: 'cpuUs', title: 'CPU a connect', unit: 'µs', digits: 1 },
-  ],
-  figures: [
-    ratio('check(), blocking, against net.connect', 'perSecond', 'check(), blocking', netConnect, { atLeast: 2 }),
-    ratio('check(), blocking, against C, 1 thread', 'perSecond', 'check(), blocking', 'C, 1 thread'),
-    ratio('check(), blocking, against C, 2 threads', 'perSecond', 'check(), blocking', 'C, 2 threads'),
-    ratio('check(), nonblocking, against C with epoll', 'perSecond', 'check(), nonblocking', 'C, epoll', {
-      atLeast: 1,
-    }),
-    ratio('connect(), blocking, against net.connect', 'perSecond', 'connect(), blocking', netConnect),
-    ratio('connect(), nonblocking, against net.connect', 'perSecond', 'connect(), nonblocking', netConnect, {
-      atLeast: 2,
-    }),
-  ],
+    'blocking C loops have one in flight a thread. With a look first, C asks poll(2) once before epoll, as the reactor does;\n' +
+    "reused, a descriptor is dissolved, not closed. CPU is the contestant's own process, user and system.",
+  ...rates(accept, { atLeast: 2 }),
   takesTargets: true,
   open: openAcceptingStage,
-  contestants: () => [
-    ...engines.flatMap(overEngine),
-    { name: netConnect, run: rateOf(node) },
-    peer('C, 1 thread', 'connect_blocking', 1),
-    peer('C, 2 threads', 'connect_blocking', 2),
-    peer('C, epoll', 'connect_epoll', inFlight),
-  ],
 }
 
-function overEngine(engine: EngineName): Contestant<Accepting>[] {
-  const open = async (manager: ConnectionManager, target: string) => (await manager.open(target)).close()
-  const connect = async (manager: ConnectionManager, target: string) =>
-    void (await manager.connect(target)).resetAndDestroy()
+export const refuseRate: Scenario<Accepting> = {
+  name: 'refuse-rate',
+  about: 'The same where nothing listens and every connect is refused; connect() and open() reject, without retries.',
+  ...rates(refuse),
+  open: async () => stageOf(await openRefusing()),
+}
+
+function rates(answer: Answer, againstNode: Aim = {}) {
+  const against = (mine: string, theirs: string, aim?: Aim) =>
+    ratio(`${answer.says}: ${mine}, against ${theirs}`, 'perSecond', mine, theirs, aim)
+  return {
+    rounds: 7,
+    columns: [
+      { key: 'perSecond', title: 'connects', unit: '/s' },
+      { key: 'cpuUs', title: 'CPU a connect', unit: 'µs', digits: 1 },
+    ],
+    figures: [
+      against(check('blocking'), netConnect, againstNode),
+      against(connect('blocking'), netConnect),
+      against(connect('nonblocking'), netConnect, againstNode),
+      against(check('blocking'), 'C, 1 thread'),
+      against(check('blocking'), 'C, 2 threads'),
+      against(check('nonblocking'), cEpoll, { atLeast: 1 }),
+      against(check('nonblocking'), cLook),
+      against(check('nonblocking'), cReuse),
+      betweenEngines(`check() rate, ${answer.says}`, 'perSecond', check),
+      betweenEngines(`connect() rate, ${answer.says}`, 'perSecond', connect),
+    ],
+    contestants: () => [
+      ...engines.flatMap((engine) => overEngine(engine, answer)),
+      contestant(netConnect, throughNode(answer)),
+      peer('C, 1 thread', 'connect_blocking', answer, 1),
+      peer('C, 2 threads', 'connect_blocking', answer, 2),
+      peer(cEpoll, 'connect_epoll', answer, inFlight, 'wait'),
+      peer(cLook, 'connect_epoll', answer, inFlight, 'look'),
+      peer(cReuse, 'connect_epoll', answer, inFlight, 'reuse'),
+    ],
+  }
+}
+
+const contestant = (name: string, loop: Loop): Contestant<Accepting> => ({
+  name,
+  run: (stage, settings) => rateOf(loop, targetsOf(stage, settings), settings),
+})
+
+type Managed = (manager: ConnectionManager, targets: readonly string[], clock: Clock) => Promise<void>
+
+function overEngine(engine: EngineName, { ended, asExpected }: Answer): Contestant<Accepting>[] {
+  const managed = (name: string, loop: Managed) =>
+    contestant(name, async (targets, clock) => {
+      await using manager = new ConnectionManager({ engine, maxInFlight: inFlight, retry: false })
+      await loop(manager, targets, clock)
+    })
   return [
-    { name: `check(), ${engine}`, run: rateOf((targets, clock) => check(engine, targets, clock)) },
-    { name: `open(), ${engine}`, run: rateOf(calls(engine, open)) },
-    { name: `connect(), ${engine}`, run: rateOf(calls(engine, connect)) },
+    managed(check(engine), async (manager, targets, clock) => {
+      for await (const result of manager.check(turns(targets, clock), { concurrency: inFlight })) {
+        if (!asExpected(result)) throw new Error(result.reason ?? `${result.target} is ${result.status}`)
+        clock.done++
+      }
+    }),
+    managed(open(engine), (manager, targets, clock) =>
+      loops(targets, clock, (target) => ended(manager.open(target), (descriptor) => descriptor.close())),
+    ),
+    managed(connect(engine), (manager, targets, clock) =>
+      loops(targets, clock, (target) => ended(manager.connect(target), reset)),
+    ),
   ]
 }
 
-/** Connects over and over until `over`, and counts what is done. */
-type Loop = (targets: readonly string[], clock: Clock) => Promise<void>
-
-interface Clock {
-  over: boolean
-  done: number
+function throughNode({ ended }: Answer): Loop {
+  return (targets, clock) => loops(targets.map(asNodeTarget), clock, (target) => ended(nodeConnect(target), reset))
 }
 
-const durations = ({ quick }: Settings) => (quick ? { warmUpMs: 200, ms: 200 } : { warmUpMs: 500, ms: 1_500 })
-
-function rateOf(loop: Loop): Contestant<Accepting>['run'] {
-  return async (stage, settings) => {
-    const { warmUpMs, ms } = durations(settings)
-    const clock: Clock = { over: false, done: 0 }
-    const running = loop(targetsOf(stage, settings), clock)
-    const measured = (async (): Promise<Metrics> => {
-      await after(warmUpMs)
-      const [done, startedAt, cpu] = [clock.done, performance.now(), process.cpuUsage()]
-      await after(ms)
-      const count = clock.done - done
-      const { user, system } = process.cpuUsage(cpu)
-      const seconds = (performance.now() - startedAt) / 1000
-      clock.over = true
-      if (count === 0) throw new Error(`nothing connected within ${ms} ms`)
-      return { perSecond: count / seconds, cpuUs: (user + system) / count }
-    })()
-    await running
-    return measured
-  }
-}
-
-const after = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
-
-/** The targets in turn, until it is over. */
-function* turns<T>(targets: readonly T[], clock: Clock): Generator<T> {
-  for (let at = 0; !clock.over; at = (at + 1) % targets.length) yield targets[at]!
-}
-
-async function check(engine: EngineName, targets: readonly string[], clock: Clock): Promise<void> {
-  await using manager = new ConnectionManager({ engine, maxInFlight: inFlight })
-  for await (const { status, reason } of manager.check(turns(targets, clock), { concurrency: inFlight })) {
-    if (status !== 'up') throw new Error(reason)
-    clock.done++
-  }
-}
-
-/** `inFlight` loops of calls, one after another each. */
-function loops<T>(targets: readonly T[], clock: Clock, call: (target: T) => Promise<void>): Promise<unknown> {
-  const source = turns(targets, clock)
-  const loop = async () => {
-    for (const target of { [Symbol.iterator]: () => ({ next: () => source.next() }) }) {
-      await call(target)
-      clock.done++
-    }
-  }
-  return Promise.all(Array.from({ length: inFlight }, loop))
-}
-
-function calls(engine: EngineName, call: (manager: ConnectionManager, target: string) => Promise<void>): Loop {
-  return async (targets, clock) => {
-    await using manager = new ConnectionManager({ engine, maxInFlight: inFlight })
-    await loops(targets, clock, (target) => call(manager, target))
-  }
-}
-
-async function node(targets: readonly string[], clock: Clock): Promise<void> {
-  await loops(targets.map(asNodeTarget), clock, async (target) => void (await nodeConnect(target)).resetAndDestroy())
-}
-
-function peer(name: string, program: PeerName, inFlight: number): Contestant<Accepting> {
+function peer(name: string, program: PeerName, answer: Answer, ...how: (string | number)[]): Contestant<Accepting> {
   return {
     name,
     async spawn({ port }, settings, peers) {
       if (port === undefined) throw new Skipped('connects to the loopback server alone, and --targets names others')
       const { warmUpMs, ms } = durations(settings)
-      return runPeer(await peers.path(program), [port, targetCount, inFlight, warmUpMs, ms])
+      return runPeer(await peers.path(program), [port, targetCount, warmUpMs, ms, answer.name, ...how])
     },
   }
 }

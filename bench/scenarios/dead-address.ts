@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { connect, type LookupFunction } from 'node:net'
 import * as limits from '../../src/core/limits.js'
 import { ConnectionManager } from '../../src/index.js'
-import type { Contestant, Scenario, Settings } from '../scenario.js'
+import { type Contestant, type Scenario, type Settings, stageOf } from '../scenario.js'
 import { openDeadAndAlive } from '../servers.js'
 import { percentiles } from '../statistics.js'
 
@@ -39,16 +39,7 @@ export const deadAddress: Scenario<DeadAddress> = {
       },
     },
   ],
-  async open() {
-    const { port, addresses, close } = await openDeadAndAlive()
-    return {
-      stage: { port, addresses },
-      close: async () => {
-        await close()
-        return []
-      },
-    }
-  },
+  open: async () => stageOf(await openDeadAndAlive()),
   contestants: () => [
     { name: first, run: overManager((i) => `name-${i}.test`) },
     { name: again, run: overManager(() => 'name.test') },

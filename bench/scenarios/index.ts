@@ -2,7 +2,7 @@
 import type { Scenario } from '../scenario.js'
 import { abortAll } from './abort-all.js'
 import { cancelLatency } from './cancel-latency.js'
-import { connectRate } from './connect-rate.js'
+import { connectRate, refuseRate } from './connect-rate.js'
 import { deadAddress } from './dead-address.js'
 import { laneMemory } from './lane-memory.js'
 import { naive } from './naive.js'
@@ -14,6 +14,7 @@ export const scenarios = [
   abortAll,
   laneMemory,
   connectRate,
+  refuseRate,
   singleCall,
   deadAddress,
   retryStorm,

@@ -2,18 +2,17 @@
 import { readdirSync } from 'node:fs'
 
 import { ConnectionManager, type RetryPolicy } from '../../src/index.js'
-import { behaviours } from '../../src/lab/behaviours.js'
 import type { Peers } from '../peers.js'
 import {
   type Contestant,
+  installed,
   type Metrics,
   type OpenStage,
   ratio,
   type Scenario,
   type Settings,
-  Skipped,
 } from '../scenario.js'
-import { openAccepting } from '../servers.js'
+import { openAccepting, openRefusing } from '../servers.js'
 import { asNodeTarget, nodeConnect } from './accepting.js'
 import { address } from './targets.js'
 
@@ -58,10 +57,9 @@ export const retryStorm: Scenario<Storm> = {
 
 async function openStorm(_: Settings, peers: Peers): Promise<OpenStage<Storm>> {
   const server = await openAccepting(peers)
-  const refusing = await behaviours.refuse.open()
-  const port = 'port' in refusing.place ? refusing.place.port : 0
+  const refusing = await openRefusing()
   return {
-    stage: { accepting: server.port, refusing: port },
+    stage: { accepting: server.port, refusing: refusing.port },
     close: async () => {
       await refusing.close()
       return [...server.notes, ...(await server.close())]
@@ -104,9 +102,7 @@ function manager(retry: RetryPolicy): Storming {
 }
 
 async function pRetry(targets: readonly string[]): Promise<number> {
-  const { default: retry } = await import('p-retry').catch(() => {
-    throw new Skipped('p-retry is not installed: it is a development dependency')
-  })
+  const { default: retry } = await installed('p-retry', import('p-retry'))
   let tries = 0
   const attempt = (target: string) => async () => {
     tries++

@@ -1,36 +1,53 @@
 /** One call at a time: what a caller that needs one connection waits for it. */
+import type { Socket } from 'node:net'
+
 import { ConnectionManager } from '../../src/index.js'
 import type { EngineName } from '../../src/types.js'
-import { type Contestant, engines, micro, ratio, type Scenario } from '../scenario.js'
+import {
+  type Aim,
+  betweenEngines,
+  type Contestant,
+  engines,
+  installed,
+  micro,
+  ratio,
+  type Scenario,
+} from '../scenario.js'
 import { percentiles } from '../statistics.js'
-import { type Accepting, asNodeTarget, nodeConnect, openAcceptingStage, targetsOf } from './accepting.js'
+import { type Accepting, asNodeTarget, nodeConnect, openAcceptingStage, reset, targetsOf } from './accepting.js'
 
 const netConnect = 'net.connect'
+const undici = "undici's connector"
+const connect = (engine: EngineName) => `connect(), ${engine}`
+
+const against = (engine: EngineName, theirs: string, aim?: Aim) =>
+  ratio(`a single connect(), ${engine}, against ${theirs}: p50`, 'p50', connect(engine), theirs, aim)
 
 export const singleCall: Scenario<Accepting> = {
   name: 'single-call',
-  about: 'One connect at a time, from the call to the connected socket; the close, by a reset, is not counted.',
+  about:
+    'One connect at a time, from the call to the connected socket; the close, by a reset, is not counted. The connector of\n' +
+    'undici is as an Agent builds it, with its timeout of 10 s.',
   rounds: 5,
   columns: [
     { key: 'p50', title: 'p50', unit: 'µs', digits: 1 },
     { key: 'p99', title: 'p99', unit: 'µs', digits: 1 },
   ],
   figures: [
-    ratio('a single connect(), nonblocking, against net.connect: p50', 'p50', 'connect(), nonblocking', netConnect, {
-      atMost: 1,
-    }),
+    against('nonblocking', netConnect, { atMost: 1 }),
+    against('nonblocking', undici),
+    against('blocking', netConnect),
+    against('blocking', undici),
+    betweenEngines('a single connect(), p50', 'p50', connect),
+    betweenEngines('a single connect(), p99', 'p99', connect),
   ],
   takesTargets: true,
   open: openAcceptingStage,
   contestants: () => [
     ...engines.flatMap((engine) => [
       {
-        name: `connect(), ${engine}`,
-        run: overManager(
-          engine,
-          (manager, target) => manager.connect(target),
-          (socket) => socket.resetAndDestroy(),
-        ),
+        name: connect(engine),
+        run: overManager(engine, (manager, target) => manager.connect(target), reset),
       },
       {
         name: `open(), ${engine}`,
@@ -41,8 +58,24 @@ export const singleCall: Scenario<Accepting> = {
         ),
       },
     ]),
-    { name: netConnect, run: latencyOf(asNodeTarget, nodeConnect, (socket) => socket.resetAndDestroy()) },
+    { name: netConnect, run: latencyOf(asNodeTarget, nodeConnect, reset) },
+    { name: undici, run: throughUndici },
   ],
+}
+
+const throughUndici: Contestant<Accepting>['run'] = async (stage, settings) => {
+  const { buildConnector } = await installed('undici', import('undici'))
+  const prepare = (target: string) => {
+    const node = asNodeTarget(target)
+    const connector = buildConnector('path' in node ? { socketPath: node.path } : {})
+    const { host: hostname, port } = 'path' in node ? { host: 'localhost', port: 80 } : node
+    return { connector, wanted: { hostname, port: String(port), protocol: 'http:' } }
+  }
+  const call = ({ connector, wanted }: ReturnType<typeof prepare>) =>
+    new Promise<Socket>((resolve, reject) => {
+      connector(wanted, (error, socket) => (error ? reject(error) : resolve(socket)))
+    })
+  return await latencyOf(prepare, call, reset)!(stage, settings)
 }
 
 function overManager<T>(
