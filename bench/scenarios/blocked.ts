@@ -12,6 +12,9 @@ export type Hanging = Pick<HangingListeners, 'port' | 'path'>
 
 export const openHangingStage = async (): Promise<OpenStage<Hanging>> => stageOf(await openHanging())
 
+/** A contestant's name. */
+export const nameOf = (size: number, engine: EngineName) => `${size.toLocaleString('en')} in flight, ${engine}`
+
 /** No deadline ends an attempt before it is aborted. */
 export function managerFor(inFlight: number, engine: EngineName = 'blocking'): ConnectionManager {
   return new ConnectionManager({ engine, maxInFlight: inFlight, timeoutMs: 120_000, attemptTimeoutMs: 120_000 })

@@ -3,12 +3,21 @@ import { setTimeout as sleep } from 'node:timers/promises'
 
 import { ledger } from '../../src/index.js'
 import type { EngineName } from '../../src/types.js'
-import { type Contestant, engines, type Metrics, micro, type Scenario, type Settings } from '../scenario.js'
+import {
+  betweenEngines,
+  type Contestant,
+  engines,
+  type Metrics,
+  micro,
+  type Scenario,
+  type Settings,
+} from '../scenario.js'
 import { percentiles } from '../statistics.js'
 import {
   block,
   type Hanging,
   managerFor,
+  nameOf,
   openDescriptors,
   openHangingStage,
   tcpTarget,
@@ -17,7 +26,6 @@ import {
 } from './blocked.js'
 
 const sizes = [1, 100, 1_000, 10_000]
-const nameOf = (size: number, engine: EngineName) => `${size.toLocaleString('en')} in flight, ${engine}`
 const one = nameOf(1, 'blocking')
 
 export const cancelLatency: Scenario<Hanging> = {
@@ -39,6 +47,7 @@ export const cancelLatency: Scenario<Hanging> = {
     },
     { says: 'abort() to rejection, one in flight: p50', unit: 'µs', of: (value) => value(one, 'p50'), under: 80 },
     { says: 'abort() to rejection, one in flight: p99', unit: 'µs', of: (value) => value(one, 'p99'), under: 500 },
+    betweenEngines('abort() to rejection, one in flight, p50', 'p50', (engine) => nameOf(1, engine)),
   ],
   open: openHangingStage,
   contestants: ({ quick }) => [

@@ -78,7 +78,7 @@ function rates(answer: Answer, againstNode: Aim = {}) {
   const against = (mine: string, theirs: string, aim?: Aim) =>
     ratio(`${answer.says}: ${mine}, against ${theirs}`, 'perSecond', mine, theirs, aim)
   return {
-    rounds: 7,
+    rounds: 5,
     columns: [
       { key: 'perSecond', title: 'connects', unit: '/s' },
       { key: 'cpuUs', title: 'CPU a connect', unit: 'µs', digits: 1 },

@@ -20,7 +20,7 @@ const node = 'net.connect, autoSelectFamily'
 export const deadAddress: Scenario<DeadAddress> = {
   name: 'dead-address',
   about:
-    'A name with two addresses, of which the first hangs and the second accepts: from the call to the connected socket. ' +
+    'A name with two addresses, of which the first hangs and the second accepts: from the call to the connected socket.\n' +
     `Both wait ${limits.attemptDelayMs} ms before the second attempt. A name known is one whose living address was found before.`,
   rounds: 5,
   columns: [

@@ -4,7 +4,7 @@ import { abortAll } from './abort-all.js'
 import { cancelLatency } from './cancel-latency.js'
 import { connectRate, refuseRate } from './connect-rate.js'
 import { deadAddress } from './dead-address.js'
-import { laneMemory } from './lane-memory.js'
+import { memory } from './memory.js'
 import { naive } from './naive.js'
 import { retryStorm } from './retry-storm.js'
 import { singleCall } from './single-call.js'
@@ -12,7 +12,7 @@ import { singleCall } from './single-call.js'
 export const scenarios = [
   cancelLatency,
   abortAll,
-  laneMemory,
+  memory,
   connectRate,
   refuseRate,
   singleCall,
