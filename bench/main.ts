@@ -25,11 +25,13 @@ interface Flags {
 const names = scenarios.map(({ name }) => name)
 
 const program = new Command('cancelpoint bench')
-  .description('Measures blocking connects and their cancellation on this machine, beside net.connect and bare C.')
+  .description(
+    "Measures both engines' connects and their cancellation on this machine, beside net.connect, undici and bare C.",
+  )
   .option('--targets <file>', 'connect to the targets in this file instead of a loopback server')
   .addOption(new Option('--scenario <name...>', 'only these').choices(names))
   .option('--out <directory>', 'write every round as JSON to bench.json in it')
-  .option('--quick', 'a smoke run of half a minute: everything runs, the figures mean little')
+  .option('--quick', 'a smoke run that takes a minute at most: everything runs, the figures mean little')
   .allowExcessArguments(false)
   .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? exitCodes.ok : exitCodes.bad))
   .parse()
