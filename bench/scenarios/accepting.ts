@@ -28,7 +28,14 @@ export async function nodeConnect(target: NodeTarget): Promise<Socket> {
   return socket
 }
 
-export const reset = (socket: Socket) => socket.resetAndDestroy()
+/** Closed at once. AF_UNIX knows no reset, and Node throws then. */
+export function reset(socket: Socket): void {
+  try {
+    socket.resetAndDestroy()
+  } catch {
+    socket.destroy()
+  }
+}
 
 export type NodeTarget = { host: string; port: number } | { path: string }
 
