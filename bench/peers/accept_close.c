@@ -14,7 +14,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-enum { LISTENERS = 4, BACKLOG = 4096, OPEN_AT_ONCE = 64 };
+enum { LISTENERS = 4, BACKLOG = 4096, OPEN_AT_ONCE = 128 };
 
 static struct listener {
   int fd;
