@@ -5,13 +5,13 @@ import { ConnectionManager } from 'cancelpoint'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { closed } from '#internal/secure'
 import { held } from '../support/counts.js'
+import { engines } from '../support/warm-up.js'
 import { life } from './socket-table/life.js'
 import type { Options, Row } from './socket-table/row.js'
 import { removeFiles, streams } from './socket-table/streams.js'
 
 type Open = (port: number, options?: Options) => Promise<net.Socket>
 
-const engines = ['blocking'] as const
 const managers = engines.map((engine) => new ConnectionManager({ engine, retry: false }))
 const sources: [string, Open][] = [
   ['net.connect', connectNode],
