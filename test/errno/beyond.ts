@@ -2,24 +2,23 @@
 import { spawnSync } from 'node:child_process'
 import { chmodSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { ConnectionManager } from 'cancelpoint'
 import * as posix from 'cancelpoint/posix'
 import { inet, inetName, type Sockets, unix } from '../support/sockets.mjs'
 import { answerOf, scriptPath } from './child.js'
 import type { Lacking } from './documented.js'
-import { type Observation, type Prepare, targetOf } from './observe.mjs'
-import { type Cell, connects, opens, ownDescriptors, type Row, waitsForOutcome } from './row.js'
+import { type ByEngine, type Managers, type Observation, type Prepare, targetOf } from './observe.mjs'
+import { asked, type Cell, connects, opens, ownDescriptors, type Row } from './row.js'
 
 const nobody = 65_534
 
 /** Connects to the path that `make` prepares, and opens it by a manager. */
-function byPath(manager: ConnectionManager, make: (sockets: Sockets) => string) {
+function byPath(managers: Managers, make: (sockets: Sockets) => string) {
   return {
     ...connects((sockets, nonblocking) => {
       const address = unix(make(sockets))
       return { fd: sockets.open('unix', { nonblocking }), address }
     }),
-    manager: opens(manager, (sockets) => ({ target: { path: make(sockets) } })),
+    manager: opens(managers, (sockets) => ({ target: { path: make(sockets) } })),
   }
 }
 
@@ -101,22 +100,14 @@ const peerReset: Prepare = async (sockets, nonblocking) => {
   return { fd, address }
 }
 
-/** A script's answer, asked for once. */
-function asked<T>(ask: () => Promise<T>): () => Promise<T> {
-  let answer: Promise<T> | undefined
-  return () => {
-    answer ??= ask()
-    return answer
-  }
-}
-
-const withFewDescriptors = asked(() => {
+export const withFewDescriptors = asked(() => {
   const command = 'ulimit -n 64; exec "$0" "$1"'
   const script = scriptPath('descriptors-child.mjs')
-  return answerOf<Record<'socket' | 'open', Observation>>('sh', ['-c', command, process.execPath, script])
+  return answerOf<{ socket: Observation; open: ByEngine }>('sh', ['-c', command, process.execPath, script])
 })
 
-export type Interrupted = Record<'inet' | 'unix' | 'inetAgain' | 'unixAgain' | 'open', Observation>
+export type Interrupted = Record<'inet' | 'unix' | 'inetAgain' | 'unixAgain', Observation> &
+  Record<'openInet' | 'openUnix', ByEngine>
 
 export const whileInterrupted: () => Promise<Interrupted> = asked(() =>
   answerOf<Interrupted>(process.execPath, [scriptPath('interrupted-child.mjs')], (child) => {
@@ -133,13 +124,19 @@ const interrupted = (domain: 'inet' | 'unix'): Cell => ({
   observe: async () => (await whileInterrupted())[domain],
 })
 
-export function beyondRows(manager: ConnectionManager, lacking: Lacking): Row[] {
+/** Lane and reactor go on with the time that is left. */
+const goesOn = (open: 'openInet' | 'openUnix'): Cell => ({
+  observe: async (engine) => (await whileInterrupted())[open][engine],
+  differs: { code: 'ETIMEDOUT', errnoClass: 'timed-out', timedOutBy: 'deadline' },
+})
+
+export function beyondRows(managers: Managers, lacking: Lacking): Row[] {
   return [
-    { code: 'ENOENT', errnoClass: 'refused', how: 'a path that is not there', ...byPath(manager, absent) },
-    { code: 'EACCES', errnoClass: 'denied', how: 'a socket file without permission', ...byPath(manager, forbidden) },
-    { code: 'ENOTDIR', errnoClass: 'misuse', how: 'a path through a file', ...byPath(manager, throughFile) },
-    { code: 'ELOOP', errnoClass: 'misuse', how: 'a link to itself', ...byPath(manager, circle) },
-    { code: 'EPROTOTYPE', errnoClass: 'misuse', how: 'a datagram socket’s path', ...byPath(manager, datagrams) },
+    { code: 'ENOENT', errnoClass: 'refused', how: 'a path that is not there', ...byPath(managers, absent) },
+    { code: 'EACCES', errnoClass: 'denied', how: 'a socket file without permission', ...byPath(managers, forbidden) },
+    { code: 'ENOTDIR', errnoClass: 'misuse', how: 'a path through a file', ...byPath(managers, throughFile) },
+    { code: 'ELOOP', errnoClass: 'misuse', how: 'a link to itself', ...byPath(managers, circle) },
+    { code: 'EPROTOTYPE', errnoClass: 'misuse', how: 'a datagram socket’s path', ...byPath(managers, datagrams) },
     {
       code: 'EACCES',
       errnoClass: 'denied',
@@ -167,7 +164,7 @@ export function beyondRows(manager: ConnectionManager, lacking: Lacking): Row[] 
       how: 'a link-local address without its scope, which the kernel sends nothing to',
       skip: lacking.ipv6,
       ...connects((sockets, nonblocking) => ({ fd: sockets.open('inet6', { nonblocking }), address: withoutScope })),
-      manager: opens(manager, () => ({ target: targetOf(withoutScope) })),
+      manager: opens(managers, () => ({ target: targetOf(withoutScope) })),
     },
     {
       code: 'EAGAIN',
@@ -175,9 +172,9 @@ export function beyondRows(manager: ConnectionManager, lacking: Lacking): Row[] 
       how: 'AF_UNIX with a full backlog; blocking, SO_SNDTIMEO ends the wait',
       ...connects(fullBacklog),
       manager: opens(
-        manager,
+        managers,
         async (sockets) => ({ target: targetOf(await sockets.full('unix')), options: { attemptTimeoutMs: 100 } }),
-        // A lane waits for room, so it is the deadline that ends it.
+        // A lane waits for room, the nonblocking engine's too, so it is the deadline that ends it.
         { code: 'ETIMEDOUT', errnoClass: 'timed-out', timedOutBy: 'deadline' },
       ),
     },
@@ -195,11 +192,7 @@ export function beyondRows(manager: ConnectionManager, lacking: Lacking): Row[] 
       how: 'TCP: the process is stopped and continued, SO_SNDTIMEO being set',
       blocking: interrupted('inet'),
       nonblocking: 'nothing waits that could be interrupted',
-      manager: {
-        observe: async () => (await whileInterrupted()).open,
-        // Its lane goes on with the time that is left.
-        differs: { code: 'ETIMEDOUT', errnoClass: 'timed-out', timedOutBy: 'deadline' },
-      },
+      manager: goesOn('openInet'),
     },
     {
       code: 'EINTR',
@@ -207,7 +200,7 @@ export function beyondRows(manager: ConnectionManager, lacking: Lacking): Row[] 
       how: 'AF_UNIX: the same',
       blocking: interrupted('unix'),
       nonblocking: 'nothing waits that could be interrupted',
-      manager: waitsForOutcome,
+      manager: goesOn('openUnix'),
     },
     {
       code: 'EMFILE',
@@ -215,7 +208,7 @@ export function beyondRows(manager: ConnectionManager, lacking: Lacking): Row[] 
       how: 'every descriptor that ulimit -n allows is open',
       blocking: { observe: async () => (await withFewDescriptors()).socket, differs: { syscall: 'socket' } },
       nonblocking: 'socket has no modes',
-      manager: { observe: async () => (await withFewDescriptors()).open, differs: { syscall: 'socket' } },
+      manager: { observe: async (engine) => (await withFewDescriptors()).open[engine], differs: { syscall: 'socket' } },
     },
     {
       code: 'ECONNRESET',

@@ -1,8 +1,7 @@
 // @ts-check
 /** Runs where few descriptors may be open (recipes.ts): EMFILE, and that a descriptor given back is enough to go on. */
-import { ConnectionManager } from 'cancelpoint'
 import * as posix from 'cancelpoint/posix'
-import { observe, observeOpen, resultOf, targetOf, warmUp } from './observe.mjs'
+import { closeManagers, observe, observeOpenAtOnce, openManagers, resultOf, targetOf, warmUp } from './observe.mjs'
 
 /** Opens descriptors until there are no more. @type {(sockets: import('../support/sockets.mjs').Sockets) => void} */
 function takeAll(sockets) {
@@ -15,19 +14,18 @@ function takeAll(sockets) {
   }
 }
 
-const manager = new ConnectionManager({ retry: false, engine: 'blocking' })
-await warmUp(manager)
+const managers = await openManagers()
 const answer = {
   socket: await observe(async (sockets) => {
     takeAll(sockets)
     return resultOf(() => posix.socket('inet'))
   }),
-  open: await observeOpen(manager, (sockets) => {
+  open: await observeOpenAtOnce(managers, (sockets) => {
     const target = targetOf(posix.getsockname(sockets.listener('inet')))
     takeAll(sockets)
     return { target }
   }),
-  afterwards: await warmUp(manager),
+  afterwards: { blocking: await warmUp(managers.blocking), nonblocking: await warmUp(managers.nonblocking) },
 }
-await manager.close()
+await closeManagers(managers)
 console.log(JSON.stringify(answer))

@@ -1,9 +1,8 @@
 /** The errnos that the GNU C Library manual documents for connect, but for those that need a namespace. */
 import { closeSync, constants, openSync } from 'node:fs'
-import type { ConnectionManager } from 'cancelpoint'
 import * as posix from 'cancelpoint/posix'
 import { inet, inetName, type Sockets } from '../support/sockets.mjs'
-import { type Prepare, targetOf } from './observe.mjs'
+import { type Managers, type Prepare, targetOf } from './observe.mjs'
 import { calls, connects, connectsInBackground, opens, ownDescriptors, type Row, waitsForOutcome } from './row.js'
 
 /** What this machine lacks: a reason, or undefined. */
@@ -110,9 +109,9 @@ const againUnderWay: Prepare = async (sockets, nonblocking) => {
   return prepared
 }
 
-export function documentedRows(manager: ConnectionManager, lacking: Lacking): Row[] {
+export function documentedRows(managers: Managers, lacking: Lacking): Row[] {
   const refusedBy = (domain: 'inet' | 'inet6' | 'unix') =>
-    opens(manager, (sockets) => ({ target: targetOf(sockets.refusing(domain)) }))
+    opens(managers, (sockets) => ({ target: targetOf(sockets.refusing(domain)) }))
   return [
     {
       code: 'EBADF',
@@ -144,7 +143,7 @@ export function documentedRows(manager: ConnectionManager, lacking: Lacking): Ro
       errnoClass: 'misuse',
       how: 'the source that the caller fixed has a connection there already',
       ...connects(sameFourNumbers),
-      manager: opens(manager, async (sockets) => {
+      manager: opens(managers, async (sockets) => {
         const { port, address } = await connectionFrom(sockets)
         return { target: targetOf(address), options: { localAddress: '127.0.0.1', localPort: port } }
       }),
@@ -155,7 +154,7 @@ export function documentedRows(manager: ConnectionManager, lacking: Lacking): Ro
       how: 'the source that the caller fixed is not this machine’s',
       ...calls('bind', (sockets) => posix.bind(sockets.open('inet'), nobodys)),
       manager: opens(
-        manager,
+        managers,
         (sockets) => ({ target: targetOf(sockets.refusing('inet')), options: { localAddress: nobodys.address } }),
         { syscall: 'bind' },
       ),
@@ -166,7 +165,7 @@ export function documentedRows(manager: ConnectionManager, lacking: Lacking): Ro
       how: 'an address of another family than the socket’s',
       ...connects(unheardOfFamily),
       manager: opens(
-        manager,
+        managers,
         (sockets) => ({ target: targetOf(sockets.refusing('inet')), options: { localAddress: '::1' } }),
         { syscall: 'bind' },
       ),
@@ -184,7 +183,7 @@ export function documentedRows(manager: ConnectionManager, lacking: Lacking): Ro
       how: 'TCP_USER_TIMEOUT before a listener that hangs; by a manager, its deadline',
       ...connectsInBackground(patienceOver),
       manager: opens(
-        manager,
+        managers,
         async (sockets) => ({ target: targetOf(await sockets.full('inet')), options: { attemptTimeoutMs: 100 } }),
         { timedOutBy: 'deadline' },
       ),
@@ -196,7 +195,7 @@ export function documentedRows(manager: ConnectionManager, lacking: Lacking): Ro
       blocking: 'a call of the documented function has none',
       nonblocking: 'a call of the documented function has none',
       manager: opens(
-        manager,
+        managers,
         async (sockets) => ({ target: targetOf(await sockets.full('inet')), options: { timeoutMs: 100 } }),
         { timedOutBy: 'deadline' },
       ),
@@ -228,7 +227,7 @@ export function documentedRows(manager: ConnectionManager, lacking: Lacking): Ro
       errnoClass: 'unreachable',
       how: 'TCP to the broadcast address of 127/8',
       ...connects(noRoute),
-      manager: opens(manager, () => ({ target: targetOf(broadcast) })),
+      manager: opens(managers, () => ({ target: targetOf(broadcast) })),
     },
     {
       code: 'EINPROGRESS',
@@ -253,7 +252,7 @@ export function documentedRows(manager: ConnectionManager, lacking: Lacking): Ro
         posix.bind(sockets.open('inet'), taken)
       }),
       manager: opens(
-        manager,
+        managers,
         (sockets) => {
           const { port } = inetName(sockets.listener('inet'))
           return { target: targetOf(sockets.refusing('inet')), options: { localAddress: '127.0.0.1', localPort: port } }

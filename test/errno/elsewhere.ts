@@ -1,18 +1,17 @@
 /** Errnos that only a machine's routes, rules and settings bring about, and those that only the seam gives. */
-import type { ConnectionManager } from 'cancelpoint'
 import { binding } from '#internal/binding'
 import { errnoOf } from '#internal/errnos'
 import type { Sockets } from '../support/sockets.mjs'
-import type { askNamespace, Column } from './namespace.js'
-import { targetOf } from './observe.mjs'
-import { type Cell, connects, opens, type Row } from './row.js'
+import type { askNamespace } from './namespace.js'
+import { type Managers, observeOpenAtOnce, targetOf } from './observe.mjs'
+import { asked, type Cell, connects, type Row } from './row.js'
 
 type Namespace = Awaited<ReturnType<typeof askNamespace>>
 
 const byOption = 'with TCP_USER_TIMEOUT, without a namespace'
 
 /** Recipe in namespace-child.mjs, errno, class, in words, and where a column differs. */
-const recipes: [string, string, Row['errnoClass'], string, Partial<Record<Column, Cell>>?][] = [
+const recipes: [string, string, Row['errnoClass'], string, Partial<Record<'blocking' | 'nonblocking', Cell>>?][] = [
   ['unreachable', 'EHOSTUNREACH', 'unreachable', 'an unreachable route'],
   ['prohibit', 'EACCES', 'denied', 'a prohibit route'],
   ['blackhole', 'EINVAL', 'misuse', 'a blackhole route'],
@@ -28,7 +27,7 @@ const recipes: [string, string, Row['errnoClass'], string, Partial<Record<Column
 export function namespaceRows({ answers, refused }: Namespace): Row[] {
   return recipes.map(([name, code, errnoClass, how, given]) => {
     const answer = answers[name]
-    const cell = (column: Column, differs?: object): Cell => {
+    const cell = (column: 'blocking' | 'nonblocking', differs?: object): Cell => {
       return given?.[column] ?? { observe: () => answer![column]!, differs }
     }
     const timesOut = code === 'ETIMEDOUT'
@@ -39,7 +38,10 @@ export function namespaceRows({ answers, refused }: Namespace): Row[] {
       skip: refused ?? answer?.refused,
       blocking: cell('blocking'),
       nonblocking: cell('nonblocking', timesOut ? { first: 'EINPROGRESS' } : undefined),
-      manager: cell('manager', timesOut ? { timedOutBy: 'kernel' } : undefined),
+      manager: {
+        observe: (engine) => answer!.manager![engine],
+        differs: timesOut ? { timedOutBy: 'kernel' } : undefined,
+      },
     }
   })
 }
@@ -52,22 +54,27 @@ function injectInto(sockets: Sockets, code: string) {
   return address
 }
 
-export function seamRows(manager: ConnectionManager): Row[] {
+export function seamRows(managers: Managers): Row[] {
   const codes: [string, Row['errnoClass']][] = [
     ['EADDRINUSE', 'misuse'],
     ['ENETDOWN', 'unreachable'],
     ['ENOBUFS', 'local'],
     ['ENAMETOOLONG', 'misuse'],
   ]
-  return codes.map(([code, errnoClass]) => ({
-    code,
-    errnoClass,
-    how: 'injected at the seam',
-    injected: true,
-    ...connects((sockets, nonblocking) => ({
-      fd: sockets.open('inet', { nonblocking }),
-      address: injectInto(sockets, code),
-    })),
-    manager: opens(manager, (sockets) => ({ target: targetOf(injectInto(sockets, code)) })),
-  }))
+  return codes.map(([code, errnoClass]) => {
+    const opened = asked(() =>
+      observeOpenAtOnce(managers, (sockets) => ({ target: targetOf(injectInto(sockets, code)) })),
+    )
+    return {
+      code,
+      errnoClass,
+      how: 'injected at the seam',
+      injected: true,
+      ...connects((sockets, nonblocking) => ({
+        fd: sockets.open('inet', { nonblocking }),
+        address: injectInto(sockets, code),
+      })),
+      manager: { observe: async (engine) => (await opened())[engine] },
+    }
+  })
 }

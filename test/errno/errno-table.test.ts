@@ -1,61 +1,52 @@
 /**
  * Every errno of connect, from a real kernel through the public API: each row is an errno and a recipe, each column a
- * way to meet it. A cell is the whole result, and what the process holds before and after.
+ * way to meet it: the documented function on a descriptor of either mode, and a manager of either engine, which are held
+ * to the same. A cell is the whole result, and what the process holds before and after.
  */
 import { constants } from 'node:os'
-import { ConnectionManager, errnos, ledger } from 'cancelpoint'
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { errnos, ledger } from 'cancelpoint'
+import { afterAll, describe, expect, it, vi } from 'vitest'
 import { nothingLeft } from '../support/counts.js'
 import { lackingIpv6 } from '../support/sockets.mjs'
-import { beyondRows, localPortRangeLack, whileInterrupted } from './beyond.js'
+import { beyondRows, localPortRangeLack, whileInterrupted, withFewDescriptors } from './beyond.js'
 import { documentedRows } from './documented.js'
 import { namespaceRows, seamRows } from './elsewhere.js'
 import { askNamespace } from './namespace.js'
-import { warmUp } from './observe.mjs'
+import { closeManagers, openManagers } from './observe.mjs'
 import type { Row } from './row.js'
 
 const lacking = { ipv6: lackingIpv6, localPortRange: localPortRangeLack() }
 
-// Retries have tests of their own; here each errno is to come through.
-const manager = new ConnectionManager({ retry: false, engine: 'blocking' })
+// Children wait more than they work, so they run beside each other. What goes wrong in one is its rows' to tell.
+for (const ask of [whileInterrupted, withFewDescriptors]) ask().catch(() => {})
 const namespace = await askNamespace()
-const rows: Row[] = [...rowsBy(manager), ...namespaceRows(namespace)]
-
-/** The same by the other engine; a column of its own. */
-const nonblockingManager = new ConnectionManager({ retry: false, engine: 'nonblocking' })
-const nonblockingRows = rowsBy(nonblockingManager)
-
-function rowsBy(by: ConnectionManager): Row[] {
-  return [...documentedRows(by, lacking), ...beyondRows(by, lacking), ...seamRows(by)]
-}
-
-beforeAll(async () => {
-  await warmUp(manager)
-  await warmUp(nonblockingManager)
-  // An AF_UNIX backlog that is full takes it to its lanes.
-  await warmUp(nonblockingManager, 'blocking')
-})
+const managers = await openManagers()
+const rows: Row[] = [
+  ...documentedRows(managers, lacking),
+  ...beyondRows(managers, lacking),
+  ...seamRows(managers),
+  ...namespaceRows(namespace),
+]
 
 afterAll(async () => {
-  await manager.close()
-  await nonblockingManager.close()
+  await closeManagers(managers)
   // Lanes of cancelpoint/posix end when they were idle for long enough.
   await vi.waitFor(() => expect(ledger()).toEqual(nothingLeft), { timeout: 20_000 })
 })
 
 const columns = [
-  ['blocking', 'blocking', rows],
-  ['nonblocking', 'nonblocking', rows],
-  ['manager', 'manager', rows],
-  ['manager, nonblocking engine', 'manager', nonblockingRows],
+  ['blocking', 'blocking', 'blocking'],
+  ['nonblocking', 'nonblocking', 'nonblocking'],
+  ['manager, blocking engine', 'manager', 'blocking'],
+  ['manager, nonblocking engine', 'manager', 'nonblocking'],
 ] as const
 
-describe.each(columns)('%s', (_, column, rows) => {
+describe.each(columns)('%s', (_, column, engine) => {
   for (const { code, errnoClass, how, skip, [column]: cell } of rows) {
     if (typeof cell === 'string') continue
     const name = `${code} (${errnoClass}): ${how}`
     it.skipIf(skip !== undefined)(skip === undefined ? name : `${name} [skipped: ${skip}]`, async () => {
-      const { result, before, after } = await cell.observe()
+      const { result, before, after } = await cell.observe(engine)
       const expected = { code, errnoClass, syscall: 'connect', ...cell.differs }
       expect(result).toEqual({ errno: numberOf(expected.code), ...expected })
       expect(after).toEqual(before)
@@ -91,13 +82,16 @@ describe('a scope id', () => {
   const refused = namespace.refused ?? scopeByNumber?.refused
   const note = refused === undefined ? '' : ` [skipped: ${refused}]`
 
+  const connected = { result: { code: 'connected' } }
+  const byBoth = { blocking: connected, nonblocking: connected }
+
   it.skipIf(refused !== undefined)(`reaches a link-local address, by number and by name${note}`, () => {
     expect(scopeByNumber).toMatchObject({
-      blocking: { result: { code: 'connected' } },
+      blocking: connected,
       nonblocking: { result: { code: 'connected', first: 'EINPROGRESS' } },
-      manager: { result: { code: 'connected' } },
+      manager: byBoth,
     })
-    expect(scopeByName).toMatchObject({ manager: { result: { code: 'connected' } } })
+    expect(scopeByName).toMatchObject({ manager: byBoth })
   })
 })
 

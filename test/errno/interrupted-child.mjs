@@ -3,9 +3,16 @@
  * Is stopped and continued all the while (recipes.ts): with SO_SNDTIMEO set that interrupts a connect even on a lane, where
  * every signal is blocked.
  */
-import { ConnectionManager } from 'cancelpoint'
 import * as posix from 'cancelpoint/posix'
-import { observe, observeConnect, observeOpen, resultOf, targetOf, warmUp } from './observe.mjs'
+import {
+  closeManagers,
+  observe,
+  observeConnect,
+  observeOpenAtOnce,
+  openManagers,
+  resultOf,
+  targetOf,
+} from './observe.mjs'
 
 /** A patient connect to a listener that never has room. @type {(domain: 'inet' | 'unix') => import('./observe.mjs').Prepare} */
 const patient = (domain) => async (sockets) => {
@@ -24,17 +31,21 @@ const secondCall = (domain) =>
     return { ...(await resultOf(() => posix.connect(fd, address))), first: first.code }
   })
 
-const manager = new ConnectionManager({ retry: false, engine: 'blocking' })
-await warmUp(manager)
+/** By managers, whose deadline ends it. @type {(domain: 'inet' | 'unix') => ReturnType<typeof observeOpenAtOnce>} */
+const opened = (domain) =>
+  observeOpenAtOnce(managers, async (sockets) => ({
+    target: targetOf(await sockets.full(domain)),
+    options: { attemptTimeoutMs: 300 },
+  }))
+
+const managers = await openManagers()
 const answer = {
   inet: await observeConnect(patient('inet'), false),
   unix: await observeConnect(patient('unix'), false),
   inetAgain: await secondCall('inet'),
   unixAgain: await secondCall('unix'),
-  open: await observeOpen(manager, async (sockets) => ({
-    target: targetOf(await sockets.full('inet')),
-    options: { attemptTimeoutMs: 500 },
-  })),
+  openInet: await opened('inet'),
+  openUnix: await opened('unix'),
 }
-await manager.close()
+await closeManagers(managers)
 console.log(JSON.stringify(answer))

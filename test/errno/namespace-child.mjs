@@ -6,10 +6,16 @@
 import { execFileSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { setTimeout } from 'node:timers/promises'
-import { ConnectionManager } from 'cancelpoint'
 import * as posix from 'cancelpoint/posix'
 import { inet, inet6, inetName } from '../support/sockets.mjs'
-import { observeCompletion, observeConnect, observeOpen, targetOf, warmUp } from './observe.mjs'
+import {
+  closeManagers,
+  observeCompletion,
+  observeConnect,
+  observeOpenAtOnce,
+  openManagers,
+  targetOf,
+} from './observe.mjs'
 
 /** @typedef {import('./observe.mjs').Prepare} Prepare */
 /**
@@ -118,21 +124,21 @@ const recipes = {
   },
 }
 
-/** @type {(recipe: Recipe, manager: ConnectionManager) => Promise<object>} */
-async function runRecipe({ setUp, prepare, inBackground, managerOnly }, manager) {
+/** @type {(recipe: Recipe, managers: import('./observe.mjs').Managers) => Promise<object>} */
+async function runRecipe({ setUp, prepare, inBackground, managerOnly }, managers) {
   try {
     await setUp()
   } catch (error) {
     return { refused: reasonOf(/** @type {Error & { stderr?: Buffer }} */ (error)) }
   }
-  const byManager = await observeOpen(manager, async (sockets) => ({
+  const manager = await observeOpenAtOnce(managers, async (sockets) => ({
     target: targetOf((await prepare(sockets, false)).address),
   }))
-  if (managerOnly) return { manager: byManager }
+  if (managerOnly) return { manager }
   return {
     blocking: await observeConnect(prepare, false),
     nonblocking: await (inBackground ? observeCompletion(prepare) : observeConnect(prepare, true)),
-    manager: byManager,
+    manager,
   }
 }
 
@@ -142,10 +148,9 @@ function reasonOf({ message, stderr }) {
 }
 
 run('ip link set lo up')
-const manager = new ConnectionManager({ retry: false, engine: 'blocking' })
-await warmUp(manager)
+const managers = await openManagers()
 /** @type {Record<string, object>} */
 const observed = {}
-for (const [name, recipe] of Object.entries(recipes)) observed[name] = await runRecipe(recipe, manager)
-await manager.close()
+for (const [name, recipe] of Object.entries(recipes)) observed[name] = await runRecipe(recipe, managers)
+await closeManagers(managers)
 console.log(JSON.stringify(observed))

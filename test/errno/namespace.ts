@@ -1,12 +1,13 @@
 /** The network namespace of the test's own: its recipes are in namespace-child.mjs. Needs no root where users may make one. */
 import { spawnSync } from 'node:child_process'
 import { answerOf, scriptPath } from './child.js'
-import type { Observation } from './observe.mjs'
-
-export type Column = 'blocking' | 'nonblocking' | 'manager'
+import type { ByEngine, Observation } from './observe.mjs'
 
 /** What a recipe came to, or why it could not be set up. */
-export type NamespaceAnswer = Partial<Record<Column, Observation>> & { refused?: string }
+export type NamespaceAnswer = Partial<Record<'blocking' | 'nonblocking', Observation>> & {
+  manager?: ByEngine
+  refused?: string
+}
 
 /** Why there is no namespace here, or undefined where there is one. */
 function refusal(): string | undefined {

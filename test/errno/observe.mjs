@@ -3,7 +3,7 @@
  * One cell of the errno table, observed: what a connect came to, and what the process held before and after. As JSON can
  * carry it, because some recipes run in a child process.
  */
-import { classify } from 'cancelpoint'
+import { ConnectionManager, classify } from 'cancelpoint'
 import * as posix from 'cancelpoint/posix'
 import { codeOf } from '#internal/errnos'
 import { held } from '../support/held.mjs'
@@ -23,7 +23,29 @@ import { Sockets } from '../support/sockets.mjs'
  * @typedef {{ fd: number, address: posix.SocketAddress }} Prepared
  * @typedef {(sockets: Sockets, nonblocking: boolean) => Prepared | Promise<Prepared>} Prepare
  * @typedef {{ target: import('cancelpoint').Target, options?: import('cancelpoint').ConnectOptions }} Asked
+ * @typedef {Record<'blocking' | 'nonblocking', import('cancelpoint').ConnectionManager>} Managers
+ * @typedef {Record<keyof Managers, Observation>} ByEngine
  */
+
+/**
+ * A manager of each engine, warm. Retries have tests of their own; here each errno is to come through.
+ * @returns {Promise<Managers>}
+ */
+export async function openManagers() {
+  const blocking = new ConnectionManager({ retry: false, engine: 'blocking' })
+  const nonblocking = new ConnectionManager({ retry: false, engine: 'nonblocking' })
+  await warmUp(blocking)
+  await warmUp(nonblocking)
+  // An AF_UNIX backlog that is full takes it to its lanes.
+  await warmUp(nonblocking, 'blocking')
+  return { blocking, nonblocking }
+}
+
+/** @param {Managers} managers */
+export async function closeManagers({ blocking, nonblocking }) {
+  await blocking.close()
+  await nonblocking.close()
+}
 
 /**
  * @param {() => unknown} call
@@ -85,7 +107,7 @@ export function observeCompletion(prepare) {
 
 /**
  * The same by a manager's `open`; what it opens is closed.
- * @param {import('cancelpoint').ConnectionManager} manager
+ * @param {ConnectionManager} manager
  * @param {(sockets: Sockets) => Asked | Promise<Asked>} prepare
  */
 export function observeOpen(manager, prepare) {
@@ -96,8 +118,31 @@ export function observeOpen(manager, prepare) {
 }
 
 /**
+ * By both engines at once, so that what managers wait out is waited for once; they share the counts.
+ * @param {Managers} managers
+ * @param {(sockets: Sockets) => Asked | Promise<Asked>} prepare
+ * @returns {Promise<ByEngine>}
+ */
+export async function observeOpenAtOnce(managers, prepare) {
+  const before = held()
+  const sockets = new Sockets()
+  let results
+  try {
+    const { target, options } = await prepare(sockets)
+    /** @param {ConnectionManager} manager */
+    const open = (manager) => resultOf(async () => (await manager.open(target, options)).close())
+    results = await Promise.all([open(managers.blocking), open(managers.nonblocking)])
+  } finally {
+    sockets.close()
+  }
+  const after = held()
+  const [blocking, nonblocking] = results
+  return { blocking: { result: blocking, before, after }, nonblocking: { result: nonblocking, before, after } }
+}
+
+/**
  * Lets what is made once be made: workers, lanes, and the descriptors these keep.
- * @param {import('cancelpoint').ConnectionManager} manager
+ * @param {ConnectionManager} manager
  * @param {import('cancelpoint').ConnectOptions['engine']} [engine]
  */
 export function warmUp(manager, engine) {

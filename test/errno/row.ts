@@ -1,9 +1,9 @@
 /** A row of the errno table, and what its cells are made of. */
-import type { ConnectionManager, classify } from 'cancelpoint'
+import type { classify } from 'cancelpoint'
 import type { Sockets } from '../support/sockets.mjs'
-import type { Column } from './namespace.js'
 import {
   type Asked,
+  type Managers,
   type Observation,
   observe,
   observeCompletion,
@@ -14,8 +14,18 @@ import {
   resultOf,
 } from './observe.mjs'
 
-/** How a column observes the errno, and where the result differs from the row's; or why it cannot come that way. */
-export type Cell = string | { observe: () => Observation | Promise<Observation>; differs?: Partial<Result> }
+type Engine = keyof Managers
+
+/**
+ * How a column observes the errno, a manager's for each engine, and where the result differs from the row's; or why it
+ * cannot come that way. What is expected of one engine is expected of the other.
+ */
+export type Cell =
+  | string
+  | { observe: (engine: Engine) => Observation | Promise<Observation>; differs?: Partial<Result> | undefined }
+
+/** The documented function on a descriptor of either mode, and a manager. */
+export type Column = 'blocking' | 'nonblocking' | 'manager'
 
 export type Row = {
   code: string
@@ -57,9 +67,18 @@ export function calls(syscall: string, call: (sockets: Sockets) => unknown): { b
 }
 
 export function opens(
-  manager: ConnectionManager,
+  managers: Managers,
   prepare: (sockets: Sockets) => Asked | Promise<Asked>,
   differs?: Partial<Result>,
 ): Cell {
-  return { observe: () => observeOpen(manager, prepare), differs }
+  return { observe: (engine) => observeOpen(managers[engine], prepare), differs }
+}
+
+/** Asked for once, whoever wants the answer. */
+export function asked<T>(ask: () => Promise<T>): () => Promise<T> {
+  let answer: Promise<T> | undefined
+  return () => {
+    answer ??= ask()
+    return answer
+  }
 }
