@@ -59,7 +59,8 @@ export class NonblockingEngine implements Engine {
   #submitUnix(request: NativeRequest, settle: (outcome: Outcome) => void): Attempt {
     let cancelled = false
     let running = this.#staging.submit(request, (outcome) => {
-      if (cancelled || !isBusy(outcome)) settle(outcome)
+      if (!isBusy(outcome)) settle(outcome)
+      else if (cancelled) settle(cancelledAfter(outcome))
       else running = this.#goOnOnLane(request, outcome, settle)
     })
     return {
@@ -93,6 +94,11 @@ export class NonblockingEngine implements Engine {
     if (this.#usesReactor) binding.stopReactor()
     this.#usesReactor = false
   }
+}
+
+/** A full backlog is no outcome: whoever was to wait for room, and was cancelled before, has none but that. */
+function cancelledAfter({ startedAt, durationMs }: Outcome): Outcome {
+  return { state: 'cancelled', startedAt, durationMs }
 }
 
 function isUnix({ remote }: NativeRequest): boolean {
