@@ -1,220 +1,225 @@
 import { once } from 'node:events'
 import { BlockList, createServer } from 'node:net'
 import { setTimeout as wait } from 'node:timers/promises'
-import { type CheckOptions, type CheckResult, type ConnectionManager, ledger, type Target } from 'cancelpoint'
+import { type CheckOptions, type CheckResult, ConnectionManager, ledger, type Target } from 'cancelpoint'
 import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { binding } from '#internal/binding'
 import { listen } from '../support/events.js'
 import { lackingIpv6 } from '../support/sockets.mjs'
 import { portOf, useStations } from '../support/stations.js'
-import { warmManager } from '../support/warm-up.js'
+import { engines, warmManager } from '../support/warm-up.js'
 
 const targets = useStations()
-let manager: ConnectionManager
+describe.each(engines)('%s engine', (engine) => {
+  let manager: ConnectionManager
 
-beforeAll(async () => {
-  manager = await warmManager(targets.accept, { retry: undefined })
-})
-afterAll(() => manager.close())
-afterEach(() => binding.clearFaults())
-
-async function resultsOf(source: Iterable<Target>, options?: CheckOptions): Promise<CheckResult[]> {
-  const results: CheckResult[] = []
-  for await (const result of manager.check(source, options)) results.push(result)
-  return results
-}
-
-const times = (count: number, target: Target): Target[] => Array.from({ length: count }, () => target)
-const statuses = (results: readonly CheckResult[]) => results.map(({ status }) => status)
-
-/** Addresses of 127/8 at the port of a target there. */
-const elsewhere = (target: string, last: number): string => `127.0.9.${last}:${portOf(target)}`
-
-describe('retry', () => {
-  it('is off by default, whatever connect does', async () => {
-    expect(await resultsOf([targets.refuse])).toMatchObject([{ status: 'down', attempts: 1 }])
+  beforeAll(async () => {
+    manager = await warmManager(targets.accept, { engine, retry: undefined })
   })
+  afterAll(() => manager.close())
+  afterEach(() => binding.clearFaults())
 
-  it('tries again where it is on, and counts the attempts', async () => {
-    const retry = { tries: 4, baseMs: 1 }
-    const results = await resultsOf([targets.refuse, targets.accept], { retry })
-    expect(results).toHaveLength(2)
-    expect(results.find(({ target }) => target === targets.refuse)).toMatchObject({ status: 'down', attempts: 4 })
-    expect(results.find(({ target }) => target === targets.accept)).toMatchObject({ status: 'up', attempts: 1 })
-  })
-})
-
-describe('ratePerSecond', () => {
-  const perSecond = 40
-
-  /** When attempts started, counted from before the first token was taken. Milliseconds. */
-  async function starts(run: () => Promise<unknown>): Promise<number[]> {
-    const told = listen()
-    const since = performance.now()
-    await run()
-    told.stop()
-    const moments = told.heard.flatMap(({ channel, at }) => (channel === 'attempt:start' ? [at] : []))
-    return moments.map((at) => at - since)
+  async function resultsOf(source: Iterable<Target>, options?: CheckOptions): Promise<CheckResult[]> {
+    const results: CheckResult[] = []
+    for await (const result of manager.check(source, options)) results.push(result)
+    return results
   }
 
-  /** Never earlier than its token: a tenth of a second's worth at once, then one at a time. */
-  function expectPaced(moments: readonly number[], count: number): void {
-    expect(moments).toHaveLength(count)
-    const burst = perSecond / 10
-    for (const [i, moment] of moments.entries())
-      expect(moment, `start ${i}`).toBeGreaterThan(((i + 1 - burst) * 1000) / perSecond - 2)
-  }
+  const times = (count: number, target: Target): Target[] => Array.from({ length: count }, () => target)
+  const statuses = (results: readonly CheckResult[]) => results.map(({ status }) => status)
 
-  it('paces the starts', async () => {
-    expectPaced(await starts(() => resultsOf(times(20, targets.accept), { ratePerSecond: perSecond })), 20)
-  })
+  /** Addresses of 127/8 at the port of a target there. */
+  const elsewhere = (target: string, last: number): string => `127.0.9.${last}:${portOf(target)}`
 
-  it('counts what is tried again', async () => {
-    const retry = { tries: 3, baseMs: 1 }
-    expectPaced(await starts(() => resultsOf(times(6, targets.refuse), { ratePerSecond: perSecond, retry })), 18)
-  })
-
-  it('counts each of a name’s addresses', async () => {
-    const lookup = async () => Array.from({ length: 12 }, (_, i) => `127.0.9.${i + 1}`)
-    const target = `fleet.test:${portOf(targets.accept)}`
-    const options = { ratePerSecond: perSecond, allAddresses: true, lookup }
-    expectPaced(await starts(() => resultsOf([target], options)), 12)
-  })
-
-  it('keeps an abort waiting for nobody’s turn', async () => {
-    const controller = new AbortController()
-    const call = resultsOf(times(50, targets.accept), { ratePerSecond: 1, signal: controller.signal })
-    setTimeout(() => controller.abort(), 20)
-    await expect(call).rejects.toMatchObject({ code: 'ABORT_ERR' })
-    expect(manager.stats()).toMatchObject({ inFlight: 0, waiting: 0 })
-  })
-})
-
-describe('perHost', () => {
-  it('is the most that is in flight to one address', async () => {
-    let most = 0
-    const watch = setInterval(() => {
-      most = Math.max(most, ledger().descriptors)
-    }, 1)
-    const results = await resultsOf(times(12, targets.hang), { perHost: 3, attemptTimeoutMs: 60 })
-    clearInterval(watch)
-    expect(statuses(results)).toEqual(Array(12).fill('down'))
-    expect(most).toBe(3)
-  })
-
-  it('holds nobody back at other addresses', async () => {
-    const hanging = times(4, targets.hang)
-    const others = Array.from({ length: 20 }, (_, i) => elsewhere(targets.accept, i + 1))
-    const results = await resultsOf([...hanging, ...others], { perHost: 1, attemptTimeoutMs: 150 })
-    // The hanging ones come one after the other, and last.
-    expect(statuses(results.slice(0, 20))).toEqual(Array(20).fill('up'))
-    expect(results.slice(20).map(({ target }) => target)).toEqual(hanging)
-  })
-
-  it('is no host’s reason to wait for itself: tried again, and requeued', async () => {
-    const retry = { tries: 3, baseMs: 1 }
-    const results = await resultsOf(times(3, targets.refuse), { perHost: 1, retry })
-    expect(results).toMatchObject(Array(3).fill({ status: 'down', attempts: 3 }))
-    binding.inject('socket', 1, 24, 0)
-    expect(await resultsOf([targets.accept], { perHost: 1 })).toMatchObject([{ status: 'up', attempts: 2 }])
-  })
-})
-
-describe('halfOpen', () => {
-  it('finds a listener up that never accepts anything', async () => {
-    let accepted = 0
-    const server = createServer((socket) => {
-      accepted += 1
-      socket.destroy()
+  describe('retry', () => {
+    it('is off by default, whatever connect does', async () => {
+      expect(await resultsOf([targets.refuse])).toMatchObject([{ status: 'down', attempts: 1 }])
     })
-    server.listen(0, '127.0.0.1')
-    await once(server, 'listening')
-    onTestFinished(() => void server.close())
-    const address = server.address() as { port: number }
-    const results = await resultsOf(times(20, `127.0.0.1:${address.port}`), { halfOpen: true })
-    expect(statuses(results)).toEqual(Array(20).fill('up'))
-    await wait(100)
-    expect(accepted).toBe(0)
-  })
 
-  it('tells the others apart as ever', async () => {
-    const list = [targets.refuse, targets.hang, targets.stall]
-    const results = await resultsOf(list, { halfOpen: true, attemptTimeoutMs: 100 })
-    const codes = new Map(results.map(({ target, status, code }) => [target, `${status} ${code}`]))
-    expect(list.map((target) => codes.get(target))).toEqual(['down ECONNREFUSED', 'down ETIMEDOUT', 'down ETIMEDOUT'])
-  })
-
-  it('and tls exclude each other', async () => {
-    await expect(resultsOf([targets.accept], { halfOpen: true, tls: true })).rejects.toThrow(/halfOpen and tls/)
-  })
-})
-
-describe('allAddresses', () => {
-  const target = () => `fleet.test:${portOf(targets.accept)}`
-  const addresses = (...list: string[]): CheckOptions => ({ allAddresses: true, lookup: async () => list })
-
-  it.skipIf(lackingIpv6)(`gives each of a name’s addresses a result of its own${lackingIpv6 ?? ''}`, async () => {
-    const results = await resultsOf([target()], addresses('127.0.9.1', '::1', '127.0.9.2'))
-    const port = portOf(targets.accept)
-    const byAddress = Object.fromEntries(results.map((result) => [result.address, result]))
-    expect(byAddress).toMatchObject({
-      '127.0.9.1': { target: target(), port, status: 'up', attempts: 1 },
-      '127.0.9.2': { target: target(), port, status: 'up', attempts: 1 },
-      '::1': { target: target(), port, status: 'down', code: 'ECONNREFUSED', attempts: 1 },
+    it('tries again where it is on, and counts the attempts', async () => {
+      const retry = { tries: 4, baseMs: 1 }
+      const results = await resultsOf([targets.refuse, targets.accept], { retry })
+      expect(results).toHaveLength(2)
+      expect(results.find(({ target }) => target === targets.refuse)).toMatchObject({ status: 'down', attempts: 4 })
+      expect(results.find(({ target }) => target === targets.accept)).toMatchObject({ status: 'up', attempts: 1 })
     })
-    expect(results).toHaveLength(3)
   })
 
-  it('is one result where there is one address, or none, or no name', async () => {
-    expect(await resultsOf([target()], addresses('127.0.9.1'))).toMatchObject([{ status: 'up' }])
-    expect(await resultsOf([target()], addresses())).toMatchObject([{ status: 'down', code: 'ENOTFOUND' }])
-    expect(await resultsOf([targets.accept], addresses())).toMatchObject([{ status: 'up' }])
-    const lookup = () => Promise.reject(new Error('why'))
-    const failed = { status: 'unknown', code: 'ERR_CHECK', reason: 'why' }
-    expect(await resultsOf([target()], { allAddresses: true, lookup })).toMatchObject([failed])
-  })
-})
+  describe('ratePerSecond', () => {
+    const perSecond = 40
 
-describe('bad values', () => {
-  it.each<[CheckOptions, RegExp]>([
-    [{ ratePerSecond: 0 }, /^ratePerSecond is 0: expected a number a second above 0/],
-    [{ ratePerSecond: Number.NaN }, /^ratePerSecond is NaN/],
-    [{ perHost: 0 }, /^perHost is 0: expected a whole number from 1/],
-    [{ perHost: 1.5 }, /^perHost is 1.5/],
-    [{ concurrency: 0 }, /^concurrency is 0: expected a whole number from 1/],
-    [{ retry: { tries: 0 } }, /^retry.tries is 0: expected a whole number from 1 up/],
-    [{ retry: 3 as never }, /^retry is 3: expected false or an object/],
-  ])('%o are refused by name', async (options, message) => {
-    await expect(resultsOf([targets.accept], options)).rejects.toThrow(message)
-    expect(manager.stats().inFlight).toBe(0)
-  })
-})
-
-describe('options', () => {
-  it.each([
-    [{ localAddress: 'here' }, /localAddress is 'here'/],
-    [{ localPort: 70_000 }, /localPort is 70000/],
-    [{ blockList: {} }, /blockList is/],
-    [{ lookup: 5 }, /lookup is 5/],
-    [{ signal: {} }, /signal is/],
-  ])('%o is refused by name, and nothing waits for it', async (options, message) => {
-    await expect(resultsOf([targets.accept], options as CheckOptions)).rejects.toThrow(message)
-  })
-
-  it('that are there but undefined hide no default', async () => {
-    const results = await resultsOf([targets.hang, targets.refuse], { attemptTimeoutMs: undefined, retry: undefined })
-    expect(results).toMatchObject([
-      { status: 'down', code: 'ECONNREFUSED', attempts: 1 },
-      { status: 'down', code: 'ETIMEDOUT', attempts: 1 },
-    ])
-  })
-
-  it('a block list that throws costs its target a result, not the check its end', async () => {
-    const blockList = new BlockList()
-    blockList.check = () => {
-      throw new Error('no list today')
+    /** When attempts started, counted from before the first token was taken. Milliseconds. */
+    async function starts(run: () => Promise<unknown>): Promise<number[]> {
+      const told = listen()
+      const since = performance.now()
+      await run()
+      told.stop()
+      const moments = told.heard.flatMap(({ channel, at }) => (channel === 'attempt:start' ? [at] : []))
+      return moments.map((at) => at - since)
     }
-    const results = await resultsOf([targets.accept], { blockList })
-    expect(results).toMatchObject([{ status: 'unknown', code: 'ERR_CHECK', reason: 'no list today' }])
+
+    /** Never earlier than its token: a tenth of a second's worth at once, then one at a time. */
+    function expectPaced(moments: readonly number[], count: number): void {
+      expect(moments).toHaveLength(count)
+      const burst = perSecond / 10
+      for (const [i, moment] of moments.entries())
+        expect(moment, `start ${i}`).toBeGreaterThan(((i + 1 - burst) * 1000) / perSecond - 2)
+    }
+
+    it('paces the starts', async () => {
+      expectPaced(await starts(() => resultsOf(times(20, targets.accept), { ratePerSecond: perSecond })), 20)
+    })
+
+    it('counts what is tried again', async () => {
+      const retry = { tries: 3, baseMs: 1 }
+      expectPaced(await starts(() => resultsOf(times(6, targets.refuse), { ratePerSecond: perSecond, retry })), 18)
+    })
+
+    it('counts each of a name’s addresses', async () => {
+      const lookup = async () => Array.from({ length: 12 }, (_, i) => `127.0.9.${i + 1}`)
+      const target = `fleet.test:${portOf(targets.accept)}`
+      const options = { ratePerSecond: perSecond, allAddresses: true, lookup }
+      expectPaced(await starts(() => resultsOf([target], options)), 12)
+    })
+
+    it('keeps an abort waiting for nobody’s turn', async () => {
+      const controller = new AbortController()
+      const call = resultsOf(times(50, targets.accept), { ratePerSecond: 1, signal: controller.signal })
+      setTimeout(() => controller.abort(), 20)
+      await expect(call).rejects.toMatchObject({ code: 'ABORT_ERR' })
+      expect(manager.stats()).toMatchObject({ inFlight: 0, waiting: 0 })
+    })
+  })
+
+  describe('perHost', () => {
+    it('is the most that is in flight to one address', async () => {
+      let most = 0
+      const watch = setInterval(() => {
+        most = Math.max(most, ledger().descriptors)
+      }, 1)
+      const results = await resultsOf(times(12, targets.hang), { perHost: 3, attemptTimeoutMs: 60 })
+      clearInterval(watch)
+      expect(statuses(results)).toEqual(Array(12).fill('down'))
+      expect(most).toBe(3)
+    })
+
+    it('holds nobody back at other addresses', async () => {
+      const hanging = times(4, targets.hang)
+      const others = Array.from({ length: 20 }, (_, i) => elsewhere(targets.accept, i + 1))
+      const results = await resultsOf([...hanging, ...others], { perHost: 1, attemptTimeoutMs: 150 })
+      // The hanging ones come one after the other, and last.
+      expect(statuses(results.slice(0, 20))).toEqual(Array(20).fill('up'))
+      expect(results.slice(20).map(({ target }) => target)).toEqual(hanging)
+    })
+
+    it('is no host’s reason to wait for itself: tried again, and requeued', async () => {
+      const retry = { tries: 3, baseMs: 1 }
+      const results = await resultsOf(times(3, targets.refuse), { perHost: 1, retry })
+      expect(results).toMatchObject(Array(3).fill({ status: 'down', attempts: 3 }))
+      binding.inject('socket', 1, 24, 0)
+      expect(await resultsOf([targets.accept], { perHost: 1 })).toMatchObject([{ status: 'up', attempts: 2 }])
+    })
+  })
+
+  describe('halfOpen', () => {
+    it('finds a listener up that never accepts anything', async () => {
+      let accepted = 0
+      const server = createServer((socket) => {
+        accepted += 1
+        socket.destroy()
+      })
+      server.listen(0, '127.0.0.1')
+      await once(server, 'listening')
+      onTestFinished(() => void server.close())
+      const address = server.address() as { port: number }
+      const results = await resultsOf(times(20, `127.0.0.1:${address.port}`), { halfOpen: true })
+      expect(statuses(results)).toEqual(Array(20).fill('up'))
+      await wait(100)
+      expect(accepted).toBe(0)
+    })
+
+    it('tells the others apart as ever', async () => {
+      const list = [targets.refuse, targets.hang, targets.stall]
+      const results = await resultsOf(list, { halfOpen: true, attemptTimeoutMs: 100 })
+      const codes = new Map(results.map(({ target, status, code }) => [target, `${status} ${code}`]))
+      expect(list.map((target) => codes.get(target))).toEqual(['down ECONNREFUSED', 'down ETIMEDOUT', 'down ETIMEDOUT'])
+    })
+
+    it('and tls exclude each other', async () => {
+      await expect(resultsOf([targets.accept], { halfOpen: true, tls: true })).rejects.toThrow(/halfOpen and tls/)
+    })
+  })
+
+  describe('allAddresses', () => {
+    const target = () => `fleet.test:${portOf(targets.accept)}`
+    const addresses = (...list: string[]): CheckOptions => ({ allAddresses: true, lookup: async () => list })
+
+    it.skipIf(lackingIpv6)(`gives each of a name’s addresses a result of its own${lackingIpv6 ?? ''}`, async () => {
+      const results = await resultsOf([target()], addresses('127.0.9.1', '::1', '127.0.9.2'))
+      const port = portOf(targets.accept)
+      const byAddress = Object.fromEntries(results.map((result) => [result.address, result]))
+      expect(byAddress).toMatchObject({
+        '127.0.9.1': { target: target(), port, status: 'up', attempts: 1 },
+        '127.0.9.2': { target: target(), port, status: 'up', attempts: 1 },
+        '::1': { target: target(), port, status: 'down', code: 'ECONNREFUSED', attempts: 1 },
+      })
+      expect(results).toHaveLength(3)
+    })
+
+    it('is one result where there is one address, or none, or no name', async () => {
+      expect(await resultsOf([target()], addresses('127.0.9.1'))).toMatchObject([{ status: 'up' }])
+      expect(await resultsOf([target()], addresses())).toMatchObject([{ status: 'down', code: 'ENOTFOUND' }])
+      expect(await resultsOf([targets.accept], addresses())).toMatchObject([{ status: 'up' }])
+      const lookup = () => Promise.reject(new Error('why'))
+      const failed = { status: 'unknown', code: 'ERR_CHECK', reason: 'why' }
+      expect(await resultsOf([target()], { allAddresses: true, lookup })).toMatchObject([failed])
+    })
+  })
+
+  describe('bad values', () => {
+    it.each<[CheckOptions, RegExp]>([
+      [{ ratePerSecond: 0 }, /^ratePerSecond is 0: expected a number a second above 0/],
+      [{ ratePerSecond: Number.NaN }, /^ratePerSecond is NaN/],
+      [{ perHost: 0 }, /^perHost is 0: expected a whole number from 1/],
+      [{ perHost: 1.5 }, /^perHost is 1.5/],
+      [{ concurrency: 0 }, /^concurrency is 0: expected a whole number from 1/],
+      [{ retry: { tries: 0 } }, /^retry.tries is 0: expected a whole number from 1 up/],
+      [{ retry: 3 as never }, /^retry is 3: expected false or an object/],
+    ])('%o are refused by name', async (options, message) => {
+      await expect(resultsOf([targets.accept], options)).rejects.toThrow(message)
+      expect(manager.stats().inFlight).toBe(0)
+    })
+  })
+
+  describe('options', () => {
+    it.each([
+      [{ localAddress: 'here' }, /localAddress is 'here'/],
+      [{ localPort: 70_000 }, /localPort is 70000/],
+      [{ blockList: {} }, /blockList is/],
+      [{ lookup: 5 }, /lookup is 5/],
+      [{ signal: {} }, /signal is/],
+    ])('%o is refused by name, and nothing waits for it', async (options, message) => {
+      await expect(resultsOf([targets.accept], options as CheckOptions)).rejects.toThrow(message)
+    })
+
+    it('that are there but undefined hide no default', async () => {
+      await using hasty = new ConnectionManager({ engine, attemptTimeoutMs: 100 })
+      const results: CheckResult[] = []
+      const options = { attemptTimeoutMs: undefined, retry: undefined }
+      for await (const each of hasty.check([targets.hang, targets.refuse], options)) results.push(each)
+      expect(results).toMatchObject([
+        { status: 'down', code: 'ECONNREFUSED', attempts: 1 },
+        { status: 'down', code: 'ETIMEDOUT', attempts: 1 },
+      ])
+    })
+
+    it('a block list that throws costs its target a result, not the check its end', async () => {
+      const blockList = new BlockList()
+      blockList.check = () => {
+        throw new Error('no list today')
+      }
+      const results = await resultsOf([targets.accept], { blockList })
+      expect(results).toMatchObject([{ status: 'unknown', code: 'ERR_CHECK', reason: 'no list today' }])
+    })
   })
 })

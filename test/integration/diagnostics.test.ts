@@ -4,33 +4,33 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest
 import { closed } from '#internal/secure'
 import { channels, listen, type Message } from '../support/events.js'
 import { useStations } from '../support/stations.js'
-import { warmManager } from '../support/warm-up.js'
+import { engines, warmManager } from '../support/warm-up.js'
 
 const targets = useStations()
-let manager: ConnectionManager
-let told: ReturnType<typeof listen> | undefined
-
-beforeAll(async () => {
-  manager = await warmManager(targets.accept)
-})
-afterAll(() => manager.close())
-afterEach(() => {
-  told?.stop()
-  told = undefined
-})
-
 const number = expect.any(Number)
 
-/** Exactly these, in this order. */
-function expectTold(...expected: [string, Message][]): void {
-  expect(told!.heard.map(({ channel, message }) => [channel, message])).toEqual(expected)
-}
+describe.each(engines)('diagnostics_channel, %s engine', (engine) => {
+  let manager: ConnectionManager
+  let told: ReturnType<typeof listen> | undefined
 
-describe('diagnostics_channel', () => {
+  beforeAll(async () => {
+    manager = await warmManager(targets.accept, { engine })
+  })
+  afterAll(() => manager.close())
+  afterEach(() => {
+    told?.stop()
+    told = undefined
+  })
+
+  /** Exactly these, in this order. */
+  function expectTold(...expected: [string, Message][]): void {
+    expect(told!.heard.map(({ channel, message }) => [channel, message])).toEqual(expected)
+  }
+
   it('tells a connect: start, end, delivery', async () => {
     told = listen()
     await closed(await manager.connect(targets.accept))
-    const attempt = { endpoint: targets.accept, engine: 'blocking' }
+    const attempt = { endpoint: targets.accept, engine }
     const attempts = [{ ...attempt, startedAt: number, durationMs: number }]
     expectTold(
       ['attempt:start', attempt],
@@ -42,7 +42,7 @@ describe('diagnostics_channel', () => {
   it('tells a retry, and what failed', async () => {
     told = listen()
     await expect(manager.connect(targets.refuse, { retry: { tries: 2, baseMs: 1 } })).rejects.toThrow('ECONNREFUSED')
-    const attempt = { endpoint: targets.refuse, engine: 'blocking' }
+    const attempt = { endpoint: targets.refuse, engine }
     const why = { code: 'ECONNREFUSED', errnoClass: 'refused' }
     const ended: Message = { ...attempt, ...why, state: 'failed', startedAt: number, durationMs: number }
     expectTold(
@@ -61,7 +61,7 @@ describe('diagnostics_channel', () => {
     setTimeout(() => controller.abort(), 30)
     await expect(call).rejects.toMatchObject({ code: 'ABORT_ERR' })
     controller.abort()
-    const attempt = { endpoint: targets.hang, engine: 'blocking' }
+    const attempt = { endpoint: targets.hang, engine }
     expectTold(
       ['attempt:start', attempt],
       ['attempt:cancel', attempt],
