@@ -7,7 +7,7 @@ import { atSettlement } from '../support/cancelled.js'
 import { held, listenersOn, nothingLeft, threads } from '../support/counts.js'
 import { blockedInConnect, countCalls } from '../support/moments.js'
 import { useStations } from '../support/stations.js'
-import { warmManager } from '../support/warm-up.js'
+import { engines, warmManager } from '../support/warm-up.js'
 
 const targets = useStations()
 afterEach(() => binding.clearFaults())
@@ -18,176 +18,182 @@ const codeOf = (call: Promise<unknown>) =>
     (error: NodeJS.ErrnoException) => error.code,
   )
 
-describe('close', () => {
-  it('waits for no call whose target has no words', async () => {
-    const manager = new ConnectionManager()
-    await expect(manager.connect(Object.create(null))).rejects.toMatchObject({ code: 'ERR_INVALID_TARGET' })
-    await manager.close()
-  })
+describe.each(engines)('%s engine', (engine) => {
+  const warm = (options: ManagerOptions = {}) => warmManager(targets.accept, { engine, ...options })
 
-  it('ends pending calls after their release, whatever they wait for, and leaves nothing', async () => {
-    const manager = await warmManager(targets.accept, { lanes: 4 })
-    const before = held()
-    countCalls()
-    const { signal } = new AbortController()
-    const never = () => new Promise<string[]>(() => {})
-    const calls = [
-      ...Array.from({ length: 12 }, (_, i) => manager.connect(i % 2 ? targets.hang : targets.stall, { signal })),
-      manager.open(targets.hang, { signal }),
-      manager.connect('somewhere.test:1', { signal, lookup: never }),
-    ].map((call) => atSettlement<unknown>(call, signal))
-    await blockedInConnect(4)
-    calls.push(atSettlement(manager.connect(targets.accept, { signal }), signal))
-    const closing = manager.close()
-    const settlements = await Promise.all(calls)
-    for (const { error } of settlements) expect(error).toMatchObject({ name: 'AbortError', code: 'ABORT_ERR' })
-    // The worker may be ending by then, whose own descriptors go with it.
-    const owed = ({ held }: (typeof settlements)[number]) => held.attempts + held.open
-    const last = settlements.reduce((a, b) => (owed(a) <= owed(b) ? a : b)).held
-    expect(last).toEqual({ ...before, open: Math.min(before.open, last.open) })
-    expect(listenersOn(signal)).toBe(0)
-    await closing
-    expect(ledger()).toEqual(nothingLeft)
-  })
-
-  it('is idempotent, and every call afterwards is refused', async () => {
-    const manager = await warmManager(targets.accept)
-    const [first, second] = [manager.close(), manager.close()]
-    expect(await codeOf(manager.connect(targets.accept))).toBe('ERR_MANAGER_CLOSED')
-    await Promise.all([first, second])
-    await manager.close()
-    await manager[Symbol.asyncDispose]()
-    expect(await codeOf(manager.connect(targets.accept))).toBe('ERR_MANAGER_CLOSED')
-    expect(await codeOf(manager.open(targets.accept))).toBe('ERR_MANAGER_CLOSED')
-    expect(await codeOf(manager.check([targets.accept]).next())).toBe('ERR_MANAGER_CLOSED')
-  })
-
-  it('of one that was never used is at once', async () => {
-    await new ConnectionManager({ engine: 'blocking' }).close()
-  })
-
-  it('gives back the threads and descriptors of the manager', async () => {
-    await (await warmManager(targets.accept)).close()
-    const before = { ...held(), threads: threads() }
-    for (let round = 0; round < 3; round += 1) {
-      const manager = await warmManager(targets.accept, { lanes: 20 })
-      countCalls()
-      const calls = Array.from({ length: 20 }, () => codeOf(manager.connect(targets.hang)))
-      await blockedInConnect(20)
-      expect(threads()).toBeGreaterThanOrEqual(before.threads + 20)
+  describe('close', () => {
+    it('waits for no call whose target has no words', async () => {
+      const manager = new ConnectionManager({ engine })
+      await expect(manager.connect(Object.create(null))).rejects.toMatchObject({ code: 'ERR_INVALID_TARGET' })
       await manager.close()
-      expect(new Set(await Promise.all(calls))).toEqual(new Set(['ABORT_ERR']))
-    }
-    await expect.poll(() => ({ ...held(), threads: threads() })).toEqual(before)
-  })
-
-  it('is what await using does', async () => {
-    let call: Promise<unknown>
-    {
-      await using manager = new ConnectionManager({ engine: 'blocking' })
-      call = codeOf(manager.connect(targets.hang))
-    }
-    expect(await call).toBe('ABORT_ERR')
-    expect(ledger()).toEqual(nothingLeft)
-  })
-
-  it('does not wait for whoever holds a check without going on', async () => {
-    const manager = await warmManager(targets.accept)
-    const check = manager.check([targets.accept, targets.hang, targets.stall])
-    expect(await check.next()).toMatchObject({ value: { status: 'up' } })
-    await manager.close()
-    expect(ledger()).toEqual(nothingLeft)
-    expect(await codeOf(check.next())).toBe('ABORT_ERR')
-    expect(await check.next()).toEqual({ done: true, value: undefined })
-  })
-
-  it('of one manager leaves the others alone', async () => {
-    const [one, other] = [await warmManager(targets.accept), await warmManager(targets.accept)]
-    const controller = new AbortController()
-    const going = codeOf(other.connect(targets.hang, { signal: controller.signal }))
-    const ending = codeOf(one.connect(targets.hang, { signal: controller.signal }))
-    await one.close()
-    expect(await ending).toBe('ABORT_ERR')
-    expect(listenersOn(controller.signal)).toBe(1)
-    await closed(await other.connect(targets.accept))
-    controller.abort()
-    expect(await going).toBe('ABORT_ERR')
-    await other.close()
-  })
-})
-
-describe('what is over the lanes', () => {
-  it('waits, first come first served, and holds nothing meanwhile', async () => {
-    const manager = await warmManager(targets.accept, { lanes: 2 })
-    const before = held()
-    countCalls()
-    const controllers = [new AbortController(), new AbortController()]
-    const blocking = controllers.map(({ signal }) => codeOf(manager.connect(targets.hang, { signal })))
-    const order: number[] = []
-    const waiting = Array.from({ length: 50 }, async (_, index) => {
-      const descriptor = await manager.open(targets.accept)
-      order.push(index)
-      descriptor.close()
     })
-    await blockedInConnect(2)
-    expect(held()).toEqual({ open: before.open + 2, descriptors: 2, buffers: 2, attempts: 2 })
-    expect(manager.stats()).toMatchObject({
-      inFlight: 52,
-      waiting: 50,
-      engines: { blocking: { inFlight: 2, queued: 0, limit: 2, window: 2 } },
+
+    it('ends pending calls after their release, whatever they wait for, and leaves nothing', async () => {
+      const manager = await warm({ maxInFlight: 4 })
+      const before = held()
+      countCalls()
+      const { signal } = new AbortController()
+      const never = () => new Promise<string[]>(() => {})
+      const calls = [
+        ...Array.from({ length: 12 }, (_, i) => manager.connect(i % 2 ? targets.hang : targets.stall, { signal })),
+        manager.open(targets.hang, { signal }),
+        manager.connect('somewhere.test:1', { signal, lookup: never }),
+      ].map((call) => atSettlement<unknown>(call, signal))
+      await blockedInConnect(4)
+      calls.push(atSettlement(manager.connect(targets.accept, { signal }), signal))
+      const closing = manager.close()
+      const settlements = await Promise.all(calls)
+      for (const { error } of settlements) expect(error).toMatchObject({ name: 'AbortError', code: 'ABORT_ERR' })
+      // The worker may be ending by then, whose own descriptors go with it.
+      const owed = ({ held }: (typeof settlements)[number]) => held.attempts + held.open
+      const last = settlements.reduce((a, b) => (owed(a) <= owed(b) ? a : b)).held
+      expect(last).toEqual({ ...before, open: Math.min(before.open, last.open) })
+      expect(listenersOn(signal)).toBe(0)
+      await closing
+      expect(ledger()).toEqual(nothingLeft)
     })
-    controllers[0]!.abort()
-    await Promise.all(waiting)
-    expect(order).toEqual(order.toSorted((a, b) => a - b))
-    controllers[1]!.abort()
-    expect(await Promise.all(blocking)).toEqual(['ABORT_ERR', 'ABORT_ERR'])
-    await manager.close()
+
+    it('is idempotent, and every call afterwards is refused', async () => {
+      const manager = await warm()
+      const [first, second] = [manager.close(), manager.close()]
+      expect(await codeOf(manager.connect(targets.accept))).toBe('ERR_MANAGER_CLOSED')
+      await Promise.all([first, second])
+      await manager.close()
+      await manager[Symbol.asyncDispose]()
+      expect(await codeOf(manager.connect(targets.accept))).toBe('ERR_MANAGER_CLOSED')
+      expect(await codeOf(manager.open(targets.accept))).toBe('ERR_MANAGER_CLOSED')
+      expect(await codeOf(manager.check([targets.accept]).next())).toBe('ERR_MANAGER_CLOSED')
+    })
+
+    it('of one that was never used is at once', async () => {
+      await new ConnectionManager({ engine }).close()
+    })
+
+    it('gives back the threads and descriptors of the manager', async () => {
+      await (await warm()).close()
+      const before = { ...held(), threads: threads() }
+      for (let round = 0; round < 3; round += 1) {
+        const manager = await warm({ maxInFlight: 20 })
+        countCalls()
+        const calls = Array.from({ length: 20 }, () => codeOf(manager.connect(targets.hang)))
+        await blockedInConnect(20)
+        // A lane each, or one reactor for all.
+        if (engine === 'blocking') expect(threads()).toBeGreaterThanOrEqual(before.threads + 20)
+        else expect(threads()).toBeLessThan(before.threads + 20)
+        await manager.close()
+        expect(new Set(await Promise.all(calls))).toEqual(new Set(['ABORT_ERR']))
+      }
+      await expect.poll(() => ({ ...held(), threads: threads() })).toEqual(before)
+    })
+
+    it('is what await using does', async () => {
+      let call: Promise<unknown>
+      {
+        await using manager = new ConnectionManager({ engine })
+        call = codeOf(manager.connect(targets.hang))
+      }
+      expect(await call).toBe('ABORT_ERR')
+      expect(ledger()).toEqual(nothingLeft)
+    })
+
+    it('does not wait for whoever holds a check without going on', async () => {
+      const manager = await warm()
+      const check = manager.check([targets.accept, targets.hang, targets.stall])
+      expect(await check.next()).toMatchObject({ value: { status: 'up' } })
+      await manager.close()
+      expect(ledger()).toEqual(nothingLeft)
+      expect(await codeOf(check.next())).toBe('ABORT_ERR')
+      expect(await check.next()).toEqual({ done: true, value: undefined })
+    })
+
+    it('of one manager leaves the others alone', async () => {
+      const [one, other] = [await warm(), await warm()]
+      const controller = new AbortController()
+      const going = codeOf(other.connect(targets.hang, { signal: controller.signal }))
+      const ending = codeOf(one.connect(targets.hang, { signal: controller.signal }))
+      await one.close()
+      expect(await ending).toBe('ABORT_ERR')
+      expect(listenersOn(controller.signal)).toBe(1)
+      await closed(await other.connect(targets.accept))
+      controller.abort()
+      expect(await going).toBe('ABORT_ERR')
+      await other.close()
+    })
   })
 
-  it('is never connected on more lanes than asked for', async () => {
-    const manager = new ConnectionManager({ engine: 'blocking', lanes: 3, retry: false })
-    const calls = Array.from({ length: 20 }, () => codeOf(manager.connect(targets.hang, { attemptTimeoutMs: 40 })))
-    let most = 0
-    const watch = setInterval(() => {
-      most = Math.max(most, ledger().descriptors)
-    }, 1)
-    expect(new Set(await Promise.all(calls))).toEqual(new Set(['ETIMEDOUT']))
-    clearInterval(watch)
-    expect(most).toBeLessThanOrEqual(3)
-    await manager.close()
+  describe('what is over the limit', () => {
+    it('waits, first come first served, and holds nothing meanwhile', async () => {
+      const manager = await warm({ maxInFlight: 2 })
+      const before = held()
+      countCalls()
+      const controllers = [new AbortController(), new AbortController()]
+      const blocking = controllers.map(({ signal }) => codeOf(manager.connect(targets.hang, { signal })))
+      const order: number[] = []
+      const waiting = Array.from({ length: 50 }, async (_, index) => {
+        const descriptor = await manager.open(targets.accept)
+        order.push(index)
+        descriptor.close()
+      })
+      await blockedInConnect(2)
+      expect(held()).toEqual({ open: before.open + 2, descriptors: 2, buffers: 2, attempts: 2 })
+      expect(manager.stats()).toMatchObject({
+        inFlight: 52,
+        waiting: 50,
+        engines: { [engine]: { inFlight: 2, queued: 0, limit: 2, window: 2 } },
+      })
+      controllers[0]!.abort()
+      await Promise.all(waiting)
+      expect(order).toEqual(order.toSorted((a, b) => a - b))
+      controllers[1]!.abort()
+      expect(await Promise.all(blocking)).toEqual(['ABORT_ERR', 'ABORT_ERR'])
+      await manager.close()
+    })
+
+    it('is never connected beside more than asked for', async () => {
+      const manager = new ConnectionManager({ engine, maxInFlight: 3, retry: false })
+      const calls = Array.from({ length: 20 }, () => codeOf(manager.connect(targets.hang, { attemptTimeoutMs: 40 })))
+      let most = 0
+      const watch = setInterval(() => {
+        most = Math.max(most, ledger().descriptors)
+      }, 1)
+      expect(new Set(await Promise.all(calls))).toEqual(new Set(['ETIMEDOUT']))
+      clearInterval(watch)
+      expect(most).toBeLessThanOrEqual(3)
+      await manager.close()
+    })
+
+    it('goes on when those ahead of it in the queue are cancelled', async () => {
+      const manager = await warm({ maxInFlight: 1 })
+      const controller = new AbortController()
+      const { signal } = controller
+      const blocked = codeOf(manager.connect(targets.hang, { attemptTimeoutMs: 200 }))
+      const ahead = Array.from({ length: 10 }, () => codeOf(manager.connect(targets.hang, { signal })))
+      const behind = codeOf(manager.open(targets.accept).then((descriptor) => descriptor.close()))
+      controller.abort()
+      expect(new Set(await Promise.all(ahead))).toEqual(new Set(['ABORT_ERR']))
+      expect([await blocked, await behind]).toEqual(['ETIMEDOUT', 'connected'])
+      await manager.close()
+    })
   })
 
-  it('goes on when those ahead of it in the queue are cancelled', async () => {
-    const manager = await warmManager(targets.accept, { lanes: 1 })
-    const controller = new AbortController()
-    const { signal } = controller
-    const blocked = codeOf(manager.connect(targets.hang, { attemptTimeoutMs: 200 }))
-    const ahead = Array.from({ length: 10 }, () => codeOf(manager.connect(targets.hang, { signal })))
-    const behind = codeOf(manager.open(targets.accept).then((descriptor) => descriptor.close()))
-    controller.abort()
-    expect(new Set(await Promise.all(ahead))).toEqual(new Set(['ABORT_ERR']))
-    expect([await blocked, await behind]).toEqual(['ETIMEDOUT', 'connected'])
-    await manager.close()
-  })
-})
-
-describe('stats', () => {
-  it('count what became of every call', async () => {
-    const manager = new ConnectionManager({ engine: 'blocking', lanes: 8 })
-    const idle = {
-      ...{ inFlight: 0, waiting: 0, requeues: 0 },
-      engines: {
-        blocking: { inFlight: 0, queued: 0, limit: 8, window: 8 },
-        nonblocking: { inFlight: 0, queued: 0, limit: 16_384, window: 64 },
-      },
-    }
-    expect(manager.stats()).toEqual({ ...idle, delivered: 0, failed: 0, cancelled: 0, retries: 0 })
-    await closed(await manager.connect(targets.accept))
-    ;(await manager.open(targets.accept)).close()
-    await codeOf(manager.connect(targets.refuse))
-    await codeOf(manager.connect(targets.hang, { signal: AbortSignal.timeout(20) }))
-    expect(manager.stats()).toEqual({ ...idle, delivered: 2, failed: 1, cancelled: 1, retries: 2 })
-    await manager.close()
+  describe('stats', () => {
+    it('count what became of every call', async () => {
+      const manager = new ConnectionManager({ engine, maxInFlight: 8 })
+      const idle = {
+        ...{ inFlight: 0, waiting: 0, requeues: 0 },
+        engines: {
+          blocking: { inFlight: 0, queued: 0, limit: 8, window: 8 },
+          nonblocking: { inFlight: 0, queued: 0, limit: 8, window: 8 },
+        },
+      }
+      expect(manager.stats()).toEqual({ ...idle, delivered: 0, failed: 0, cancelled: 0, retries: 0 })
+      await closed(await manager.connect(targets.accept))
+      ;(await manager.open(targets.accept)).close()
+      await codeOf(manager.connect(targets.refuse))
+      await codeOf(manager.connect(targets.hang, { signal: AbortSignal.timeout(20) }))
+      expect(manager.stats()).toEqual({ ...idle, delivered: 2, failed: 1, cancelled: 1, retries: 2 })
+      await manager.close()
+    })
   })
 })
 
@@ -226,9 +232,18 @@ describe('options', () => {
     await manager.close()
   })
 
-  it('maxInFlight bounds the lanes too', async () => {
-    const manager = new ConnectionManager({ engine: 'blocking', maxInFlight: 5, lanes: 100 })
-    expect(manager.stats().engines.blocking.limit).toBe(5)
+  it.each<[ManagerOptions, blocking: number, nonblocking: number]>([
+    [{}, 256, 16_384],
+    [{ lanes: 8 }, 8, 16_384],
+    [{ maxInFlight: 5 }, 5, 5],
+    [{ maxInFlight: 5, lanes: 100 }, 5, 5],
+    [{ maxInFlight: 50, lanes: 10 }, 10, 50],
+  ])('%o make room for %i lanes and %i nonblocking attempts', async (options, blocking, nonblocking) => {
+    const manager = new ConnectionManager(options)
+    expect(manager.stats().engines).toMatchObject({
+      blocking: { limit: blocking },
+      nonblocking: { limit: nonblocking },
+    })
     await manager.close()
   })
 })
