@@ -84,11 +84,6 @@ describe.each(engines)('%s engine', (engine) => {
       if (behaviour === 'stall') expect(result.path?.slice(1)).toBe(targets.stall.slice('unix:@'.length))
     })
 
-    it('of a local failure says nothing of the target', async () => {
-      binding.inject('socket', 0, 24, 0)
-      expect(await only(targets.accept)).toMatchObject({ status: 'unknown', code: 'EMFILE', errnoClass: 'local' })
-    })
-
     it.each<[Target, string]>([
       ['what', 'what'],
       ['a.test:99999', 'a.test:99999'],
@@ -284,5 +279,21 @@ describe.each(engines)('%s engine', (engine) => {
     it.each([0, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY])('refuse a concurrency of %d', async (concurrency) => {
       await expect(resultsOf([targets.accept], { concurrency })).rejects.toThrow(/^concurrency is/)
     })
+  })
+})
+
+describe('a local failure that lasts', () => {
+  /** Waited out by both engines at the same time. */
+  it('says nothing of the target', async () => {
+    const managers = await Promise.all(engines.map((engine) => warmManager(targets.accept, { engine })))
+    binding.inject('socket', 0, 24, 0)
+    try {
+      const results = await Promise.all(managers.map((manager) => manager.check([targets.accept]).next()))
+      const told = { status: 'unknown', code: 'EMFILE', errnoClass: 'local' }
+      expect(results).toMatchObject(engines.map(() => ({ value: told })))
+    } finally {
+      binding.clearFaults()
+      for (const manager of managers) await manager.close()
+    }
   })
 })

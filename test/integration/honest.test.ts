@@ -4,7 +4,7 @@ import type { CheckOptions, CheckResult, ManagerOptions } from 'cancelpoint'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { LabTarget } from '#internal/lab/fleet'
 import { type Answer, compare, type Request, startFleetProcess, verdictsOf } from '../support/verdicts.mjs'
-import { warmManager } from '../support/warm-up.js'
+import { engines, warmManager } from '../support/warm-up.js'
 
 /** Far more targets, and in flight, than any of the limits allows at once. */
 const count = process.env.CANCELPOINT_FULL ? 1_000 : 400
@@ -49,17 +49,28 @@ const fewDescriptors = { program: ['sh', '-c', 'ulimit -n 64 && exec "$0" "$@"']
 /** The limit on threads counts a user's, and root has none: the child becomes a user that has no other process. */
 const notRoot = process.getuid?.() === 0 ? '' : ', skipped: it takes root to become a user without other processes'
 
-describe('the same fleet gets the same verdicts', () => {
+describe.each(engines)('the same fleet gets the same verdicts, %s engine,', (engine) => {
+  const manager = { engine }
+
   it('with 64 descriptors', async () => {
-    expect(await comparison({ under: fewDescriptors })).toMatchObject({ ...honest, unknown: 0 })
+    expect(await comparison({ manager, under: fewDescriptors })).toMatchObject({ ...honest, unknown: 0 })
   })
 
   it('with none for a while', async () => {
-    const found = await comparison({ under: fewDescriptors, exhaustedMs: 500 })
+    const found = await comparison({ manager, under: fewDescriptors, exhaustedMs: 500 })
     expect(found).toMatchObject({ ...honest, unknown: 0 })
     expect(found.requeues).toBeGreaterThan(0)
   })
 
+  it.each(['malloc', 'pthread_create', 'socket'])('while %s fails now and then', async (call) => {
+    const found = await comparison({ manager, faults: { call, errno: 'ENOMEM', everyMs: 50 } })
+    expect(found).toMatchObject(honest)
+    // A thread that cannot be had is no matter while another can take its work, or none is needed.
+    if (call !== 'pthread_create') expect(found.requeues).toBeGreaterThan(0)
+  })
+})
+
+describe('the same fleet gets the same verdicts on lanes', () => {
   it('with most lanes busy', async () => {
     const busy = { target: one('hang'), count: 12, attemptTimeoutMs: 3_000 }
     const found = await comparison({ manager: { lanes: 16 }, busy })
@@ -76,13 +87,6 @@ describe('the same fleet gets the same verdicts', () => {
     expect(found).toMatchObject({ ...honest, unknown: 0 })
     expect(found.lanes).toBeLessThanOrEqual(9)
   })
-
-  it.each(['malloc', 'pthread_create', 'socket'])('while %s fails now and then', async (call) => {
-    const found = await comparison({ faults: { call, errno: 'ENOMEM', everyMs: 50 } })
-    expect(found).toMatchObject(honest)
-    // A thread that cannot be had is no matter while another can take its work.
-    if (call !== 'pthread_create') expect(found.requeues).toBeGreaterThan(0)
-  })
 })
 
 describe('it gets none', () => {
@@ -94,9 +98,9 @@ describe('it gets none', () => {
 
 const namespaceScript = fileURLToPath(new URL('fixtures/honest-namespace.mjs', import.meta.url))
 const inNamespace = ['-Urnm', process.execPath, namespaceScript]
-type NamespaceAnswer = { refused: string } | { fair: Answer; limited: Answer }
+type NamespaceAnswer = { refused: string } | { fair: Answer; limited: Record<(typeof engines)[number], Answer> }
 
-describe('in a namespace of its own', () => {
+describe('in a namespace of its own the same verdicts', () => {
   const { status, stderr } = spawnSync('unshare', ['-Urnm', 'true'], { encoding: 'utf8' })
   const refused = status === 0 ? '' : `, skipped: ${stderr || 'no unshare here'}`
   let answers: Record<string, NamespaceAnswer>
@@ -108,18 +112,22 @@ describe('in a namespace of its own', () => {
     answers = JSON.parse(stdout)
   }, 60_000)
 
-  it.skipIf(refused).for([
+  const limits = [
     ['with 6 of 100 local ports left', 'ports'],
     ['with names that only the hosts file knows, and no descriptor to read it with', 'names'],
     ['with IPv6 switched off', 'ipv6'],
-  ])(`the same verdicts %s${refused}`, ([, limit], { skip }) => {
-    const answer = answers[limit!]!
+  ] as const
+  const each = limits.flatMap(([how, limit]) => engines.map((engine) => [how, engine, limit] as const))
+
+  it.skipIf(refused).for(each)(`%s, %s engine${refused}`, ([, engine, limit], { skip }) => {
+    const answer = answers[limit]!
     if ('refused' in answer) return skip(answer.refused)
-    const { lies, missing, unknown } = compare(answer.fair, answer.limited)
-    expect({ lies, missing, failed: answer.limited.failed }).toEqual(honest)
+    const limited = answer.limited[engine]
+    const { lies, missing, unknown } = compare(answer.fair, limited)
+    expect({ lies, missing, failed: limited.failed }).toEqual(honest)
     // What is tried over IPv6 alone, and what is refused over IPv4 where IPv6 could not be tried.
     expect(unknown).toBe(limit === 'ipv6' ? 5 : 0)
-    expect(answer.limited.requeues > 0).toBe(limit !== 'ipv6')
+    expect(limited.requeues > 0).toBe(limit !== 'ipv6')
   })
 })
 
@@ -147,7 +155,7 @@ describe('time that was spent waiting for this machine', () => {
 
   it('in the line of a rate is on nobody’s clock', async () => {
     const list = Array.from({ length: 60 }, (_, i) => atLocalhost(one(i % 2 ? 'accept' : 'refuse')))
-    const found = await results({}, list, { ratePerSecond: 20, timeoutMs: 1_000 })
+    const found = await results({}, list, { ratePerSecond: 40, timeoutMs: 500 })
     const tally = ['up', 'down', 'unknown'].map((status) => found.filter((each) => each.status === status).length)
     expect(tally).toEqual([30, 30, 0])
   })
