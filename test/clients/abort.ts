@@ -5,12 +5,20 @@ import { expect } from 'vitest'
 import { atSettlement, expectAbort, type Settlement } from '../support/cancelled.js'
 import { type Held, held } from '../support/counts.js'
 import { blockedInConnect, countCalls } from '../support/moments.js'
+import { engines } from '../support/warm-up.js'
+import { connectOver } from './recipes.js'
 
 let warm: Promise<unknown> | undefined
 
-/** What is held once the sockets that a client has ended are closed. The shared manager has opened its own by then. */
+/** What managers open once and for good. */
+async function warmUp(): Promise<void> {
+  const connects = [connect, ...(await Promise.all(engines.map(connectOver)))]
+  await Promise.all(connects.map((each) => each('unix:@cancelpoint-nobody-listens', { retry: false }).catch(() => {})))
+}
+
+/** What is held once the sockets that a client has ended are closed. */
 async function heldWhenClosed(): Promise<Held> {
-  warm ??= connect('unix:@cancelpoint-nobody-listens', { retry: false }).catch(() => {})
+  warm ??= warmUp()
   await warm
   const sockets = () => process.getActiveResourcesInfo().filter((name) => name === 'TCPSocketWrap')
   await expect.poll(sockets).toEqual([])

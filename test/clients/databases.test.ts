@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import { binding } from '#internal/binding'
 import { portOf, useStations } from '../support/stations.js'
+import { engines } from '../support/warm-up.js'
 import { abortInConnect, expectAbortInConnect, leavesNothing } from './abort.js'
 import { recipe } from './recipes.js'
 import { because, lackingServer, useServer } from './servers.js'
@@ -11,7 +12,6 @@ const mariadb = useServer('mariadb')
 const redis = useServer('redis')
 const hanging = () => ({ host: '127.0.0.1', port: portOf(targets.hang) })
 
-const { pgClient } = await recipe('pg')
 const { sqlOver } = await recipe('postgres')
 const { mysqlConnection } = await recipe('mysql2')
 const { redisOver } = await recipe('ioredis')
@@ -25,16 +25,23 @@ const lackingRedis = lackingServer('redis')
 const long = 4 << 20
 
 describe('pg', () => {
-  it.skipIf(lackingPostgres)(`asks PostgreSQL${because(lackingPostgres)}`, () =>
-    leavesNothing(async () => {
+  it.skipIf(lackingPostgres).each([
+    ['the one that is chosen', undefined],
+    ['blocking', 'blocking'],
+  ])(`asks PostgreSQL, engine: %s${because(lackingPostgres)}`, async (_, engine) => {
+    const { pgClient } = await recipe('pg', engine)
+    await leavesNothing(async () => {
       const client = await pgClient({ ...postgres, user: 'test', database: 'postgres' })
       const { rows } = await client.query('select length($1) as length, repeat($2, $3) as much', ['four', 'x', long])
       expect([rows[0].length, rows[0].much.length]).toEqual([4, long])
       await client.end()
-    }),
-  )
+    })
+  })
 
-  it('is aborted while it connects', () => expectAbortInConnect((signal) => pgClient({ ...hanging(), signal })))
+  it.each(engines)('is aborted while it connects, %s engine', async (engine) => {
+    const { pgClient } = await recipe('pg', engine)
+    await expectAbortInConnect((signal) => pgClient({ ...hanging(), signal }))
+  })
 })
 
 describe('postgres.js', () => {
@@ -47,7 +54,8 @@ describe('postgres.js', () => {
     }),
   )
 
-  it('is aborted while it connects', async () => {
+  it.each(engines)('is aborted while it connects, %s engine', async (engine) => {
+    const { sqlOver } = await recipe('postgres', engine)
     let sql: ReturnType<typeof sqlOver>
     await expectAbortInConnect(async (signal) => {
       sql = sqlOver({ ...hanging(), signal, max: 1 })
@@ -67,7 +75,10 @@ describe('mysql2', () => {
     }),
   )
 
-  it('is aborted while it connects', () => expectAbortInConnect((signal) => mysqlConnection({ ...hanging(), signal })))
+  it.each(engines)('is aborted while it connects, %s engine', async (engine) => {
+    const { mysqlConnection } = await recipe('mysql2', engine)
+    await expectAbortInConnect((signal) => mysqlConnection({ ...hanging(), signal }))
+  })
 })
 
 describe('ioredis', () => {
@@ -89,7 +100,8 @@ describe('ioredis', () => {
     client.disconnect()
   })
 
-  it('is disconnected while it connects', async () => {
+  it.each(engines)('is disconnected while it connects, %s engine', async (engine) => {
+    const { redisOver } = await recipe('ioredis', engine)
     const client = redisOver({ ...hanging(), lazyConnect: true }).on('error', () => {})
     const settlement = await abortInConnect(
       () => client.connect(),

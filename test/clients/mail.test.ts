@@ -4,6 +4,7 @@ import { createInterface } from 'node:readline'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { binding } from '#internal/binding'
 import { portOf, useStations } from '../support/stations.js'
+import { engines } from '../support/warm-up.js'
 import { expectAbortInConnect, expectAbortOfConnect, leavesNothing } from './abort.js'
 import { recipe, recipes } from './recipes.js'
 
@@ -48,16 +49,18 @@ describe('nodemailer', () => {
       mail.close()
     }))
 
-  it('is aborted while it connects', () =>
-    expectAbortInConnect((signal) =>
-      mailOver({ host: '127.0.0.1', port: portOf(targets.hang), signal }).sendMail(message),
-    ))
+  describe.each(engines)('%s engine', (engine) => {
+    const hanging = async (signal: AbortSignal) =>
+      (await recipe('nodemailer', engine)).mailOver({ host: '127.0.0.1', port: portOf(targets.hang), signal })
 
-  it('is aborted by the message’s own signal as well, if it is the same', () =>
-    expectAbortOfConnect(
-      (signal) => mailOver({ host: '127.0.0.1', port: portOf(targets.hang), signal }).sendMail({ ...message, signal }),
-      { name: 'AbortError' },
-    ))
+    it('is aborted while it connects', () =>
+      expectAbortInConnect(async (signal) => (await hanging(signal)).sendMail(message)))
+
+    it('is aborted by the message’s own signal as well, if it is the same', () =>
+      expectAbortOfConnect(async (signal) => (await hanging(signal)).sendMail({ ...message, signal }), {
+        name: 'AbortError',
+      }))
+  })
 })
 
 describe('the page', () => {

@@ -3,6 +3,7 @@ import { afterEach, describe, expect, it } from 'vitest'
 import { binding } from '#internal/binding'
 import { selfSigned } from '../support/certificate.js'
 import { portOf, useStations } from '../support/stations.js'
+import { engines } from '../support/warm-up.js'
 import { abortInConnect, expectAbortInConnect, expectAbortOfConnect, leavesNothing } from './abort.js'
 import { recipe } from './recipes.js'
 import { because, lackingServer, useServer } from './servers.js'
@@ -36,8 +37,10 @@ describe('node:tls', () => {
     }),
   )
 
-  it('is aborted while it connects', () =>
-    expectAbortInConnect((signal) => secureSocket('127.0.0.1', portOf(targets.hang), { signal })))
+  it.each(engines)('is aborted while it connects, %s engine', async (engine) => {
+    const { secureSocket } = await recipe('tls', engine)
+    await expectAbortInConnect((signal) => secureSocket('127.0.0.1', portOf(targets.hang), { signal }))
+  })
 })
 
 describe('node:https', () => {
@@ -49,7 +52,8 @@ describe('node:https', () => {
     }),
   )
 
-  it('is aborted while it connects', async () => {
+  it.each(engines)('is aborted while it connects, %s engine', async (engine) => {
+    const { agentFor, get } = await recipe('http', engine)
     const agent = agentFor(ca)
     const { error, held, before, listeners } = await abortInConnect((signal) => get(hanging(), { agent, signal }))
     expect(error).toMatchObject({ code: 'ABORT_ERR', cause: { message: 'changed my mind' } })
@@ -66,8 +70,10 @@ describe('got', () => {
     }),
   )
 
-  it('is aborted while it connects', () =>
-    expectAbortOfConnect((signal) => gotOver(ca)(hanging(), { signal }), { code: 'ERR_ABORTED' }))
+  it.each(engines)('is aborted while it connects, %s engine', async (engine) => {
+    const { gotOver } = await recipe('got', engine)
+    await expectAbortOfConnect((signal) => gotOver(ca)(hanging(), { signal }), { code: 'ERR_ABORTED' })
+  })
 })
 
 describe('undici', () => {
@@ -81,7 +87,8 @@ describe('undici', () => {
     }),
   )
 
-  it('is aborted while it connects', async () => {
+  it.each(engines)('is aborted while it connects, %s engine', async (engine) => {
+    const { undiciAgent } = await recipe('undici', engine)
     const { agent } = undiciAgent(ca)
     const request = (signal: AbortSignal) => agent.request({ origin: hanging(), path: '/', method: 'GET', signal })
     const { error, held, before, listeners } = await abortInConnect(request)
@@ -89,6 +96,9 @@ describe('undici', () => {
     expect({ held, listeners }).toEqual({ held: before, listeners: 0 })
   })
 
-  it('is aborted while it connects for fetch', () =>
-    expectAbortOfConnect((signal) => undiciAgent(ca).fetch(hanging(), { signal }), { message: 'changed my mind' }))
+  it.each(engines)('is aborted while it connects for fetch, %s engine', async (engine) => {
+    const { undiciAgent } = await recipe('undici', engine)
+    const fetch = (signal: AbortSignal) => undiciAgent(ca).fetch(hanging(), { signal })
+    await expectAbortOfConnect(fetch, { message: 'changed my mind' })
+  })
 })
