@@ -11,24 +11,24 @@ import { afterAll, beforeAll, expect, it } from 'vitest'
 import { held, listenersOn } from '../support/counts.js'
 import { randomFrom } from '../support/random.js'
 import { useStations } from '../support/stations.js'
-import { warmManager } from '../support/warm-up.js'
+import { engines, warmManager } from '../support/warm-up.js'
 
 const seed = Number(process.env.CANCELPOINT_SEED ?? Math.floor(Math.random() * 2 ** 31))
 const rounds = process.env.CANCELPOINT_FULL ? 60 : 6
 const requestsAtOnce = 40
 
 const targets = useStations()
-let manager: ConnectionManager
+const managers = new Map<string, ConnectionManager>()
 const server = http.createServer((request, response) => response.end(request.url))
 
 beforeAll(async () => {
-  manager = await warmManager(targets.accept)
+  for (const engine of engines) managers.set(engine, await warmManager(targets.accept, { engine }))
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
 })
 afterAll(async () => {
   server.close()
-  await manager.close()
+  for (const manager of managers.values()) await manager.close()
 })
 
 type Get = (origin: string, path: string, signal: AbortSignal) => Promise<string>
@@ -37,7 +37,7 @@ interface Client {
   close(): unknown
 }
 
-function httpClient(maxSockets: number): Client {
+function httpClient(manager: ConnectionManager, maxSockets: number): Client {
   const agent = new Agent({ manager, keepAlive: true, maxSockets })
   const get: Get = (origin, path, signal) =>
     new Promise((resolve, reject) => {
@@ -53,7 +53,7 @@ function httpClient(maxSockets: number): Client {
   return { get, close: () => agent.destroy() }
 }
 
-function undiciClient(connections: number): Client {
+function undiciClient(manager: ConnectionManager, connections: number): Client {
   const connect = connector({ manager })
   const agent = new UndiciAgent({ connect, connections })
   const dispatcher = agent.compose(connect.cancelling())
@@ -62,32 +62,37 @@ function undiciClient(connections: number): Client {
   return { get, close: () => agent.destroy() }
 }
 
-it.each([
-  ['http', httpClient],
-  ['undici', undiciClient],
-])(`${rounds} rounds of ${requestsAtOnce} requests by %s, seed ${seed}`, async (_, clientFor) => {
-  const random = randomFrom(seed)
-  const plain = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-  const before = held()
-  for (let round = 0; round < rounds; round += 1) {
-    const { get, close } = clientFor(1 + Math.floor(random() * 6))
-    const calls = Array.from({ length: requestsAtOnce }, async (_, index) => {
-      const hangs = random() < 0.4
-      const aborted = hangs || random() < 0.3
-      const [early, late] = [random() < 0.1, random() * 30]
-      const controller = new AbortController()
-      const { signal } = controller
-      if (early) await wait(random() * 10)
-      const call = get(hangs ? `http://${targets.hang}` : plain, `/${index}`, signal).catch((error) => error)
-      if (aborted) setTimeout(() => controller.abort(new Error('mine')), late)
-      const end = await call
-      if (!aborted) expect(end).toBe(`/${index}`)
-      else if (end !== `/${index}`) expect((end.cause ?? end).message).toBe('mine')
-      return signal
-    })
-    const signals = await Promise.all(calls)
-    await expect.poll(() => signals.filter((signal) => listenersOn(signal) > 0)).toEqual([])
-    await close()
-  }
-  await expect.poll(held).toEqual(before)
-})
+const each = engines.flatMap((engine) => [
+  ['http', engine, httpClient] as const,
+  ['undici', engine, undiciClient] as const,
+])
+
+it.each(each)(
+  `${rounds} rounds of ${requestsAtOnce} requests by %s, %s engine, seed ${seed}`,
+  async (_, engine, clientFor) => {
+    const random = randomFrom(seed)
+    const plain = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+    const before = held()
+    for (let round = 0; round < rounds; round += 1) {
+      const { get, close } = clientFor(managers.get(engine)!, 1 + Math.floor(random() * 6))
+      const calls = Array.from({ length: requestsAtOnce }, async (_, index) => {
+        const hangs = random() < 0.4
+        const aborted = hangs || random() < 0.3
+        const [early, late] = [random() < 0.1, random() * 30]
+        const controller = new AbortController()
+        const { signal } = controller
+        if (early) await wait(random() * 10)
+        const call = get(hangs ? `http://${targets.hang}` : plain, `/${index}`, signal).catch((error) => error)
+        if (aborted) setTimeout(() => controller.abort(new Error('mine')), late)
+        const end = await call
+        if (!aborted) expect(end).toBe(`/${index}`)
+        else if (end !== `/${index}`) expect((end.cause ?? end).message).toBe('mine')
+        return signal
+      })
+      const signals = await Promise.all(calls)
+      await expect.poll(() => signals.filter((signal) => listenersOn(signal) > 0)).toEqual([])
+      await close()
+    }
+    await expect.poll(held).toEqual(before)
+  },
+)
