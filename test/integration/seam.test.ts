@@ -5,37 +5,22 @@ import type { Outcome } from '#internal/attempts'
 import { binding } from '#internal/binding'
 import { encodeEndpoint } from '#internal/core/address'
 import { BlockingEngine } from '#internal/engines/blocking'
-import { held, nothingLeft } from '../support/counts.js'
-import { countCalls } from '../support/moments.js'
+import type { Attempt, Engine } from '#internal/engines/engine'
+import { NonblockingEngine } from '#internal/engines/nonblocking'
+import { held, nothingLeft, threads } from '../support/counts.js'
+import { callsMade, countCalls } from '../support/moments.js'
 import { portOf, useStations } from '../support/stations.js'
+import { engines } from '../support/warm-up.js'
 
 const targets = useStations()
-/** Beneath the supervisor, which would try again. */
-const engine = new BlockingEngine({ lanes: 4 })
-
-beforeAll(connected)
-afterAll(() => engine.close())
-afterEach(() => binding.clearFaults())
-
-function attempt(target = targets.accept): Promise<Outcome> {
-  const remote = encodeEndpoint({ family: 'inet', address: '127.0.0.1', port: portOf(target) })
-  return new Promise((resolve) => engine.submit({ remote, timeoutMs: 5_000 }, resolve))
-}
-
-/** An attempt that nothing disturbs. */
-async function connected(): Promise<void> {
-  const outcome = await attempt()
-  if (outcome.state !== 'connected') throw new Error(`expected a connection, not ${JSON.stringify(outcome)}`)
-  outcome.claim!.close()
-}
 
 type Code = keyof typeof constants.errno
+type Fault = [call: string, code: Code, told: Code, syscall: string]
 
-/** The call that fails, with what, and what the outcome says. */
-const faults: [call: string, code: Code, told: Code, syscall: string][] = [
+/** The call that fails, with what, and what the outcome says: of both engines, then of each. */
+const ofBoth: Fault[] = [
   ['socket', 'EMFILE', 'EMFILE', 'socket'],
   ['socket', 'EAFNOSUPPORT', 'EAFNOSUPPORT', 'socket'],
-  ['setsockopt', 'ENOMEM', 'ENOMEM', 'setsockopt'],
   ['connect', 'ENOBUFS', 'ENOBUFS', 'connect'],
   ['connect', 'ENETDOWN', 'ENETDOWN', 'connect'],
   ['connect', 'EADDRINUSE', 'EADDRINUSE', 'connect'],
@@ -44,17 +29,51 @@ const faults: [call: string, code: Code, told: Code, syscall: string][] = [
   ['getpeername', 'ENOTCONN', 'ECONNRESET', 'connect'],
   ['getpeername', 'ENOBUFS', 'ENOBUFS', 'getpeername'],
   ['getsockname', 'ENOBUFS', 'ENOBUFS', 'getsockname'],
-  ['fcntl', 'EPERM', 'EPERM', 'fcntl'],
   ['malloc', 'ENOMEM', 'ENOMEM', 'malloc'],
 ]
+const faults: Record<(typeof engines)[number], Fault[]> = {
+  blocking: [...ofBoth, ['setsockopt', 'ENOMEM', 'ENOMEM', 'setsockopt'], ['fcntl', 'EPERM', 'EPERM', 'fcntl']],
+  nonblocking: ofBoth,
+}
 
-describe('a call that fails', () => {
-  it.each(faults)('%s with %s is told as %s of %s, and nothing is left', async (call, code, told, syscall) => {
+function attempt(engine: Engine, target = targets.accept): { outcome: Promise<Outcome>; cancel(): void } {
+  const remote = encodeEndpoint({ family: 'inet', address: '127.0.0.1', port: portOf(target) })
+  let attempt: Attempt
+  const outcome = new Promise<Outcome>((resolve) => {
+    attempt = engine.submit({ remote, timeoutMs: 5_000 }, resolve)
+  })
+  return { outcome, cancel: () => attempt.cancel() }
+}
+
+/** An attempt that nothing disturbs. */
+async function connects(engine: Engine): Promise<void> {
+  const outcome = await attempt(engine).outcome
+  if (outcome.state !== 'connected') throw new Error(`expected a connection, not ${JSON.stringify(outcome)}`)
+  outcome.claim!.close()
+}
+
+/** Beneath the supervisor, which would try again. */
+const lanes = new BlockingEngine({ lanes: 4 })
+const engineOf = { blocking: lanes, nonblocking: new NonblockingEngine({ lanes: () => lanes }) }
+beforeAll(async () => {
+  for (const engine of Object.values(engineOf)) await connects(engine)
+})
+afterAll(async () => {
+  await engineOf.nonblocking.close()
+  await lanes.close()
+})
+afterEach(() => binding.clearFaults())
+
+describe.each(engines)('a call that fails, %s engine', (name) => {
+  const engine = engineOf[name]
+
+  it.each(faults[name])('%s with %s is told as %s of %s, and nothing is left', async (call, code, told, syscall) => {
     const before = held()
     binding.inject(call, 1, constants.errno[code], 0)
-    expect(await attempt()).toMatchObject({ state: 'failed', errno: -constants.errno[told], call: syscall })
+    const outcome = await attempt(engine).outcome
+    expect(outcome).toMatchObject({ state: 'failed', errno: -constants.errno[told], call: syscall })
     expect(held()).toEqual(before)
-    await connected()
+    await connects(engine)
     expect(held()).toEqual(before)
   })
 
@@ -62,23 +81,65 @@ describe('a call that fails', () => {
     const before = held()
     countCalls()
     binding.inject('close', 1, constants.errno.EIO, 0)
-    await connected()
+    await connects(engine)
     expect(binding.callsSeen('close')).toBe(1)
     expect(held()).toEqual(before)
   })
+})
 
-  it('pthread_create: attempts for which no lane can be had fail, and later ones get one', async () => {
+describe('a call of the nonblocking engine that fails', () => {
+  const engine = engineOf.nonblocking
+
+  it('poll: what has connected is found writable a little later all the same', async () => {
+    binding.inject('poll', 1, constants.errno.ENOMEM, 0)
+    await connects(engine)
+  })
+
+  it('epoll_ctl: what cannot be watched fails with it, and nothing is left', async () => {
+    const before = held()
+    binding.inject('epoll_ctl', 1, constants.errno.ENOSPC, 0)
+    const outcome = await attempt(engine, targets.hang).outcome
+    expect(outcome).toMatchObject({ state: 'failed', errno: -constants.errno.ENOSPC, call: 'epoll_ctl' })
+    expect(held()).toEqual(before)
+  })
+
+  it('epoll_wait: whoever is watched goes on being watched', async () => {
+    const before = held()
+    const watched = attempt(engine, targets.hang)
+    countCalls()
+    binding.inject('epoll_wait', 1, constants.errno.EINTR, 0)
+    const other = attempt(engine, targets.hang)
+    await callsMade('epoll_wait', 2)
+    for (const each of [watched, other]) each.cancel()
+    for (const each of [watched, other]) expect(await each.outcome).toMatchObject({ state: 'cancelled' })
+    expect(held()).toEqual(before)
+  })
+
+  it.each(['epoll_create1', 'eventfd', 'pthread_create'])('%s: it starts for whoever asks next', async (call) => {
     await engine.close()
+    // An idle lane would end when it pleases.
+    await lanes.close()
+    const before = { ...held(), threads: threads() }
+    const fresh = new NonblockingEngine({ lanes: () => lanes })
+    binding.inject(call, 1, constants.errno.EAGAIN, 0)
+    expect(await attempt(fresh).outcome).toMatchObject({ state: 'failed', errno: -constants.errno.EAGAIN, call })
+    expect({ ...held(), threads: threads() }).toEqual(before)
+    await connects(fresh)
+    await fresh.close()
+    expect({ ...held(), threads: threads() }).toEqual(before)
+  })
+})
+
+describe('a lane that cannot be had', () => {
+  it('fails attempts, and later ones get one', async () => {
+    await engineOf.nonblocking.close()
+    await lanes.close()
     const fresh = new BlockingEngine({ lanes: 3 })
     binding.inject('pthread_create', 0, constants.errno.EAGAIN, 0)
-    const remote = encodeEndpoint({ family: 'inet', address: '127.0.0.1', port: portOf(targets.accept) })
-    const submit = () => new Promise<Outcome>((resolve) => fresh.submit({ remote, timeoutMs: 5_000 }, resolve))
-    for (const { state } of await Promise.all([submit(), submit(), submit()]))
-      expect(['failed', 'lost']).toContain(state)
+    for (const { outcome } of [attempt(fresh), attempt(fresh), attempt(fresh)])
+      expect(['failed', 'lost']).toContain((await outcome).state)
     binding.clearFaults()
-    const outcome = await submit()
-    expect(outcome.state).toBe('connected')
-    if (outcome.state === 'connected') outcome.claim!.close()
+    await connects(fresh)
     await fresh.close()
     expect(ledger()).toEqual(nothingLeft)
   })
