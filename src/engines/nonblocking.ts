@@ -102,7 +102,7 @@ function cancelledAfter({ startedAt, durationMs }: Outcome): Outcome {
 }
 
 function isUnix({ remote }: NativeRequest): boolean {
-  return new DataView(remote.buffer, remote.byteOffset).getUint16(0, littleEndian) === unixFamily
+  return remote[littleEndian ? 0 : 1] === unixFamily
 }
 
 /** Nonblocking, connect(2) says EAGAIN of a full AF_UNIX backlog, and nothing tells when there is room. */

@@ -163,6 +163,7 @@ describe('an AF_UNIX backlog that is full', () => {
       const late = { state: 'failed', errno: -110, call: 'connect', byDeadline: true, durationMs: 1_000 } as const
       const lanes: Engine = {
         name: 'blocking',
+        startsAtOnce: false,
         submit(request, settle) {
           asked.push(request)
           setImmediate(() => settle({ ...late, startedAt: Date.now() }))
