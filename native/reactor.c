@@ -27,7 +27,12 @@
  * So few are begun by the thread that asks for them: it waits for them, and a hand-over costs as much as a connect.
  * More are the reactor's, which begins so many before it looks at events, cancels and deadlines again.
  */
-enum { BEGUN_BY_CALLER = 2, BEGUN_AT_ONCE = 32, CANCELLED_AT_ONCE = 256, KEYS_AT_ONCE = 256, STACK_BYTES = 256 * 1024 };
+enum { BEGUN_BY_CALLER = 2, BEGUN_AT_ONCE = 32 };
+
+/* Ended by events, cancels or deadlines before the rest has its turn: thousands may be due at once, and rings wait. */
+enum { ENDED_AT_ONCE = 256 };
+
+enum { STACK_BYTES = 256 * 1024 };
 
 static const struct failure none = {0, CALL_NONE};
 
@@ -129,10 +134,11 @@ static void take_over(struct attempt *attempt) {
 static void end_late(void) {
   struct attempt *attempt = deadlines_first();
   int64_t now = attempt == NULL ? 0 : now_ns(CLOCK_MONOTONIC);
-  for (; attempt != NULL && attempt->deadline_ns <= now; attempt = deadlines_first()) {
+  for (int ended = 0; ended < ENDED_AT_ONCE && attempt != NULL && attempt->deadline_ns <= now; ended++) {
     attempt->by_deadline = !nonblocking_is_settled(attempt);
     struct failure too_late = {ETIMEDOUT, CALL_CONNECT};
     end_watched(attempt, attempt->by_deadline ? too_late : nonblocking_complete(attempt));
+    attempt = deadlines_first();
   }
 }
 
@@ -145,10 +151,10 @@ static int64_t until_first_deadline(void) {
 
 /* True where that was all. */
 static bool cancel_some(void) {
-  uint64_t ids[CANCELLED_AT_ONCE];
-  size_t count = inbox_next_cancels(ids, CANCELLED_AT_ONCE);
+  uint64_t ids[ENDED_AT_ONCE];
+  size_t count = inbox_next_cancels(ids, ENDED_AT_ONCE);
   for (size_t i = 0; i < count; i++) on_cancel(ids[i]);
-  return count < CANCELLED_AT_ONCE;
+  return count < ENDED_AT_ONCE;
 }
 
 static void begin_some(void) {
@@ -165,14 +171,14 @@ static void lose_everything(void) {
 }
 
 static void *react(void *nothing) {
-  uint64_t keys[KEYS_AT_ONCE];
+  uint64_t keys[ENDED_AT_ONCE];
   pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
   do {
     /* Cancels that are left may be meant for what was submitted, which need not be begun then. */
     if (cancel_some()) begin_some();
     end_late();
     ring_now();
-    size_t count = poller_wait(keys, KEYS_AT_ONCE, inbox_falls_asleep() ? until_first_deadline() : 0);
+    size_t count = poller_wait(keys, ENDED_AT_ONCE, inbox_falls_asleep() ? until_first_deadline() : 0);
     for (size_t i = 0; i < count; i++) on_writable(keys[i]);
   } while (!inbox_is_over());
   lose_everything();

@@ -12,7 +12,7 @@
 /* One user more, unless it fails; the first starts the thread. Any thread. */
 struct failure reactor_start(void);
 
-/* One user less; the last stops the thread and joins it. What it still has is LOST. */
+/* One user less; the last stops the thread and joins it. What it still has, begun or not, is LOST. */
 void reactor_stop(void);
 
 /*
