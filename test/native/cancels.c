@@ -180,6 +180,37 @@ static void batch(void) {
   environment_close(&environment);
 }
 
+/* In one call: what the reactor has is cancelled, what a lane has or will have is left to the caller, what is over is neither. */
+static void many_kinds(void) {
+  struct environment environment;
+  environment_open(&environment);
+  environment.options.max_lanes = 1;
+  struct peer hanging = peer_hanging(AF_INET), accepting = peer_accepting();
+  seam_watch();
+  uint64_t over = connected_undrained(&environment, &accepting);
+  struct settled ended = settle(&environment, over);
+  discard(&ended);
+  uint64_t taken = reserve_and_start(&environment, &hanging, (struct how){0});
+  await_calls(CALL_CONNECT, 2);
+  uint64_t queued = reserve_and_start(&environment, &hanging, (struct how){0});
+  uint64_t reserved = reserve(&environment, &hanging, (struct how){0});
+  environment.nonblocking = true;
+  uint64_t watched = reserve_and_start(&environment, &hanging, (struct how){0});
+
+  double left[5];
+  const double all[] = {(double)over, (double)taken, (double)watched, (double)queued, (double)reserved};
+  EXPECT_EQUAL((long long)attempts_cancel(all, 5, left), 3);
+  EXPECT(left[0] == (double)taken && left[1] == (double)queued && left[2] == (double)reserved);
+  EXPECT_STATE(settle(&environment, watched).state, ATTEMPT_CANCELLED);
+  EXPECT_EQUAL(ledger_read(LEDGER_ATTEMPTS), 3);
+  for (int i = 0; i < 3; i++) attempt_cancel((uint64_t)left[i]);
+  for (int i = 0; i < 3; i++) EXPECT_STATE(settle_next(&environment).state, ATTEMPT_CANCELLED);
+  EXPECT_EQUAL(ledger_read(LEDGER_DESCRIPTORS), 0);
+  peer_close(&hanging);
+  peer_close(&accepting);
+  environment_close(&environment);
+}
+
 const struct scenario cancel_scenarios[] = {
     {"cancel while reserved", reserved},
     {"forfeit while reserved", forfeited},
@@ -197,5 +228,6 @@ const struct scenario cancel_scenarios[] = {
     {"cancel when claimed", claimed},
     {"cancel on a borrowed descriptor", borrowed},
     {"cancel a batch", batch},
+    {"cancel a batch of every kind", many_kinds},
     {NULL, NULL},
 };
