@@ -1,6 +1,7 @@
 /* Cancels in the reactor: each moment at which one may come, thousands in one call, and events that come late. */
 #include <fcntl.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -80,6 +81,7 @@ enum kind { ACCEPTING, REFUSING, HANGING, LIMITED };
 
 struct thousands {
   double ids[THOUSANDS];
+  size_t count;
   _Atomic bool under_way;
   size_t left;
 };
@@ -89,7 +91,7 @@ static void *cancel_all(void *argument) {
   struct thousands *thousands = argument;
   static double left[THOUSANDS];
   while (!atomic_load(&thousands->under_way)) pause_ms(1);
-  thousands->left = attempts_cancel(thousands->ids, THOUSANDS, left);
+  thousands->left = attempts_cancel(thousands->ids, thousands->count, left);
   return NULL;
 }
 
@@ -100,23 +102,30 @@ static void judge(const struct settled *ended, enum kind kind) {
          (refused && kind == REFUSING) || (by_deadline && kind == LIMITED));
 }
 
+/* For so many descriptors as this process may have, and no more than are wanted. */
+static size_t make_room(struct rlimit *before) {
+  REQUIRE(getrlimit(RLIMIT_NOFILE, before) == 0);
+  struct rlimit most = {.rlim_cur = before->rlim_max, .rlim_max = before->rlim_max};
+  REQUIRE(most.rlim_max > 1000 && setrlimit(RLIMIT_NOFILE, &most) == 0);
+  return most.rlim_max - 100 < THOUSANDS ? most.rlim_max - 100 : THOUSANDS;
+}
+
 /* While the reactor begins, completes and times out the very same. */
 static void cancel_thousands(void) {
   static struct thousands thousands;
   static uint64_t ids[THOUSANDS];
   static uint32_t at_slot[SLOTS_AT_MOST]; /* its index in ids, and one more; 0 once it has settled */
-  struct rlimit limit;
-  REQUIRE(getrlimit(RLIMIT_NOFILE, &limit) == 0);
-  rlim_t soft = limit.rlim_cur;
-  limit.rlim_cur = limit.rlim_max;
-  REQUIRE(limit.rlim_max > THOUSANDS + 100 && setrlimit(RLIMIT_NOFILE, &limit) == 0);
+  struct rlimit before;
+  size_t count = make_room(&before);
+  printf("       %zu at once\n", count);
 
   struct environment environment;
   environment_open_nonblocking(&environment);
   struct peer accepting = peer_accepting(), refusing = peer_refusing(), hanging = peer_hanging(AF_INET);
   const struct peer *peers[KINDS] = {&accepting, &refusing, &hanging, &hanging};
+  thousands.count = count;
   atomic_store(&thousands.under_way, false);
-  for (size_t i = 0; i < THOUSANDS; i++) {
+  for (size_t i = 0; i < count; i++) {
     struct how how = {.timeout_ms = i % KINDS == LIMITED ? 1 + i % 50 : 60000};
     thousands.ids[i] = (double)(ids[i] = reserve(&environment, peers[i % KINDS], how));
     REQUIRE(attempt_find(ids[i])->index < SLOTS_AT_MOST);
@@ -124,10 +133,10 @@ static void cancel_thousands(void) {
   }
   seam_watch();
   pthread_t canceller = spawn(cancel_all, &thousands);
-  REQUIRE(start_all(&environment, ids, THOUSANDS) == 0);
-  await_calls(CALL_SOCKET, THOUSANDS / 4);
+  REQUIRE(start_all(&environment, ids, count) == 0);
+  await_calls(CALL_SOCKET, (uint32_t)count / 4);
   atomic_store(&thousands.under_way, true);
-  for (size_t count = 0; count < THOUSANDS; count++) {
+  for (size_t i = 0; i < count; i++) {
     struct settled ended = settle_next(&environment);
     uint32_t *at = &at_slot[attempt_find(ended.id)->index];
     EXPECT(*at > 0 && ids[*at - 1] == ended.id);
@@ -144,8 +153,7 @@ static void cancel_thousands(void) {
   peer_close(&refusing);
   peer_close(&hanging);
   environment_close(&environment);
-  limit.rlim_cur = soft;
-  REQUIRE(setrlimit(RLIMIT_NOFILE, &limit) == 0);
+  REQUIRE(setrlimit(RLIMIT_NOFILE, &before) == 0);
 }
 
 /*
