@@ -83,7 +83,7 @@ inline deliver() {
 #endif
 }
 
-/* attempts.ts:claimOf: a claim ends by disown, as the caller's socket, or by close, where a cancel has come (connect.ts:firstToConnect) */
+/* attempts.ts:disown: a claim ends by it, as the caller's socket, or by close, where a cancel has come (connect.ts:firstToConnect) */
 inline end_claim() {
   atomic {
     slot = (STATE_OF(slots[0].word) == CLAIMED -> 0 : SLOTS - 1);
