@@ -13,7 +13,7 @@ const watchedAgain = { ...watched, ATTEMPTS: 2 }
 const watchedAtOnce = { ...watchedAgain, SLOTS: 2, NO_BATCHES: 1 }
 const reactorStops = { ...watched, REACTOR_MAY_STOP: 1 }
 const watchedStale = { ...watched, REPEATS: 1, ENVIRONMENT_MAY_DIE: 1 }
-const reactorGoesOn = { ...watchedAgain, ENVIRONMENT_MAY_DIE: 1, OTHER_USER: 1 }
+const reactorGoesOn = { ...watched, ENVIRONMENT_MAY_DIE: 1, OTHER_USER: 1 }
 
 const deadlock = 'invalid end state'
 
@@ -60,6 +60,7 @@ export const mutants = [
   { name: 'asleep_without_lock', sizes: watched, fails: [deadlock] },
   { name: 'sleeps_without_ringing', sizes: watched, fails: [deadlock] },
   { name: 'submitted_before_begun', sizes: watched, fails: ['settled_implies_released'] },
+  { name: 'sweep_forgets_watched', sizes: reactorGoesOn, fails: [deadlock] },
   { name: 'stop_keeps_watched', sizes: reactorStops, fails: [deadlock] },
   { name: 'stop_forgets_submitted', sizes: reactorStops, fails: [deadlock] },
 ]
@@ -74,6 +75,7 @@ export const models = [
   { name: 'environment dies at any moment', sizes: environmentDies },
   { name: 'every run ends', sizes: stale, liveness: true },
   { name: 'reactor, environment dies at any moment', sizes: watchedStale },
+  { name: 'reactor goes on for another when its environment dies', sizes: reactorGoesOn },
   { name: 'reactor stops at any moment, reused', sizes: { ...reactorStops, ATTEMPTS: 2, NO_BATCHES: 1 } },
   { name: 'reactor, one slot, reused', sizes: watchedAgain },
   { name: 'reactor, two slots, without batches', sizes: watchedAtOnce },
@@ -91,7 +93,7 @@ export const fullModels = [
   { name: 'two lanes at once, without batches', sizes: { ...twoLanes, NO_BATCHES: 1 } },
   { name: 'reused, environment dies', sizes: { ...reuse, ENVIRONMENT_MAY_DIE: 1 } },
   { name: 'every run ends, two slots', sizes: twoSlots, liveness: true },
-  { name: 'reactor goes on for another when its environment dies, reused', sizes: reactorGoesOn },
+  { name: 'reactor goes on for another when its environment dies, reused', sizes: { ...reactorGoesOn, ATTEMPTS: 2 } },
   { name: 'reactor stops at any moment, reused, with batches', sizes: { ...reactorStops, ATTEMPTS: 2 } },
   { name: 'reactor, one slot, reused twice', sizes: { ...watchedAgain, ATTEMPTS: 3, NO_BATCHES: 1 } },
   { name: 'reactor, two slots', sizes: { ...watchedAgain, SLOTS: 2 } },

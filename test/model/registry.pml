@@ -197,6 +197,9 @@ inline attempts_sweep() {
        :: else ->
           if
           :: outcome == CONNECTED -> seen = WORD(id, CONNECTED); attempt_discard(slot)
+#ifdef MUTANT_sweep_forgets_watched
+          :: outcome == WATCHED
+#endif
           :: else -> attempt_cancel(id)
           fi;
           if
