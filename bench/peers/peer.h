@@ -59,7 +59,7 @@ static inline void close_socket(int fd, int outcome) {
 static inline void print_rate(long connects, int64_t started_ns, int64_t started_cpu_us) {
   double seconds = (double)(now_ns() - started_ns) / 1e9;
   double us = (double)(cpu_us() - started_cpu_us);
-  printf("{\"perSecond\":%.0f,\"cpuUs\":%.2f}\n", (double)connects / seconds, us / (double)connects);
+  printf("{\"perSecond\":%.0f,\"cpuUs\":%.2f}\n", (double)connects / seconds, us / (double)(connects > 0 ? connects : 1));
 }
 
 #endif

@@ -24,12 +24,13 @@ async function measure(clock: Clock, settings: Settings): Promise<Metrics> {
   const { warmUpMs, ms } = durations(settings)
   await after(warmUpMs)
   const [done, startedAt, cpu] = [clock.done, performance.now(), process.cpuUsage()]
-  await after(ms)
+  // On a busy machine nothing may be done in the smoke run's time; who never does anything is the harness's to end.
+  do await after(ms)
+  while (clock.done === done)
   const count = clock.done - done
   const { user, system } = process.cpuUsage(cpu)
   const seconds = (performance.now() - startedAt) / 1000
   clock.over = true
-  if (count === 0) throw new Error(`nothing was done within ${ms} ms`)
   return { perSecond: count / seconds, cpuUs: (user + system) / count }
 }
 
