@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import type { CheckResult } from 'cancelpoint'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Fleet, startFleet } from '#internal/lab/fleet'
+import { engines } from '../support/warm-up.js'
 import { bin, run } from './run.js'
 
 let fleet: Fleet
@@ -44,8 +45,8 @@ describe('cancelpoint check', () => {
     expect(stdout).toContain('1 up, 1 down')
   })
 
-  it('prints JSON lines and nothing else on standard output', async () => {
-    const { code, stdout, stderr } = await run(['check', '--json', '--engine', 'blocking', up[0]!, refusing])
+  it.each(engines)('prints JSON lines and nothing else on standard output, %s engine', async (engine) => {
+    const { code, stdout, stderr } = await run(['check', '--json', '--engine', engine, up[0]!, refusing])
     expect({ code, stderr }).toEqual({ code: 1, stderr: '' })
     const byTarget = new Map(results(stdout).map((result) => [result.target, result]))
     expect(byTarget.size).toBe(2)

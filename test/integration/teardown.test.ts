@@ -29,7 +29,7 @@ describe.each(engines)('%s engine:', (engine) => {
       ['exit', 20],
       ['exit', 500],
       ['abort and exit', 200],
-    ])('keeps its exit code: %s, %i lanes', (how, count) =>
+    ])('keeps its exit code: %s, %i connects', (how, count) =>
       repeat(rounds, async () => {
         const ended = await runFixture('exit', targets.hang, targets.stall, String(count), how)
         expect(ended).toEqual({ code: 7, signal: null, stdout: '', stderr: '' })
@@ -76,6 +76,22 @@ describe.each(engines)('%s engine:', (engine) => {
     it('leaves the attempts of others alone', async () => {
       expectDone(await runFixture('neighbours', targets.accept, targets.hang))
     })
+  })
+})
+
+describe('both engines in one process', () => {
+  beforeAll(() => {
+    process.env.CANCELPOINT_ENGINE = 'both'
+  })
+
+  it('end with it', () =>
+    repeat(rounds, async () => {
+      const ended = await runFixture('exit', targets.hang, targets.stall, '200', 'exit')
+      expect(ended).toEqual({ code: 7, signal: null, stdout: '', stderr: '' })
+    }))
+
+  it('end with each of the workers that use them: nothing is left', async () => {
+    expectDone(await runFixture('user-worker', JSON.stringify(targets), String(rounds)))
   })
 })
 
