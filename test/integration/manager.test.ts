@@ -1,3 +1,4 @@
+import { setTimeout as wait } from 'node:timers/promises'
 import { ConnectionManager, connect, ledger, type ManagerOptions } from 'cancelpoint'
 import { afterEach, describe, expect, it } from 'vitest'
 import { binding } from '#internal/binding'
@@ -50,6 +51,22 @@ describe.each(engines)('%s engine', (engine) => {
       expect(last).toEqual({ ...before, open: Math.min(before.open, last.open) })
       expect(listenersOn(signal)).toBe(0)
       await closing
+      expect(ledger()).toEqual(nothingLeft)
+    })
+
+    it('ends a handshake, a backoff and a check under way as well', async () => {
+      const manager = await warm({ retry: { tries: 9, baseMs: 60_000, capMs: 60_000 }, seed: 2 })
+      const check = manager.check([targets.hang, targets.stall])
+      const calls = [
+        codeOf(manager.connect(targets.accept, { tls: true })),
+        codeOf(manager.connect(targets.refuse)),
+        codeOf(check.next()),
+      ]
+      await expect.poll(() => [manager.stats().retries, ledger().attempts]).toEqual([1, 2])
+      // The lab accepts, and says nothing.
+      await wait(20)
+      await manager.close()
+      expect(await Promise.all(calls)).toEqual(Array(3).fill('ABORT_ERR'))
       expect(ledger()).toEqual(nothingLeft)
     })
 

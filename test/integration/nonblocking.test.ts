@@ -99,6 +99,24 @@ describe('the choice of engine', () => {
     expect(await Promise.all(calls)).toEqual(Array(3).fill('ABORT_ERR'))
     expect(held()).toMatchObject({ descriptors: 0, buffers: 0, attempts: 0 })
   })
+
+  it('is no way around the manager’s rate', async () => {
+    const perSecond = 40
+    const manager = manage({ rate: perSecond })
+    const told = listen()
+    onTestFinished(told.stop)
+    const since = performance.now()
+    const calls = Array.from({ length: 12 }, async (_, i) =>
+      closed(await manager.connect(targets.accept, { engine: i % 2 ? 'blocking' : 'nonblocking' })),
+    )
+    await Promise.all(calls)
+    const starts = told.heard.flatMap(({ channel, at }) => (channel === 'attempt:start' ? [at - since] : []))
+    expect(starts).toHaveLength(12)
+    // A tenth of a second's worth at once, then one at a time.
+    const burst = perSecond / 10
+    for (const [i, start] of starts.entries())
+      expect(start, `start ${i}`).toBeGreaterThan(((i + 1 - burst) * 1_000) / perSecond - 2)
+  })
 })
 
 /** A listener over AF_UNIX whose backlog is full until `makeRoom`. */
