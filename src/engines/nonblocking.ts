@@ -71,13 +71,13 @@ export class NonblockingEngine implements Engine {
     }
   }
 
-  /** One attempt to its caller, with what is left of its time. */
+  /** One attempt to its caller, with what is left of its time. Of that a wait for a lane is no part: it is not the target's doing. */
   #goOnOnLane(request: NativeRequest, first: Outcome, settle: (outcome: Outcome) => void): Attempt {
     const { startedAt, durationMs } = first
     const timeoutMs = request.timeoutMs && Math.max(1, Math.ceil(request.timeoutMs - durationMs))
     const attempt = this.#lanes().submit({ ...request, timeoutMs }, (outcome) => {
       this.#onLanes.delete(attempt)
-      settle({ ...outcome, startedAt, durationMs: outcome.startedAt + outcome.durationMs - startedAt })
+      settle({ ...outcome, startedAt, durationMs: durationMs + outcome.durationMs })
       if (this.#onLanes.size === 0) this.#left?.()
     })
     this.#onLanes.add(attempt)
