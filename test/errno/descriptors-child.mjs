@@ -1,5 +1,5 @@
 // @ts-check
-/** Runs where few descriptors may be open (recipes.ts): EMFILE, and that a descriptor given back is enough to go on. */
+/** Runs where few descriptors may be open (beyond.ts): EMFILE, and that a descriptor given back is enough to go on. */
 import * as posix from 'cancelpoint/posix'
 import { closeManagers, observe, observeOpenAtOnce, openManagers, resultOf, targetOf, warmUp } from './observe.mjs'
 

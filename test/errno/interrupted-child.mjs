@@ -1,6 +1,6 @@
 // @ts-check
 /**
- * Is stopped and continued all the while (recipes.ts): with SO_SNDTIMEO set that interrupts a connect even on a lane, where
+ * Is stopped and continued all the while (beyond.ts): with SO_SNDTIMEO set that interrupts a connect even on a lane, where
  * every signal is blocked.
  */
 import * as posix from 'cancelpoint/posix'
