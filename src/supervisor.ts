@@ -61,7 +61,8 @@ export abstract class SupervisedAttempt extends Linked implements Cancellable {
   protected abstract request(): AttemptRequest
   /** Told about each outcome; what failed, or undefined where nothing did. */
   protected abstract judge(outcome: Outcome): Failure | undefined
-  protected abstract done(outcome: Outcome, attempts: number): void
+  /** `failure`: of the last outcome. */
+  protected abstract done(outcome: Outcome, attempts: number, failure: Failure | undefined): void
 
   /** It has to wait for this machine. */
   protected waits(): void {}
@@ -85,7 +86,7 @@ export abstract class SupervisedAttempt extends Linked implements Cancellable {
     clearTimeout(this.#timer)
     this.#leave()
     this.#patience?.runs(performance.now())
-    settleSoon(() => this.done({ state: 'cancelled', startedAt: Date.now(), durationMs: 0 }, this.#attempts))
+    settleSoon(() => this.done({ state: 'cancelled', startedAt: Date.now(), durationMs: 0 }, this.#attempts, undefined))
   }
 
   /** Through the gates, then onto the engine. */
@@ -125,7 +126,7 @@ export abstract class SupervisedAttempt extends Linked implements Cancellable {
     this.#leave()
     if (local && !this.#over && this.#requeue(failure)) return
     this.#over = true
-    this.done(outcome, this.#attempts)
+    this.done(outcome, this.#attempts, failure)
   }
 
   /** False where patience has run out. */

@@ -122,22 +122,33 @@ class EndpointCheck extends SupervisedAttempt {
     return failureOf(outcome, this.#endpoint, this.#context.settings)
   }
 
-  protected done(outcome: Outcome, attempts: number): void {
-    const { cancellation, settings } = this.#context
-    cancellation.leave(this)
+  protected done(outcome: Outcome, attempts: number, failure: Failure | undefined): void {
+    this.#context.cancellation.leave(this)
     if (outcome.state === 'cancelled') this.#done([])
-    else this.#done([{ target: this.#target, ...resultOf(this.#endpoint, outcome, settings), attempts }])
+    else this.#done([this.#resultOf(outcome, attempts, failure)])
   }
-}
 
-function resultOf(endpoint: Endpoint, outcome: Outcome, settings: Call['options']) {
-  const { startedAt, durationMs } = outcome
-  const failure = failureOf(outcome, endpoint, settings)
-  if (!failure) return { ...placeOf(endpoint), status: 'up' as const, connectMs: durationMs, startedAt }
-  const byDeadline = outcome.state === 'failed' && outcome.byDeadline
-  const reason = byDeadline ? noAnswerWithin(durationMs) : meaningOf(failure)
-  const syscall = outcome.state === 'failed' ? outcome.call : 'connect'
-  return { ...placeOf(endpoint), status: statusFor({ ...failure, syscall }), ...failure, reason, startedAt }
+  /** Property by property: spreads cost more than the connect of one that refuses. */
+  #resultOf(outcome: Outcome, attempts: number, failure: Failure | undefined): CheckResult {
+    const { startedAt, durationMs } = outcome
+    const endpoint = this.#endpoint
+    const result: CheckResult = { target: this.#target, status: 'up', attempts, startedAt }
+    if (endpoint.family === 'unix') result.path = endpoint.path
+    else {
+      result.address = endpoint.address
+      result.port = endpoint.port
+    }
+    if (!failure) {
+      result.connectMs = durationMs
+      return result
+    }
+    const failed = outcome.state === 'failed' ? outcome : undefined
+    result.status = statusFor(failure, failed?.call ?? 'connect')
+    result.code = failure.code
+    result.errnoClass = failure.errnoClass
+    result.reason = failed?.byDeadline ? noAnswerWithin(durationMs) : meaningOf(failure)
+    return result
+  }
 }
 
 /** Names, zones, retries, TLS, block lists: everything that takes more than one step is a connect() that is closed again. */
@@ -206,9 +217,10 @@ function failedResult(error: Error): Omit<CheckResult, 'target' | 'attempts' | '
   const place = { ...(address && { address }), ...(port && { port }), ...(path && { path }) }
   const means = error.timedOutBy === 'deadline' ? error.message : meaningOf(error)
   // One that could not be tried might have been the one that answers.
-  const untried = statusFor(error) === 'down' && error.errors?.find((each) => statusFor(each) === 'unknown')
+  const status = statusFor(error, error.syscall)
+  const untried = status === 'down' && error.errors?.find((each) => statusFor(each, each.syscall) === 'unknown')
   const reason = untried ? `${means} Another of its addresses could not be tried: ${untried.message}` : means
-  return { ...place, status: untried ? 'unknown' : statusFor(error), errnoClass, code, reason }
+  return { ...place, status: untried ? 'unknown' : status, errnoClass, code, reason }
 }
 
 function unreadable(target: Target, error: Error): CheckResult {
@@ -229,7 +241,7 @@ function unreadable(target: Target, error: Error): CheckResult {
  * A name that does not exist is down; one that could not be asked for says nothing. Nor does a call on this side of the
  * connect that failed, or a family that this machine has switched off.
  */
-function statusFor({ code, errnoClass, syscall }: Failure & { syscall: string }): CheckResult['status'] {
+function statusFor({ code, errnoClass }: Failure, syscall: string): CheckResult['status'] {
   if (code === 'ENOTFOUND') return 'down'
   return ownCalls.has(syscall) || code === 'EADDRNOTAVAIL' ? 'unknown' : statusOf[errnoClass]
 }
