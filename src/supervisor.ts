@@ -108,7 +108,14 @@ export abstract class SupervisedAttempt extends Linked implements Cancellable {
     this.#patience?.runs(performance.now())
     diagnostics.attemptStart(this)
     this.started()
-    this.#running = this.engine.submit(this.request(), (outcome) => this.#settle(outcome))
+    const queued = this.#patience && ((waits: boolean) => this.#queued(waits))
+    this.#running = this.engine.submit(this.request(), (outcome) => this.#settle(outcome), queued)
+  }
+
+  /** For a lane, say: that is no time of the target's. */
+  #queued(waits: boolean): void {
+    if (waits) this.#patience?.waits(performance.now())
+    else this.#patience?.runs(performance.now())
   }
 
   #leave(): void {

@@ -9,7 +9,7 @@ import { Piscina } from 'piscina'
 import type { NativeRequest, Outcome } from '../attempts.js'
 import * as limits from '../core/limits.js'
 import { codeOf } from '../errnos.js'
-import type { Attempt, Engine, EngineLoad } from './engine.js'
+import type { Attempt, Engine, EngineLoad, Queued } from './engine.js'
 import { type GiveUp, Staging } from './staging.js'
 
 export interface BlockingOptions {
@@ -52,11 +52,12 @@ export class BlockingEngine implements Engine {
     this.#onFailure = onFailure
   }
 
-  submit(request: NativeRequest, settle: (outcome: Outcome) => void): Attempt {
-    return this.#staging.submit(request, (outcome) => {
+  submit(request: NativeRequest, settle: (outcome: Outcome) => void, queued?: Queued): Attempt {
+    const settled = (outcome: Outcome) => {
       if (outcome.state === 'failed' && outcome.call === 'pthread_create') this.#onLaneFailure(outcome.errno)
       settle(outcome)
-    })
+    }
+    return this.#staging.submit(request, settled, queued)
   }
 
   load(): EngineLoad {

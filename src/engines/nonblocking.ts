@@ -7,7 +7,7 @@ import { constants } from 'node:os'
 import { littleEndian, type NativeRequest, type Outcome, submit } from '../attempts.js'
 import { binding } from '../binding.js'
 import * as limits from '../core/limits.js'
-import type { Attempt, Engine, EngineLoad } from './engine.js'
+import type { Attempt, Engine, EngineLoad, Queued } from './engine.js'
 import { type GiveUp, Staging } from './staging.js'
 
 export interface NonblockingOptions {
@@ -36,8 +36,8 @@ export class NonblockingEngine implements Engine {
     this.#staging = new Staging(inFlight, (ids, giveUp) => this.#start(ids, giveUp))
   }
 
-  submit(request: NativeRequest, settle: (outcome: Outcome) => void): Attempt {
-    return isUnix(request) ? this.#submitUnix(request, settle) : this.#staging.submit(request, settle)
+  submit(request: NativeRequest, settle: (outcome: Outcome) => void, queued?: Queued): Attempt {
+    return isUnix(request) ? this.#submitUnix(request, settle, queued) : this.#staging.submit(request, settle, queued)
   }
 
   load(): EngineLoad {
@@ -56,13 +56,17 @@ export class NonblockingEngine implements Engine {
     else giveUp({ errno, call: binding.callNames[call]! })
   }
 
-  #submitUnix(request: NativeRequest, settle: (outcome: Outcome) => void): Attempt {
+  #submitUnix(request: NativeRequest, settle: (outcome: Outcome) => void, queued?: Queued): Attempt {
     let cancelled = false
-    let running = this.#staging.submit(request, (outcome) => {
-      if (!isBusy(outcome)) settle(outcome)
-      else if (cancelled) settle(cancelledAfter(outcome))
-      else running = this.#goOnOnLane(request, outcome, settle)
-    })
+    let running = this.#staging.submit(
+      request,
+      (outcome) => {
+        if (!isBusy(outcome)) settle(outcome)
+        else if (cancelled) settle(cancelledAfter(outcome))
+        else running = this.#goOnOnLane(request, outcome, settle, queued)
+      },
+      queued,
+    )
     return {
       cancel: () => {
         cancelled = true
@@ -72,14 +76,20 @@ export class NonblockingEngine implements Engine {
   }
 
   /** One attempt to its caller, with what is left of its time. Of that a wait for a lane is no part: it is not the target's doing. */
-  #goOnOnLane(request: NativeRequest, first: Outcome, settle: (outcome: Outcome) => void): Attempt {
+  #goOnOnLane(
+    request: NativeRequest,
+    first: Outcome,
+    settle: (outcome: Outcome) => void,
+    queued: Queued | undefined,
+  ): Attempt {
     const { startedAt, durationMs } = first
     const timeoutMs = request.timeoutMs && Math.max(1, Math.ceil(request.timeoutMs - durationMs))
-    const attempt = this.#lanes().submit({ ...request, timeoutMs }, (outcome) => {
+    const settled = (outcome: Outcome) => {
       this.#onLanes.delete(attempt)
       settle({ ...outcome, startedAt, durationMs: durationMs + outcome.durationMs })
       if (this.#onLanes.size === 0) this.#left?.()
-    })
+    }
+    const attempt = this.#lanes().submit({ ...request, timeoutMs }, settled, queued)
     this.#onLanes.add(attempt)
     return attempt
   }

@@ -8,7 +8,7 @@ import { cancel, keepAlive, type NativeRequest, type Outcome, reserve, settleSoo
 import { binding } from '../binding.js'
 import * as limits from '../core/limits.js'
 import { Linked, List } from '../core/list.js'
-import type { Attempt, EngineLoad } from './engine.js'
+import type { Attempt, EngineLoad, Queued } from './engine.js'
 
 /** Why an attempt never came to its connect(2). */
 export interface Refusal {
@@ -26,15 +26,17 @@ class Job extends Linked implements Attempt, Waiter {
   /** Until it is reserved: copied then. */
   request: NativeRequest | undefined
   readonly done: (outcome: Outcome) => void
+  readonly queued: Queued | undefined
   /** 0 until reserved. */
   id = 0
   refusal: Refusal | undefined
 
-  constructor(staging: Staging, request: NativeRequest, done: (outcome: Outcome) => void) {
+  constructor(staging: Staging, request: NativeRequest, done: (outcome: Outcome) => void, queued?: Queued) {
     super()
     this.#staging = staging
     this.request = request
     this.done = done
+    this.queued = queued
   }
 
   cancel(): void {
@@ -64,10 +66,13 @@ export class Staging {
     this.#start = start
   }
 
-  submit(request: NativeRequest, done: (outcome: Outcome) => void): Attempt {
-    const job = new Job(this, request, done)
+  submit(request: NativeRequest, done: (outcome: Outcome) => void, queued?: Queued): Attempt {
+    const job = new Job(this, request, done, queued)
     if (this.#inFlight < this.#limit) this.#stage(job)
-    else this.#queued.add(job)
+    else {
+      this.#queued.add(job)
+      queued?.(true)
+    }
     return job
   }
 
@@ -97,7 +102,10 @@ export class Staging {
     this.#running.delete(job)
     this.#inFlight--
     const next = this.#queued.shift()
-    if (next) this.#stage(next)
+    if (next) {
+      next.queued?.(false)
+      this.#stage(next)
+    }
     job.done(outcome.state === 'lost' && job.refusal ? refused(job.refusal) : outcome)
     if (this.#inFlight === 0) this.#idle?.()
   }

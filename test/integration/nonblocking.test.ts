@@ -14,6 +14,7 @@ import { held, nothingLeft, threads } from '../support/counts.js'
 import { listen } from '../support/events.js'
 import { blockedInConnect, callsMade, countCalls } from '../support/moments.js'
 import { portOf, useStations } from '../support/stations.js'
+import { engines } from '../support/warm-up.js'
 
 const targets = useStations()
 afterEach(() => binding.clearFaults())
@@ -172,6 +173,18 @@ describe('an AF_UNIX backlog that is full', () => {
     controller.abort()
     expect(await Promise.all(calls)).toEqual(Array(5).fill('ABORT_ERR'))
     expect(held()).toMatchObject({ descriptors: 0, buffers: 0, attempts: 0 })
+  })
+
+  it.each(engines)('behind lanes that are all taken says nothing of the target: %s engine', async (engine) => {
+    const manager = manage({ engine, lanes: 2 })
+    const controller = new AbortController()
+    const taking = [1, 2].map(() => manager.open(targets.stall, { signal: controller.signal }).catch(() => {}))
+    await expect.poll(() => manager.stats().engines.blocking.inFlight).toBe(2)
+    const options = { timeoutMs: 100, retry: { tries: 2 } }
+    for await (const result of manager.check([targets.stall], options))
+      expect(result).toMatchObject({ status: 'unknown', errnoClass: 'local', code: 'ETIMEDOUT' })
+    controller.abort()
+    await Promise.all(taking)
   })
 
   describe('on the way to a lane', () => {
