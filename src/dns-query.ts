@@ -28,6 +28,8 @@ export interface ServerOptions {
   tries?: number | undefined
 }
 
+const bothFamilies: readonly Family[] = ['inet6', 'inet']
+
 /** One family's records of a full name, or what was said in their place. */
 export type Records = { addresses: readonly string[] } | { error: NodeJS.ErrnoException }
 export type RecordCache = Expiring<string, Records>
@@ -89,8 +91,17 @@ export class DnsQuery {
     }
   }
 
-  /** Both families of one full name. Told as they come, once it is known that the name has an address at all. */
+  /**
+   * Both families of one full name. Told as they come, once it is known that the name has an address at all; at once
+   * where both are kept, so that they can be put in order.
+   */
   async #ask(name: string, tell: (answer: Answer) => void): Promise<Records[]> {
+    const kept = bothFamilies.map((family) => this.#cache.get(keyOf(name, family), performance.now()))
+    if (kept.every((records) => records !== undefined)) {
+      const addresses = kept.flatMap((records) => ('addresses' in records ? records.addresses : []))
+      if (addresses.length > 0) tell({ families: bothFamilies, addresses })
+      return kept
+    }
     const known = new Map<Family, Records>()
     const untold = new Set<Family>()
     let timer: NodeJS.Timeout | undefined
@@ -110,7 +121,7 @@ export class DnsQuery {
   }
 
   async #records(name: string, family: Family): Promise<Records> {
-    const key = `${family} ${name}`
+    const key = keyOf(name, family)
     const cached = this.#cache.get(key, performance.now())
     if (cached) return cached
     this.#opening ??= this.#open()
@@ -143,6 +154,8 @@ export class DnsQuery {
     return channel
   }
 }
+
+const keyOf = (name: string, family: Family): string => `${family} ${name}`
 
 const noName: ReadonlySet<unknown> = new Set(['ENOTFOUND', 'EBADNAME'])
 const noAddress: ReadonlySet<unknown> = new Set([...noName, 'ENODATA'])

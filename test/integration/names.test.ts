@@ -86,9 +86,9 @@ describe('answers are kept', () => {
 })
 
 describe('answers flow', () => {
-  const flow = async (name: string) => {
+  const flow = async (name: string, names = resolver()) => {
     const answers: Answer[] = []
-    await resolver().query(name, { signal: never }, (answer) => answers.push(answer))
+    await names.query(name, { signal: never }, (answer) => answers.push(answer))
     return answers.map(({ families, addresses, error }) => [...families, ...addresses, ...(error ? [error.code] : [])])
   }
 
@@ -106,6 +106,12 @@ describe('answers flow', () => {
     ['localhost', [['inet6', 'inet', '::1', '127.0.0.1']]],
   ])('%s', async (name, answers) => {
     expect(await flow(name)).toEqual(answers)
+  })
+
+  it('of both families as one where both are kept', async () => {
+    const names = resolver()
+    expect(await flow('kept.test', names)).toHaveLength(2)
+    expect(await flow('kept.test', names)).toEqual([['inet6', 'inet', '::1', '127.0.0.1']])
   })
 
   it('with the reason where a family could not be asked for', async () => {
