@@ -113,7 +113,7 @@ function longestZeroRun(groups: readonly number[]): { start: number; length: num
   return best
 }
 
-function isMapped(bytes: Uint8Array): boolean {
+export function isMapped(bytes: Uint8Array): boolean {
   for (let i = 0; i < 10; i += 1) if (bytes[i] !== 0) return false
   return bytes[10] === 255 && bytes[11] === 255
 }

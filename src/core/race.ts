@@ -10,7 +10,7 @@ export type Family = 'inet' | 'inet6'
 export type InetEndpoint = Exclude<Endpoint, { family: 'unix' }>
 
 export type RaceEvent =
-  /** The answer to the questions for these families: in order of preference (RFC 6724), or none. */
+  /** The answer to the questions for these families, or that there is none. */
   | { type: 'resolved'; families: readonly Family[]; endpoints: readonly InetEndpoint[] }
   /** What was told to start had its turn: the attempt delay counts from here. */
   | { type: 'started'; endpoint: InetEndpoint }
@@ -34,13 +34,18 @@ export interface RaceOptions {
   attemptDelayMs?: number | undefined
   /** What took the last connect, as formatEndpoint writes it: tried first where it is still among them. */
   lastGood?: string | undefined
+  /** Puts addresses in order of preference (section 4). Default: the order in which they were given. */
+  order?: Order | undefined
 }
+
+export type Order = (endpoints: readonly InetEndpoint[]) => readonly InetEndpoint[]
 
 export class Race {
   /** Families whose answer is still to come. */
   readonly #awaited: Set<Family>
   readonly #attemptDelayMs: number
   readonly #lastGood: string | undefined
+  readonly #order: Order
   /** Not yet tried, in order of preference. */
   readonly #queues: Record<Family, InetEndpoint[]> = { inet6: [], inet: [] }
   /** Ever queued: a name may have an address twice. */
@@ -56,10 +61,11 @@ export class Race {
   #earliestAt = Number.NEGATIVE_INFINITY
   #over = false
 
-  constructor({ families, attemptDelayMs = limits.attemptDelayMs, lastGood }: RaceOptions) {
+  constructor({ families, attemptDelayMs = limits.attemptDelayMs, lastGood, order = asGiven }: RaceOptions) {
     this.#awaited = new Set(families)
     this.#attemptDelayMs = Math.min(limits.attemptDelayAtMostMs, Math.max(limits.attemptDelayAtLeastMs, attemptDelayMs))
     this.#lastGood = lastGood
+    this.#order = order
   }
 
   /** At most one action of each kind; a `wake` takes the place of the one before, which holds no longer without one. */
@@ -86,15 +92,20 @@ export class Race {
 
   #resolved(families: readonly Family[], endpoints: readonly InetEndpoint[], now: number): void {
     for (const family of families) this.#awaited.delete(family)
-    const fresh = endpoints.filter((endpoint) => this.#isNew(endpoint))
-    // Until something has started, who answers says which family is first.
-    if (fresh[0] && !this.#newest) this.#turn = fresh[0].family
+    const fresh = this.#order(endpoints.filter((endpoint) => this.#isNew(endpoint)))
+    if (fresh[0] && !this.#newest) this.#turn = this.#firstFamily(fresh[0])
     // What comes late joins those not yet tried.
     for (const endpoint of fresh) this.#queues[endpoint.family].push(endpoint)
     const good = fresh.find((endpoint) => formatEndpoint(endpoint) === this.#lastGood)
     if (good) this.#prefer(good)
     const waits = fresh.length > 0 && !good && !this.#newest && this.#awaited.has('inet6')
     this.#resolutionEndsAt = waits ? now + limits.resolutionDelayMs : Number.NEGATIVE_INFINITY
+  }
+
+  /** That of the most preferred of all; among equals, of who has answered just now. */
+  #firstFamily(best: InetEndpoint): Family {
+    const waiting = this.#queues[other(best.family)][0]
+    return (waiting ? this.#order([best, waiting])[0]! : best).family
   }
 
   #isNew(endpoint: InetEndpoint): boolean {
@@ -144,5 +155,7 @@ export class Race {
     this.#earliestAt = Number.POSITIVE_INFINITY
   }
 }
+
+const asGiven: Order = (endpoints) => endpoints
 
 const other = (family: Family): Family => (family === 'inet' ? 'inet6' : 'inet')

@@ -1,73 +1,12 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import * as limits from '#internal/core/limits'
-import { type Family, type InetEndpoint, Race, type RaceEvent, type RaceOptions } from '#internal/core/race'
+import { Race, type RaceEvent } from '#internal/core/race'
+import { at, families, inOrder, nameOf, type PlayOptions, play, written } from '../support/race.js'
 
 const { resolutionDelayMs, attemptDelayMs, attemptDelayAtLeastMs, attemptDelayAtMostMs } = limits
 
-/** `4a`, `6b`: an address of that family. One object a name, as a driver has it. */
-const endpoints = new Map<string, InetEndpoint>()
-function at(name: string): InetEndpoint {
-  const known = endpoints.get(name)
-  if (known) return known
-  const last = name.charCodeAt(1)
-  const endpoint: InetEndpoint =
-    name[0] === '4'
-      ? { family: 'inet', address: `127.0.0.${last}`, port: 80 }
-      : { family: 'inet6', address: `::${last.toString(16)}`, port: 80 }
-  endpoints.set(name, endpoint)
-  return endpoint
-}
-const nameOf = (endpoint: InetEndpoint) => [...endpoints].find(([, each]) => each === endpoint)![0]
-const written = (name: string) => (name[0] === '4' ? `${at(name).address}:80` : `[${at(name).address}]:80`)
-
-const families: Record<string, readonly Family[]> = { A: ['inet'], AAAA: ['inet6'], both: ['inet6', 'inet'] }
-
-/** `AAAA 6a 6b`, `A`, `both 4a 6a`: answers. `fail 4a`, `connect 6a`. `begin 4a`: it had its turn, for delayed starts. */
-function eventOf(text: string): RaceEvent {
-  const [verb, ...names] = text.split(' ')
-  if (families[verb!]) return { type: 'resolved', families: families[verb!]!, endpoints: names.map(at) }
-  const type = ({ fail: 'failed', connect: 'connected', begin: 'started' } as const)[verb!]!
-  return { type, endpoint: at(names[0]!) }
-}
-
-/**
- * Plays events at their times in virtual time, keeps the wakes that the race asks for, and gives back what it did as
- * `time start 6a`. Whatever starts has its turn at once, unless `delayed` says otherwise.
- */
-function play(
-  script: readonly (readonly [now: number, event: string])[],
-  { delayed = [], ...options }: Partial<RaceOptions> & { delayed?: string[] } = {},
-): string[] {
-  const race = new Race({ families: families.both!, ...options })
-  const log: string[] = []
-  let wakeAt: number | undefined
-  const tell = (event: RaceEvent, now: number): void => {
-    wakeAt = undefined
-    for (const action of race.on(event, now)) {
-      if (action.type === 'wake') wakeAt = action.at
-      else log.push(`${now} ${action.type}${'endpoint' in action ? ` ${nameOf(action.endpoint)}` : ''}`)
-      if (action.type === 'start' && !delayed.includes(nameOf(action.endpoint)))
-        tell({ type: 'started', endpoint: action.endpoint }, now)
-    }
-  }
-  const wakeUntil = (end: number) => {
-    while (wakeAt !== undefined && wakeAt <= end) tell({ type: 'woken' }, wakeAt)
-  }
-  for (const [now, text] of script) {
-    wakeUntil(now - 1)
-    tell(eventOf(text), now)
-  }
-  wakeUntil(1_000_000)
-  return log
-}
-
-type Row = [
-  what: string,
-  script: [number, string][],
-  log: string[],
-  options?: Partial<RaceOptions> & { delayed?: string[] },
-]
+type Row = [what: string, script: [number, string][], log: string[], options?: PlayOptions]
 
 const tables: Record<string, Row[]> = {
   'section 3, Hostname Resolution Query Handling': [
@@ -135,6 +74,54 @@ const tables: Record<string, Row[]> = {
       'the first address says which family is first',
       [[0, 'both 4a 4b 6a']],
       ['0 start 4a', '250 start 6a', '500 start 4b'],
+    ],
+    [
+      'each family in order of preference, the most preferred address of all first',
+      [[0, 'both 6a 6b 4a 4b']],
+      ['0 start 4b', '250 start 6b', '500 start 4a', '750 start 6a'],
+      { order: inOrder('4b 6b 4a 6a') },
+    ],
+    [
+      'an A answer that waited is first where it is preferred',
+      [
+        [0, 'A 4b 4a'],
+        [20, 'AAAA 6a'],
+      ],
+      ['20 start 4a', '270 start 6a', '520 start 4b'],
+      { order: inOrder('4a 6a 4b') },
+    ],
+    [
+      'and is not where it is not',
+      [
+        [0, 'A 4a'],
+        [20, 'AAAA 6b 6a'],
+      ],
+      ['20 start 6a', '270 start 4a', '520 start 6b'],
+      { order: inOrder('6a 4a 6b') },
+    ],
+    [
+      'an AAAA answer that comes first does not wait to be compared',
+      [
+        [0, 'AAAA 6a 6b'],
+        [20, 'A 4a 4b'],
+      ],
+      ['0 start 6b', '250 start 4b', '500 start 6a', '750 start 4a'],
+      { order: inOrder('4b 4a 6b 6a') },
+    ],
+    [
+      'what comes late is put in order, and has the next turn',
+      [
+        [0, 'A 4a 4b'],
+        [100, 'AAAA 6a 6b'],
+      ],
+      ['50 start 4b', '300 start 6b', '550 start 4a', '800 start 6a'],
+      { order: inOrder('4b 4a 6b 6a') },
+    ],
+    [
+      'the last good address is first, whatever is preferred',
+      [[0, 'both 6a 4a 4b']],
+      ['0 start 4a', '250 start 6a', '500 start 4b'],
+      { order: inOrder('6a 4b 4a'), lastGood: written('4a') },
     ],
     ['an address that comes twice is tried once', [[0, 'both 4a 4a 6a 4a']], ['0 start 4a', '250 start 6a']],
     [
@@ -295,12 +282,13 @@ const world = fc.record({
   fates: fc.record(Object.fromEntries(addressNames.map((name) => [name, fate]))),
   lastGood: fc.constantFrom(undefined, ...addressNames.map(written)),
   attemptDelayMs: fc.nat(3_000),
+  preferred: fc.shuffledSubarray(addressNames, { minLength: addressNames.length }),
 })
 
 it('starts every address once at most, an end comes exactly once, and a loss only after all have failed', () => {
   fc.assert(
-    fc.property(world, ({ answers, fates, lastGood, attemptDelayMs }) => {
-      const race = new Race({ families: families.both!, lastGood, attemptDelayMs })
+    fc.property(world, ({ answers, fates, lastGood, attemptDelayMs, preferred }) => {
+      const race = new Race({ families: families.both!, lastGood, attemptDelayMs, order: inOrder(preferred.join(' ')) })
       const pending: { at: number; event: RaceEvent }[] = answers.map(({ family, at: when, names }) => ({
         at: when,
         event: { type: 'resolved', families: [family], endpoints: names.map(at) },
