@@ -15,7 +15,7 @@ export type NumericTarget = Extract<ParsedTarget, { kind: 'endpoint' }>
 /** `error`: why there are fewer than there might be. */
 type Told = (families: readonly Family[], endpoints: readonly InetEndpoint[], error?: ConnectError) => void
 
-/** All endpoints of a target, in order of preference. */
+/** All endpoints of a target, in the order of the answers. */
 export async function addressesOf(call: Call): Promise<Endpoint[]> {
   const { target } = call
   if (target.kind === 'endpoint') return [withZone(target)]

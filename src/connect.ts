@@ -16,6 +16,7 @@ import { ConnectError, withoutStack } from './errors.js'
 import { normalise } from './hosts-file.js'
 import { race } from './racing.js'
 import type { Resolver } from './resolver.js'
+import { byPreference } from './sources.js'
 import { SupervisedAttempt, type Supervision } from './supervisor.js'
 import type { AttemptRecord, ConnectOptions } from './types.js'
 
@@ -105,6 +106,8 @@ async function raceFor(target: NamedTarget, call: Call, asProbe: boolean): Promi
   const winner = await race(
     {
       lastGood: lastGood.get(key, performance.now()),
+      // Whoever looks up names of its own has said the order.
+      order: options.lookup ? undefined : byPreference,
       names: (told, signal) =>
         askFor(target, call, signal, (families, endpoints, error) => {
           if (error) errors.push(error)

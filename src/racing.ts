@@ -4,12 +4,14 @@
  */
 import { batchCancels, type Outcome, settleSoon } from './attempts.js'
 import type { Cancellation } from './cancellation.js'
-import { type Family, type InetEndpoint, Race, type RaceAction, type RaceEvent } from './core/race.js'
+import { type Family, type InetEndpoint, type Order, Race, type RaceAction, type RaceEvent } from './core/race.js'
 import { ConnectError, lateAbortError } from './errors.js'
 
 export interface Course {
   /** As formatEndpoint writes it. */
   lastGood: string | undefined
+  /** The order of preference. Default: as the names give them. */
+  order?: Order | undefined
   /** Asks for addresses and tells them as they come. Its rejection by a ConnectError says that there are none. */
   names(
     told: (families: readonly Family[], endpoints: readonly InetEndpoint[]) => void,
@@ -70,7 +72,7 @@ class Racing {
     this.#cancellation = cancellation
     this.#resolve = resolve
     this.#reject = reject
-    this.#race = new Race({ families: ['inet6', 'inet'], lastGood: course.lastGood })
+    this.#race = new Race({ families: ['inet6', 'inet'], lastGood: course.lastGood, order: course.order })
   }
 
   begin(): void {

@@ -52,6 +52,7 @@ const layers: readonly (readonly string[])[] = [
     'hosts-file',
     'resolv-conf',
     'addresses',
+    'sources',
     'racing',
     'connect',
     'secure',

@@ -1,0 +1,44 @@
+/** A name's addresses in order of preference (core/preference.ts), by the source addresses that the kernel would use now. */
+import { binding } from './binding.js'
+import { decodeSocketAddress, encodeEndpoint } from './core/address.js'
+import { type Destination, sortByPreference } from './core/preference.js'
+import type { InetEndpoint } from './core/race.js'
+import { codeOf } from './errnos.js'
+
+const domains = { inet: 2, inet6: 10 } as const
+/** SOCK_DGRAM: its connect(2) looks up the route, waits for nothing and sends nothing. */
+const datagram = 2
+/** What this machine is out of for the moment. */
+const lacks: ReadonlySet<string> = new Set(['EMFILE', 'ENFILE', 'ENOMEM', 'ENOBUFS', 'EAGAIN'])
+
+/** As they are given where this machine cannot tell. */
+export function byPreference(endpoints: readonly InetEndpoint[]): readonly InetEndpoint[] {
+  if (endpoints.length < 2) return endpoints
+  const destinations: (Destination & { endpoint: InetEndpoint })[] = []
+  for (const endpoint of endpoints) {
+    const source = sourceOf(endpoint)
+    if (source === cannotTell) return endpoints
+    destinations.push({ endpoint, address: endpoint.address, source })
+  }
+  return sortByPreference(destinations).map(({ endpoint }) => endpoint)
+}
+
+const cannotTell = Symbol('cannot tell')
+
+/** undefined where the kernel has no way to the endpoint. */
+function sourceOf(endpoint: InetEndpoint): string | typeof cannotTell | undefined {
+  const fd = binding.socket(domains[endpoint.family], datagram)
+  if (fd < 0) return withoutSource(fd)
+  try {
+    const connected = binding.connectNow(fd, encodeEndpoint(endpoint))
+    if (connected < 0) return withoutSource(connected)
+    const name = binding.getsockname(fd)
+    if (typeof name === 'number') return withoutSource(name)
+    const own = decodeSocketAddress(name)
+    return 'address' in own ? own.address : cannotTell
+  } finally {
+    binding.close(fd)
+  }
+}
+
+const withoutSource = (errno: number) => (lacks.has(codeOf(errno)) ? cannotTell : undefined)
