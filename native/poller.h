@@ -1,11 +1,17 @@
 /*
  * What the reactor waits with: readiness of descriptors, a time, and a wake from another thread. One a process.
- * poller_epoll.c is Linux's; kqueue (EVFILT_WRITE with EV_ONESHOT, EVFILT_USER) or poll(2) and a pipe can stand behind
- * the same functions. All but poller_wake: the reactor's thread, or whoever starts and joins it.
+ * poller_epoll.c is Linux's; poller_poll.c serves elsewhere, where kqueue (EVFILT_WRITE with EV_ONESHOT, EVFILT_USER) could stand
+ * behind the same functions. All but poller_wake: the reactor's thread, or whoever starts and joins it.
  */
 #ifndef CANCELPOINT_POLLER_H
 #define CANCELPOINT_POLLER_H
 
+/* CANCELPOINT_POLL: for the tests of what other systems get. */
+#if defined(__linux__) && !defined(CANCELPOINT_POLL)
+#define POLLER_EPOLL
+#endif
+
+#include <limits.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -28,5 +34,12 @@ size_t poller_wait(uint64_t *keys, size_t room, int64_t timeout_ns);
 
 /* Ends the wait that is under way, or the next. Any thread, while the poller is known to be open. */
 void poller_wake(void);
+
+/* Rounded up, so that a deadline has passed when the wait for it ends. */
+static inline int poller_ms(int64_t timeout_ns) {
+  if (timeout_ns < 0) return -1;
+  int64_t ms = (timeout_ns + 999999) / 1000000;
+  return ms > INT_MAX ? INT_MAX : (int)ms;
+}
 
 #endif

@@ -1,8 +1,9 @@
-#include <errno.h>
-#include <limits.h>
-#include <sys/epoll.h>
-
 #include "poller.h"
+
+#ifdef POLLER_EPOLL
+
+#include <errno.h>
+#include <sys/epoll.h>
 
 enum { EVENTS_AT_ONCE = 256 };
 
@@ -42,16 +43,9 @@ void poller_forget(int fd) {
   sys_epoll_ctl(epoll, EPOLL_CTL_DEL, fd, &unused);
 }
 
-/* Rounded up, so that a deadline has passed when the wait for it ends. */
-static int whole_ms(int64_t timeout_ns) {
-  if (timeout_ns < 0) return -1;
-  int64_t ms = (timeout_ns + 999999) / 1000000;
-  return ms > INT_MAX ? INT_MAX : (int)ms;
-}
-
 size_t poller_wait(uint64_t *keys, size_t room, int64_t timeout_ns) {
   struct epoll_event events[EVENTS_AT_ONCE];
-  int count = sys_epoll_wait(epoll, events, room < EVENTS_AT_ONCE ? (int)room : EVENTS_AT_ONCE, whole_ms(timeout_ns));
+  int count = sys_epoll_wait(epoll, events, room < EVENTS_AT_ONCE ? (int)room : EVENTS_AT_ONCE, poller_ms(timeout_ns));
   size_t written = 0;
   for (int i = 0; i < count; i++)
     if (events[i].data.u64 != woken) keys[written++] = events[i].data.u64;
@@ -59,3 +53,5 @@ size_t poller_wait(uint64_t *keys, size_t room, int64_t timeout_ns) {
 }
 
 void poller_wake(void) { sys_eventfd_write(wake, 1); }
+
+#endif

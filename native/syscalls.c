@@ -48,6 +48,8 @@ static const char *const names[CALL_COUNT] = {
     [CALL_EPOLL_WAIT] = "epoll_wait",
     [CALL_EVENTFD] = "eventfd",
     [CALL_WRITE] = "write",
+    [CALL_PIPE] = "pipe",
+    [CALL_READ] = "read",
     [CALL_THREAD_CREATE] = "pthread_create",
     [CALL_ALLOCATE] = "malloc",
     [CALL_MAP] = "mmap",
@@ -197,6 +199,25 @@ int sys_eventfd(void) { THROUGH_SEAM(CALL_EVENTFD, -1, eventfd(0, EFD_CLOEXEC | 
 
 int sys_eventfd_write(int fd, uint64_t value) { THROUGH_SEAM(CALL_WRITE, -1, eventfd_write(fd, value)); }
 #endif
+
+static int open_pipe(int ends[2]) {
+#ifdef __APPLE__
+  if (pipe(ends) != 0) return -1;
+  for (int i = 0; i < 2; i++) {
+    fcntl(ends[i], F_SETFD, FD_CLOEXEC);
+    fcntl(ends[i], F_SETFL, O_NONBLOCK);
+  }
+  return 0;
+#else
+  return pipe2(ends, O_CLOEXEC | O_NONBLOCK);
+#endif
+}
+
+int sys_pipe(int ends[2]) { THROUGH_SEAM(CALL_PIPE, -1, open_pipe(ends)); }
+
+ssize_t sys_read(int fd, void *into, size_t length) { THROUGH_SEAM(CALL_READ, -1, read(fd, into, length)); }
+
+ssize_t sys_write(int fd, const void *from, size_t length) { THROUGH_SEAM(CALL_WRITE, -1, write(fd, from, length)); }
 
 static int get_limit(struct rlimit *limit) { THROUGH_SEAM(CALL_GETRLIMIT, -1, getrlimit(RLIMIT_NOFILE, limit)); }
 

@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/socket.h>
+#include <sys/types.h>
 
 /* Also the number by which an outcome tells which call failed. */
 enum call {
@@ -33,6 +34,8 @@ enum call {
   CALL_EPOLL_WAIT,
   CALL_EVENTFD,
   CALL_WRITE,
+  CALL_PIPE,
+  CALL_READ,
   CALL_THREAD_CREATE,
   CALL_ALLOCATE,
   CALL_MAP,
@@ -69,6 +72,10 @@ int sys_epoll_wait(int epoll, struct epoll_event *events, int room, int timeout_
 int sys_eventfd(void);
 int sys_eventfd_write(int fd, uint64_t value);
 #endif
+/* Both ends nonblocking. */
+int sys_pipe(int ends[2]);
+ssize_t sys_read(int fd, void *into, size_t length);
+ssize_t sys_write(int fd, const void *from, size_t length);
 /* RLIMIT_NOFILE's soft limit, or -1. */
 long sys_descriptor_limit(void);
 /*

@@ -82,8 +82,8 @@ int __wrap_connect(int fd, const struct sockaddr *address, socklen_t length) {
 int __real_poll(struct pollfd *fds, nfds_t count, int timeout_ms);
 int __wrap_poll(struct pollfd *fds, nfds_t count, int timeout_ms);
 int __wrap_poll(struct pollfd *fds, nfds_t count, int timeout_ms) {
-  if (timeout_ms == 0) {
-    outside_region("cancellation disabled in a poll that does not wait");
+  if (timeout_ms == 0 || count > 1) {
+    outside_region("cancellation disabled in a poll of the reactor's");
     return __real_poll(fds, count, timeout_ms);
   }
   enter_region("cancellation enabled in poll");

@@ -1,7 +1,7 @@
 /*
  * Stands between the core and the C library (the program is linked with --wrap for each call below) and sees
  * that a lane has cancellation enabled around connect(2) and poll(2), and around nothing else. The reactor's calls of the
- * two, which do not wait, are no cancellation points of ours: it has cancellation disabled.
+ * two are no cancellation points of ours: it has cancellation disabled, and it is who polls without waiting, or many.
  */
 #ifndef GUARD_H
 #define GUARD_H
