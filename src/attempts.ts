@@ -175,7 +175,7 @@ function settleSome(): void {
   if (pausing) return
   const some = unstarted.length > 0 ? unstarted.splice(0, outcomesPerSlice - settledInSlice) : []
   settledInSlice += some.length
-  for (const settle of some) settle()
+  for (const settle of some) safely(settle)
   const room = outcomesPerSlice - settledInSlice
   const count = room > 0 ? binding.drain(outcomes.subarray(0, room * outcomeFields)) : 0
   for (let i = 0; i < count; i++) settleOne(i * outcomeFields)
@@ -205,7 +205,18 @@ function settleOne(at: number): void {
   }
   waiting[id % slots] = undefined
   waitingCount -= 1
-  waiter.settle(outcome)
+  safely(() => waiter.settle(outcome))
+}
+
+/** What one settlement throws, a defect or a caller's own code, is uncaught all the same, and costs the others nothing. */
+function safely(settle: () => void): void {
+  try {
+    settle()
+  } catch (error) {
+    setImmediate(() => {
+      throw error
+    })
+  }
 }
 
 function readOutcome(at: number, id: number): Outcome {

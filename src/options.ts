@@ -59,6 +59,9 @@ function requireMethod(name: string, value: unknown, method: string, expected: s
 }
 
 export function requireOptions(options: ConnectOptions & CheckOptions): void {
+  if (typeof options !== 'object' || options === null) {
+    throw new TypeError(`options is ${describe(options)}: expected an object such as { timeoutMs: 5_000 }`)
+  }
   requireMethod('signal', options.signal, 'addEventListener', 'an AbortSignal')
   requireMs('timeoutMs', options.timeoutMs)
   requireMs('attemptTimeoutMs', options.attemptTimeoutMs)

@@ -118,20 +118,28 @@ class Racing {
   }
 
   #start(endpoint: InetEndpoint): void {
-    const barred = this.#course.bar(endpoint)
-    if (barred) {
-      this.#course.failed(barred)
-      this.#tell({ type: 'failed', endpoint })
-      return
-    }
-    this.#starts += 1
+    if (this.#over) return
     try {
-      const started = () => this.#tell({ type: 'started', endpoint })
-      const attempt = this.#course.start(endpoint, started, (outcome) => this.#ended(endpoint, outcome))
-      this.#underWay.set(endpoint, attempt)
+      const barred = this.#course.bar(endpoint)
+      if (barred) this.#barred(endpoint, barred)
+      else this.#attempt(endpoint)
     } catch (error) {
       this.#broken(error)
     }
+  }
+
+  #barred(endpoint: InetEndpoint, why: ConnectError): void {
+    this.#course.failed(why)
+    this.#tell({ type: 'failed', endpoint })
+  }
+
+  #attempt(endpoint: InetEndpoint): void {
+    this.#starts += 1
+    const started = () => this.#tell({ type: 'started', endpoint })
+    const attempt = this.#course.start(endpoint, started, (outcome) => this.#ended(endpoint, outcome))
+    this.#underWay.set(endpoint, attempt)
+    // Whoever is told of its start may have ended the race.
+    if (this.#over) attempt.cancel()
   }
 
   #ended(endpoint: InetEndpoint, outcome: Outcome): void {
@@ -152,7 +160,10 @@ class Racing {
   #cancelled(): void {
     if (this.#over) return
     this.#end()
-    if (this.#underWay.size === 0) settleSoon(() => this.#settle())
+    if (this.#underWay.size > 0) return
+    settleSoon(() => {
+      if (this.#underWay.size === 0) this.#settle()
+    })
   }
 
   /** The caller's own code, or what it passed in, failed in a way that no other address mends. */

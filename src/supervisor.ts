@@ -96,11 +96,14 @@ export abstract class SupervisedAttempt extends Linked implements Cancellable {
     // Its host's place in that line is its own call's already: asked for again, it would wait for itself.
     if (again && (this.#again || this.#attempts > 0)) this.#againPass = again.enter(undefined, () => this.#enter())
     else this.#enter()
-    if (!this.#running) this.waits()
+    if (this.#over) this.#leave()
+    else if (!this.#running) this.waits()
   }
 
   #enter(): void {
     this.#pass = this.#supervision.gate.enter(this.host, () => this.#run())
+    // Cancelled by whoever was told of its start, before there was a pass to give back.
+    if (this.#over) this.#leave()
   }
 
   #run(): void {
@@ -108,6 +111,8 @@ export abstract class SupervisedAttempt extends Linked implements Cancellable {
     this.#patience?.runs(performance.now())
     diagnostics.attemptStart(this)
     this.started()
+    // Whoever is told of the start may have cancelled it.
+    if (this.#over) return
     const queued = this.#patience && ((waits: boolean) => this.#queued(waits))
     this.#running = this.engine.submit(this.request(), (outcome) => this.#settle(outcome), queued)
   }
@@ -125,13 +130,16 @@ export abstract class SupervisedAttempt extends Linked implements Cancellable {
   }
 
   #settle(outcome: Outcome): void {
-    this.#running = undefined
     const failure = this.judge(outcome)
     diagnostics.attemptEnd(this, outcome, failure)
     const local = failure?.errnoClass === 'local'
+    const goesOn = local && !this.#over
+    // Before anybody else is started: a cancel from there comes too late, and must not settle it a second time.
+    this.#over = !goesOn
+    this.#running = undefined
     if (local) this.#supervision.gate.cut()
     this.#leave()
-    if (local && !this.#over && this.#requeue(failure)) return
+    if (goesOn && (this.#over || this.#requeue(failure))) return
     this.#over = true
     this.done(outcome, this.#attempts, failure)
   }
@@ -145,6 +153,7 @@ export abstract class SupervisedAttempt extends Linked implements Cancellable {
     if (decision.action === 'give-up') return false
     onDecision('requeue')
     diagnostics.retry(this.endpoint, failure, decision)
+    if (this.#over) return true
     this.#patience.waits(now)
     this.waits()
     this.#timer = setTimeout(() => this.#wait(), decision.delayMs)

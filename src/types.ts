@@ -48,6 +48,10 @@ export interface ManagerOptions extends ConnectOptions {
   seed?: number | undefined
 }
 
+/**
+ * A numeric target that is neither retried nor spoken TLS to is checked by one attempt, and `timeoutMs` bounds that alone: what it waits
+ * for this machine (a place, a lane, descriptors) is not the target's time.
+ */
 export interface CheckOptions extends ConnectOptions {
   /** Targets in flight at once. */
   concurrency?: number | undefined

@@ -158,4 +158,31 @@ describe('the driver of a race', () => {
     await script.settled
     expect(script.log).toEqual(['cancel', 'rejected broken'])
   })
+
+  it('cancels what was being started when the race was cancelled', async () => {
+    const script: Script = new Script({
+      async names(told) {
+        await Promise.resolve()
+        told(['inet6', 'inet'], [first, second])
+      },
+      start: ({ address }) => {
+        script.log.push(`start ${address}`)
+        script.cancellation.request(() => new Error('asked for'))
+        return { cancel: () => void script.log.push(`cancel ${address}`) }
+      },
+    })
+    await expect.poll(() => script.log).toContain('cancel 127.0.0.1')
+    await new Promise(setImmediate)
+    expect(script.log).toEqual(['start 127.0.0.1', 'cancel 127.0.0.1'])
+  })
+
+  it('is told what a block list of the caller’s throws', async () => {
+    const script = new Script({
+      bar() {
+        throw new Error('no list')
+      },
+    })
+    await script.settled
+    expect(script.log).toEqual(['rejected no list'])
+  })
 })
