@@ -4,6 +4,7 @@
  */
 import { AttemptFlag, AttemptState, binding, outcomeFields } from './binding.js'
 import { attemptsPerTask, outcomesPerSlice } from './core/limits.js'
+import { littleEndian } from './core/sockaddr.js'
 
 /** One connect(2) to ask for. */
 export interface AttemptRequest {
@@ -94,8 +95,6 @@ function pack(waiters: readonly Waiter[]): Uint8Array {
 function flagsOf({ flags = AttemptFlag.none, probe, halfOpen }: NativeRequest): number {
   return flags | (probe ? AttemptFlag.probe : 0) | (probe && halfOpen ? AttemptFlag.halfOpen : 0)
 }
-
-export const littleEndian = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1
 
 /**
  * Reserves an id and an address buffer for each, in order. Fewer ids come back where native memory ran out; the rest

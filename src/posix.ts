@@ -13,13 +13,13 @@ import {
   type SocketAddress,
 } from './core/address.js'
 import * as limits from './core/limits.js'
+import { domains } from './core/sockaddr.js'
 import { BlockingEngine } from './engines/blocking.js'
 import { classify, codeOf, errnoOf, isFamilyDisabled } from './errnos.js'
 import { abortError, ConnectError, lateAbortError } from './errors.js'
 
 export type { SocketAddress } from './core/address.js'
 
-const domains = { unix: 1, inet: 2, inet6: 10 } as const
 const types = { stream: 1, dgram: 2 } as const
 /** An attempt holds its address's length in 16 bits. The kernel takes 128 bytes, and refuses more by the length alone. */
 const addressBytesAtMost = 0xffff

@@ -3,9 +3,9 @@ import { binding } from './binding.js'
 import { decodeSocketAddress, encodeEndpoint } from './core/address.js'
 import { type Destination, sortByPreference } from './core/preference.js'
 import type { InetEndpoint } from './core/race.js'
+import { domains } from './core/sockaddr.js'
 import { codeOf } from './errnos.js'
 
-const domains = { inet: 2, inet6: 10 } as const
 /** SOCK_DGRAM: its connect(2) looks up the route, waits for nothing and sends nothing. */
 const datagram = 2
 /** What this machine is out of for the moment. */

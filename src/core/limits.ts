@@ -10,7 +10,7 @@ export const checkAttemptTimeoutMs = 3_000
 export const lanes = 256
 /** Beyond this a 2-core machine spends its time switching threads; pid_max is 32,768 on small ones. */
 export const lanesAtMost = 16_384
-/** What `auto` is: no slower for one call, and it needs no thread an attempt. `npm run bench -- single-call connect-rate` shows it. */
+/** What `auto` is: no slower for one call, and it needs no thread an attempt. `npm run bench -- --scenario single-call connect-rate` shows it. */
 export const autoEngine = 'nonblocking'
 /** Of the nonblocking engine, where the machine has so many descriptors: each costs a socket and some memory, and no thread. */
 export const inFlight = 16_384

@@ -7,14 +7,13 @@ import { InvalidTargetError } from './invalid-target.js'
 import { formatIpv4, formatIpv6, parseIpv6, splitZone, writeIpv4 } from './ip.js'
 
 const afUnspec = 0
-const afUnix = 1
-const afInet = 2
-const afInet6 = 10
+/** Linux's numbers, for socket(2) and at the head of a sockaddr. */
+export const domains = { unix: 1, inet: 2, inet6: 10 } as const
 
 /** sizeof sun_path: what a path and its NUL, or an abstract name and its leading NUL, have to fit in. */
 export const pathBytesAtMost = 108
 
-const littleEndian = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1
+export const littleEndian = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1
 const encoder = new TextEncoder()
 const decoder = new TextDecoder()
 
@@ -75,15 +74,20 @@ const noAddress = (given: unknown) =>
     'give one',
   )
 
+/** Whether an endpoint's sockaddr, as encodeEndpoint writes it, is one of AF_UNIX. */
+export function isUnix(bytes: Uint8Array): boolean {
+  return bytes[littleEndian ? 0 : 1] === domains.unix
+}
+
 /** What the kernel wrote, as people read it. Families and lengths it does not know come back as bytes, a copy. */
 export function decodeSocketAddress(bytes: Uint8Array): SocketAddress {
   const { length } = bytes
   const family = length < 2 ? afUnspec : littleEndian ? bytes[0]! | (bytes[1]! << 8) : (bytes[0]! << 8) | bytes[1]!
   const port = () => (bytes[2]! << 8) | bytes[3]!
   if (family === afUnspec) return { family: 'unspec' }
-  if (family === afUnix) return { family: 'unix', path: decodePath(bytes.subarray(2)) }
-  if (family === afInet && length >= 16) return { family: 'inet', address: formatIpv4(bytes, 4), port: port() }
-  if (family !== afInet6 || length < 28) return { family, bytes: Uint8Array.from(bytes) }
+  if (family === domains.unix) return { family: 'unix', path: decodePath(bytes.subarray(2)) }
+  if (family === domains.inet && length >= 16) return { family: 'inet', address: formatIpv4(bytes, 4), port: port() }
+  if (family !== domains.inet6 || length < 28) return { family, bytes: Uint8Array.from(bytes) }
   const scopeId = new DataView(bytes.buffer, bytes.byteOffset).getUint32(24, littleEndian)
   const address = formatIpv6(bytes.subarray(8, 24))
   return { family: 'inet6', address: scopeId === 0 ? address : `${address}%${scopeId}`, port: port() }
@@ -91,7 +95,7 @@ export function decodeSocketAddress(bytes: Uint8Array): SocketAddress {
 
 function encodeInet(address: string, port: number): Uint8Array {
   const bytes = new Uint8Array(16)
-  writeHead(bytes, afInet, port)
+  writeHead(bytes, domains.inet, port)
   if (!writeIpv4(address, bytes, 4)) throw invalidAddress(address, 'an IPv4 address of four decimals')
   return bytes
 }
@@ -100,7 +104,7 @@ function encodeInet6(address: string, port: number, scopeId: number): Uint8Array
   const numeric = parseIpv6(address)
   if (!numeric) throw invalidAddress(address, 'an IPv6 address')
   const bytes = new Uint8Array(28)
-  writeHead(bytes, afInet6, port)
+  writeHead(bytes, domains.inet6, port)
   bytes.set(numeric, 8)
   new DataView(bytes.buffer).setUint32(24, scopeId, littleEndian)
   return bytes
@@ -114,7 +118,7 @@ function encodeUnix(path: string): Uint8Array {
   if (name.length + ending > pathBytesAtMost) throw invalidAddress(path, `at most ${pathBytesAtMost - 1} bytes of path`)
   if (!abstract && name.includes(0)) throw invalidAddress(path, 'a path without NUL characters')
   const bytes = new Uint8Array(2 + name.length + ending)
-  writeFamily(bytes, afUnix)
+  writeFamily(bytes, domains.unix)
   bytes.set(name, 2)
   return bytes
 }

@@ -4,9 +4,10 @@
  */
 import { constants } from 'node:os'
 
-import { littleEndian, type NativeRequest, type Outcome, submit } from '../attempts.js'
+import { type NativeRequest, type Outcome, submit } from '../attempts.js'
 import { binding } from '../binding.js'
 import * as limits from '../core/limits.js'
+import { isUnix } from '../core/sockaddr.js'
 import type { Attempt, Engine, EngineLoad, Queued } from './engine.js'
 import { type GiveUp, Staging } from './staging.js'
 
@@ -18,7 +19,6 @@ export interface NonblockingOptions {
 }
 
 const busy = -constants.errno.EAGAIN
-const unixFamily = 1
 
 export class NonblockingEngine implements Engine {
   readonly name = 'nonblocking'
@@ -37,7 +37,9 @@ export class NonblockingEngine implements Engine {
   }
 
   submit(request: NativeRequest, settle: (outcome: Outcome) => void, queued?: Queued): Attempt {
-    return isUnix(request) ? this.#submitUnix(request, settle, queued) : this.#staging.submit(request, settle, queued)
+    return isUnix(request.remote)
+      ? this.#submitUnix(request, settle, queued)
+      : this.#staging.submit(request, settle, queued)
   }
 
   load(): EngineLoad {
@@ -109,10 +111,6 @@ export class NonblockingEngine implements Engine {
 /** A full backlog is no outcome: whoever was to wait for room, and was cancelled before, has none but that. */
 function cancelledAfter({ startedAt, durationMs }: Outcome): Outcome {
   return { state: 'cancelled', startedAt, durationMs }
-}
-
-function isUnix({ remote }: NativeRequest): boolean {
-  return remote[littleEndian ? 0 : 1] === unixFamily
 }
 
 /** Nonblocking, connect(2) says EAGAIN of a full AF_UNIX backlog, and nothing tells when there is room. */
