@@ -22,14 +22,14 @@ export interface BlockingOptions {
   workers?: number | undefined
 }
 
-/** What a worker is told once: workers/lanes.ts. */
+/** What a worker is told once: workers/lanes.cts. */
 export interface LaneSettings {
   lanes: number
   stackBytes: number
   idleMs: number
 }
 
-const workerFile = fileURLToPath(new URL('../../workers/lanes.js', import.meta.url))
+const workerFile = fileURLToPath(new URL('../../workers/lanes.cjs', import.meta.url))
 
 export class BlockingEngine implements Engine {
   readonly name = 'blocking'

@@ -105,6 +105,10 @@ describe('a worker that ends', () => {
     expectDone(await runFixture('never-twice'))
   })
 
+  it('is the pool’s own may do so at any moment of its start', async () => {
+    expectDone(await runFixture('start-and-end', targets.hang, String(25 * rounds)))
+  })
+
   it('may do so while it loads the addon', async () => {
     expectDone(await runFixture('load-and-end', String(2 * rounds)))
   })

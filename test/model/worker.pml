@@ -1,4 +1,4 @@
-/* The worker: workers/lanes.ts hands ids to addon.cc:Start; addon.cc:Close is its end, whenever that comes. */
+/* The worker: workers/lanes.cts hands ids to addon.cc:Start; addon.cc:Close is its end, whenever that comes. */
 chan tasks = [ATTEMPTS] of { byte };
 
 proctype Worker() {
