@@ -111,6 +111,3 @@ export function installed<T>(name: string, loading: Promise<T>): Promise<T> {
 }
 
 export const micro = 1_000
-
-/** Who is compared with whom, beside others. */
-export const engines = ['blocking', 'nonblocking'] as const

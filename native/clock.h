@@ -11,4 +11,7 @@ static inline int64_t now_ns(clockid_t clock) {
   return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
+/* Whole milliseconds since the epoch, as JavaScript's Date.now() has them. */
+static inline double epoch_ms(void) { return (double)(now_ns(CLOCK_REALTIME) / 1000000); }
+
 #endif

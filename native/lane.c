@@ -51,7 +51,7 @@ static struct failure prepare(struct lane *lane) {
   struct attempt *attempt = lane->attempt;
   const struct attempt_request *request = &attempt->request;
   struct failure failure = none;
-  attempt->started_at = (double)now_ns(CLOCK_REALTIME) / 1e6;
+  attempt->started_at = epoch_ms();
   lane->started_ns = now_ns(CLOCK_MONOTONIC);
   lane->fd = request->fd;
   if (request->flags & ATTEMPT_POLL) {

@@ -32,7 +32,7 @@ static int connect_now(int fd, const struct attempt *attempt) {
 }
 
 bool nonblocking_begin(struct attempt *attempt, struct failure *failure) {
-  attempt->started_at = (double)now_ns(CLOCK_REALTIME) / 1e6;
+  attempt->started_at = epoch_ms();
   attempt->started_ns = now_ns(CLOCK_MONOTONIC);
   attempt->deadline_ns = attempt->started_ns + (int64_t)attempt->request.timeout_ms * 1000000;
   int fd = socket_open(remote_of(attempt)->sa_family, SOCK_NONBLOCK, failure);

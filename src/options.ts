@@ -2,7 +2,7 @@
 import { endpointOf } from './core/address.js'
 import * as limits from './core/limits.js'
 import { requireRetryPolicy } from './core/retry.js'
-import type { CheckOptions, ConnectOptions, ManagerOptions } from './types.js'
+import { type CheckOptions, type ConnectOptions, engineNames, type ManagerOptions } from './types.js'
 
 /** A duration: above 0; Infinity is no limit. */
 function requireMs(name: string, value: unknown): void {
@@ -17,7 +17,7 @@ export function requireCount(name: string, value: unknown, atMost: number): void
 }
 
 function requireEngine(value: unknown): void {
-  if (value === undefined || value === 'auto' || value === 'blocking' || value === 'nonblocking') return
+  if (value === undefined || value === 'auto' || engineNames.some((name) => name === value)) return
   throw new TypeError(`engine is ${describe(value)}: expected 'blocking', 'nonblocking' or 'auto'`)
 }
 

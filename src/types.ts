@@ -10,7 +10,8 @@ export type { Target } from './core/address.js'
 export type { RetryPolicy, RetryRule } from './core/retry.js'
 
 /** `auto` leaves the choice to the manager. */
-export type EngineName = 'blocking' | 'nonblocking'
+export const engineNames = ['blocking', 'nonblocking'] as const
+export type EngineName = (typeof engineNames)[number]
 
 export interface ConnectOptions {
   /** Cancels the call; it rejects with an AbortError once everything it held is released. */

@@ -3,8 +3,8 @@ import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 import { ledger } from '../../src/index.js'
-import type { EngineName } from '../../src/types.js'
-import { betweenEngines, type Contestant, engines, type Lookup, type Metrics, type Scenario } from '../scenario.js'
+import { type EngineName, engineNames } from '../../src/types.js'
+import { betweenEngines, type Contestant, type Lookup, type Metrics, type Scenario } from '../scenario.js'
 import { percentiles } from '../statistics.js'
 import {
   type Hanging,
@@ -54,7 +54,9 @@ export const abortAll: Scenario<Hanging> = {
   ],
   open: openHangingStage,
   contestants: ({ quick }) =>
-    engines.flatMap((engine) => sizes.filter((size) => !quick || size <= 1_000).map((size) => inFlight(size, engine))),
+    engineNames.flatMap((engine) =>
+      sizes.filter((size) => !quick || size <= 1_000).map((size) => inFlight(size, engine)),
+    ),
 }
 
 const inFlight = (size: number, engine: EngineName): Contestant<Hanging> => ({

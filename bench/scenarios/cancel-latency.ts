@@ -2,16 +2,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 
 import { ledger } from '../../src/index.js'
-import type { EngineName } from '../../src/types.js'
-import {
-  betweenEngines,
-  type Contestant,
-  engines,
-  type Metrics,
-  micro,
-  type Scenario,
-  type Settings,
-} from '../scenario.js'
+import { type EngineName, engineNames } from '../../src/types.js'
+import { betweenEngines, type Contestant, type Metrics, micro, type Scenario, type Settings } from '../scenario.js'
 import { percentiles } from '../statistics.js'
 import {
   block,
@@ -51,7 +43,9 @@ export const cancelLatency: Scenario<Hanging> = {
   ],
   open: openHangingStage,
   contestants: ({ quick }) => [
-    ...engines.flatMap((engine) => sizes.filter((size) => !quick || size <= 100).map((size) => inFlight(size, engine))),
+    ...engineNames.flatMap((engine) =>
+      sizes.filter((size) => !quick || size <= 100).map((size) => inFlight(size, engine)),
+    ),
     {
       name: `${one}, AF_UNIX`,
       run: ({ path }, settings) => measure(1, 'blocking', () => `unix:${path}`, settings),

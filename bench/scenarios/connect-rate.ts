@@ -1,17 +1,8 @@
 /** Connects a second, accepted and refused: three public ways over both engines, Node's own, and bare C. */
 import { type CheckResult, ConnectionManager } from '../../src/index.js'
-import type { EngineName } from '../../src/types.js'
+import { type EngineName, engineNames } from '../../src/types.js'
 import { type PeerName, runPeer } from '../peers.js'
-import {
-  type Aim,
-  betweenEngines,
-  type Contestant,
-  engines,
-  ratio,
-  type Scenario,
-  Skipped,
-  stageOf,
-} from '../scenario.js'
+import { type Aim, betweenEngines, type Contestant, ratio, type Scenario, Skipped, stageOf } from '../scenario.js'
 import { openRefusing } from '../servers.js'
 import { type Accepting, asNodeTarget, nodeConnect, openAcceptingStage, reset, targetsOf } from './accepting.js'
 import { type Clock, durations, inFlight, type Loop, loops, rateOf, turns } from './rates.js'
@@ -96,7 +87,7 @@ function rates(answer: Answer, againstNode: Aim = {}) {
       betweenEngines(`connect() rate, ${answer.says}`, 'perSecond', connect),
     ],
     contestants: () => [
-      ...engines.flatMap((engine) => overEngine(engine, answer)),
+      ...engineNames.flatMap((engine) => overEngine(engine, answer)),
       contestant(netConnect, throughNode(answer)),
       peer('C, 1 thread', 'connect_blocking', answer, 1),
       peer('C, 2 threads', 'connect_blocking', answer, 2),

@@ -5,8 +5,8 @@ import { getHeapStatistics } from 'node:v8'
 
 import { laneStackBytes } from '../../src/core/limits.js'
 import { type ConnectionManager, ledger } from '../../src/index.js'
-import type { EngineName } from '../../src/types.js'
-import { type Aim, type Contestant, engines, type Figure, type Metrics, type Scenario } from '../scenario.js'
+import { type EngineName, engineNames } from '../../src/types.js'
+import type { Aim, Contestant, Figure, Metrics, Scenario } from '../scenario.js'
 import { type Hanging, managerFor, nameOf, openHangingStage, tcpTarget, untilBlocked, warmUp } from './blocked.js'
 
 const sizes: Record<EngineName, number[]> = { blocking: [1_000, 5_000], nonblocking: [1_000, 10_000] }
@@ -53,7 +53,7 @@ export const memory: Scenario<Hanging> = {
   ],
   open: openHangingStage,
   contestants: ({ quick }) =>
-    engines.flatMap((engine) =>
+    engineNames.flatMap((engine) =>
       sizes[engine]
         .filter((size) => !quick || size <= 1_000)
         .flatMap((size) => Object.entries(calls).map(([call, start]) => hanging(call, size, engine, start))),

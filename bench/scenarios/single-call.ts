@@ -2,17 +2,8 @@
 import type { Socket } from 'node:net'
 
 import { ConnectionManager } from '../../src/index.js'
-import type { EngineName } from '../../src/types.js'
-import {
-  type Aim,
-  betweenEngines,
-  type Contestant,
-  engines,
-  installed,
-  micro,
-  ratio,
-  type Scenario,
-} from '../scenario.js'
+import { type EngineName, engineNames } from '../../src/types.js'
+import { type Aim, betweenEngines, type Contestant, installed, micro, ratio, type Scenario } from '../scenario.js'
 import { percentiles } from '../statistics.js'
 import { type Accepting, asNodeTarget, nodeConnect, openAcceptingStage, reset, targetsOf } from './accepting.js'
 
@@ -44,7 +35,7 @@ export const singleCall: Scenario<Accepting> = {
   takesTargets: true,
   open: openAcceptingStage,
   contestants: () => [
-    ...engines.flatMap((engine) => [
+    ...engineNames.flatMap((engine) => [
       {
         name: connect(engine),
         run: overManager(engine, (manager, target) => manager.connect(target), reset),

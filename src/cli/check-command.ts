@@ -6,7 +6,7 @@ import { printable, Report } from '../check/report.js'
 import { checkAttemptTimeoutMs, lanesAtMost } from '../core/limits.js'
 import { type Fleet, startFleet } from '../lab/fleet.js'
 import { ConnectionManager } from '../manager.js'
-import type { CheckResult, EngineName } from '../types.js'
+import { type CheckResult, type EngineName, engineNames } from '../types.js'
 import { countUpTo, durationUpTo, ratePerSecond } from './arguments.js'
 import { exitCodes, UsageError } from './exit-code.js'
 import { onInterrupt } from './interrupt.js'
@@ -58,9 +58,7 @@ export function addCheckCommand(program: Command): void {
     .option('-f, --file <file>', 'read targets from a file, - for standard input; may be repeated', collect)
     .option('--lab', 'check the embedded fleet on loopback, which accepts, refuses, hangs and stalls')
     .addOption(
-      new Option('--engine <engine>', 'what makes the connects')
-        .choices(['blocking', 'nonblocking', 'auto'])
-        .default('auto'),
+      new Option('--engine <engine>', 'what makes the connects').choices([...engineNames, 'auto']).default('auto'),
     )
     .addOption(
       new Option('--timeout <duration>', 'for one connect: 500ms, 3s, 2m')

@@ -5,6 +5,7 @@ import { table } from '../check/report.js'
 import { advise, classes, codes, type ErrnoClass } from '../core/errno.js'
 import { codeOf, errnoOf, errnos } from '../errnos.js'
 import { UsageError } from './exit-code.js'
+import { standardOutput } from './output.js'
 
 export function addErrnoCommand(program: Command): void {
   program
@@ -18,8 +19,10 @@ export function addErrnoCommand(program: Command): void {
       'after',
       '\nExamples:\n  $ cancelpoint errno\n  $ cancelpoint errno ETIMEDOUT\n  $ cancelpoint errno 111\n',
     )
-    .action((which: string | undefined) => {
-      process.stdout.write(`${which === undefined ? everything() : one(which)}\n`)
+    .action(async (which: string | undefined) => {
+      const output = standardOutput()
+      await output.write(`${which === undefined ? everything() : one(which)}\n`)
+      await output.finish()
     })
 }
 

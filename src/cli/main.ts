@@ -8,16 +8,18 @@ import { addCheckCommand } from './check-command.js'
 import { addErrnoCommand } from './errno-command.js'
 import { exitCodes, UsageError } from './exit-code.js'
 import { addLabCommand } from './lab-command.js'
+import { standardOutput } from './output.js'
 
 const { version } = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')) as {
   version: string
 }
 
 const program = new Command('cancelpoint')
-  .description('Blocking connect(2) on native threads, cancellable at its documented cancellation point.')
+  .description('Connects that can be cancelled, with everything they held released: connect(2) on native threads.')
   .version(version)
   // Before the commands: they inherit it.
   .exitOverride()
+  .configureOutput({ writeOut: (text) => void standardOutput().write(text) })
   .showHelpAfterError('(--help says more)')
 addCheckCommand(program)
 addBenchCommand(program)

@@ -69,6 +69,7 @@ describe.each(engines)('%s engine', (engine) => {
       const { startedAt, connectMs, ...rest } = result
       expect(rest).toEqual({ target: targets.accept, address: '127.0.0.1', port, status: 'up', attempts: 1 })
       expect(connectMs).toBeGreaterThan(0)
+      expect(Number.isInteger(startedAt)).toBe(true)
       expect(Math.abs(Date.now() - startedAt)).toBeLessThan(60_000)
     })
 

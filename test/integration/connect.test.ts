@@ -79,6 +79,7 @@ describe.each(engines)('%s engine', (engine) => {
         })),
       )
       for (const { startedAt, durationMs } of error.attempts) {
+        expect(Number.isInteger(startedAt)).toBe(true)
         expect(Math.abs(Date.now() - startedAt)).toBeLessThan(60_000)
         expect(durationMs).toBeGreaterThanOrEqual(0)
       }

@@ -3,7 +3,7 @@ import { ConnectionManager, type ManagerOptions } from 'cancelpoint'
 import { closed } from '#internal/secure'
 
 /** What tables run over. */
-export const engines = ['blocking', 'nonblocking'] as const
+export { engineNames as engines } from '#internal/types'
 
 /**
  * A manager, of lanes unless told otherwise, whose first connect to `accepting` is done, on its own engine and on lanes: a full AF_UNIX backlog takes the
