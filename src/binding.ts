@@ -1,6 +1,5 @@
-/** The only loader of the addon, and what it offers. native/addon.cc documents each function beside its code. */
+/** What the addon offers. native/addon.cc documents each function beside its code. */
 import { createRequire } from 'node:module'
-import { dirname, join } from 'node:path'
 
 /**
  * Returned numbers are counts or descriptors where they are not negative, and negative errnos where they are.
@@ -58,7 +57,4 @@ export const AttemptFlag = { none: 0, probe: 1, borrowed: 2, poll: 4, halfOpen: 
 /** Numbers an outcome takes in drain's array: id, state, errno, call, bits (1 by deadline, 2 yields a descriptor), started at, duration, revents. */
 export const outcomeFields = 8
 
-const require = createRequire(import.meta.url)
-const load = require('node-gyp-build') as (directory: string) => Binding
-
-export const binding: Binding = load(join(dirname(require.resolve('cancelpoint/package.json')), 'native'))
+export const binding: Binding = createRequire(import.meta.url)('./addon.cjs')

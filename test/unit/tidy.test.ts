@@ -77,11 +77,15 @@ function layerOf(module: string): number {
 const modules = under('src/', /\.ts$/)
 const nameOf = (file: string) => file.replace(/^src\//, '').replace(/\.[jt]s$/, '')
 const importsOf = (file: string): string[] =>
-  [...textOf(file).matchAll(/\b(?:from|import)\s*\(?\s*'([^']+)'/g)].map(([, specifier]) => specifier!)
+  [...textOf(file).matchAll(/\b(?:from|import)\s*\(?\s*'([^'\n]+)'/g)].map(([, specifier]) => specifier!)
 const localImportsOf = (file: string) =>
   importsOf(file)
     .filter((specifier) => specifier.startsWith('.'))
     .map((specifier) => nameOf(path.join(path.dirname(file), specifier)))
+
+const code = files.filter(
+  (file) => /^(src|native|workers|test|bench)\//.test(file) && /\.(c?ts|mjs|js|c|cc|h)$/.test(file),
+)
 
 describe('the modules', () => {
   it.each(modules)('%s is in the table, and imports nothing from further down', (file) => {
@@ -99,11 +103,11 @@ describe('the modules', () => {
     }
   })
 
-  it('reach the addon through src/binding.ts alone', () => {
-    expect(linesThat(/node-gyp-build|dlopen|\.node'/, under('src/')).map((line) => line.split(':')[0])).toEqual([
-      'src/binding.ts',
-    ])
-    expect(new Set(localImportsOf('workers/lanes.cts'))).toEqual(new Set(['binding', 'engines/blocking']))
+  it('reach the addon through one loader', () => {
+    const filesThat = (pattern: RegExp) => linesThat(pattern, code).map((line) => line.split(':')[0])
+    expect(filesThat(/require\('node-gyp-build'\)\(|dlopen\(/)).toEqual(['src/addon.cts'])
+    expect(filesThat(/addon\.cjs'/)).toEqual(['src/binding.ts', 'workers/lanes.cts'])
+    expect(localImportsOf('workers/lanes.cts')).toEqual(['binding', 'engines/blocking'])
   })
 })
 
@@ -156,10 +160,6 @@ describe('the native code', () => {
     expect(gyp).not.toContain('-static-libgcc')
   })
 })
-
-const code = files.filter(
-  (file) => /^(src|native|workers|test|bench)\//.test(file) && /\.(c?ts|mjs|js|c|cc|h)$/.test(file),
-)
 
 describe('every file', () => {
   it('is done', () => {
