@@ -50,6 +50,11 @@ Value Number(const CallbackInfo& info, double value) { return Napi::Number::New(
 
 int Int(const CallbackInfo& info, size_t index) { return info[index].As<Napi::Number>().Int32Value(); }
 
+// A count as it was passed, but no more than there is room for.
+size_t AtMost(const CallbackInfo& info, size_t index, size_t room) {
+  return std::min<size_t>(info[index].As<Napi::Number>().Uint32Value(), room);
+}
+
 // 0 or a number of success as it is, -1 as the negative errno.
 Value Result(const CallbackInfo& info, int result) { return Number(info, result < 0 ? -errno : result); }
 
@@ -94,11 +99,11 @@ Value Hold(const CallbackInfo& info) {
 Value Reserve(const CallbackInfo& info) {
   auto records = info[0].As<Napi::Uint8Array>();
   auto ids = info[2].As<Napi::Float64Array>();
-  size_t count = info[1].As<Napi::Number>().Uint32Value();
+  size_t count = AtMost(info, 1, ids.ElementLength());
   const uint8_t* at = records.Data();
   const uint8_t* end = at + records.ByteLength();
   size_t reserved = 0;
-  for (; reserved < count && reserved < ids.ElementLength(); reserved++) {
+  for (; reserved < count; reserved++) {
     attempt_request request;
     if (static_cast<size_t>(end - at) < sizeof request) break;
     std::memcpy(&request, at, sizeof request);
@@ -113,7 +118,7 @@ Value Reserve(const CallbackInfo& info) {
   return Number(info, static_cast<double>(reserved));
 }
 static_assert(sizeof(attempt_request) == 20 && offsetof(attempt_request, remote_length) == 14,
-              "src/binding.ts writes this layout");
+              "src/attempts.ts writes this layout");
 
 // laneOptions(maxLanes, stackBytes, idleMs): for the lanes that this environment will start.
 Value LaneOptions(const CallbackInfo& info) {
@@ -151,11 +156,12 @@ Value StopReactor(const CallbackInfo& info) {
   return Number(info, 0);
 }
 
-// submit(ids): hands reserved attempts to the reactor. How many are over already: they wait to be drained, unannounced.
+// submit(ids, count): hands reserved attempts to the reactor. How many are over already: they wait to be drained, unannounced.
 Value Submit(const CallbackInfo& info) {
   auto ids = info[0].As<Napi::Float64Array>();
+  size_t count = AtMost(info, 1, ids.ElementLength());
   if (Of(info).reactor_users == 0) return Number(info, -EINVAL);
-  return Number(info, static_cast<double>(reactor_submit(ids.Data(), ids.ElementLength())));
+  return Number(info, static_cast<double>(reactor_submit(ids.Data(), count)));
 }
 
 Value Forfeit(const CallbackInfo& info) {
@@ -182,8 +188,7 @@ size_t DirectCancels(Environment& environment, size_t count) {
 // cancel(ids, count): asks for the end of each; the outcomes tell when it has come.
 Value Cancel(const CallbackInfo& info) {
   auto ids = info[0].As<Napi::Float64Array>();
-  size_t count = info[1].As<Napi::Number>().Uint32Value();
-  if (count > ids.ElementLength()) count = ids.ElementLength();
+  size_t count = AtMost(info, 1, ids.ElementLength());
   double left[kCancelsAtOnce];
   for (size_t at = 0, some; at < count; at += some) {
     some = std::min(count - at, kCancelsAtOnce);
@@ -194,10 +199,11 @@ Value Cancel(const CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-// drain(into): writes outcomes, kOutcomeFields numbers each, and returns how many. One that yields a descriptor must be claimed.
+// drain(into, room): writes so many outcomes, kOutcomeFields numbers each, and returns how many there were. One that yields a
+// descriptor must be claimed.
 Value Drain(const CallbackInfo& info) {
   auto into = info[0].As<Napi::Float64Array>();
-  size_t room = into.ElementLength() / kOutcomeFields;
+  size_t room = AtMost(info, 1, into.ElementLength() / kOutcomeFields);
   attempt_outcome outcomes[kDrainAtOnce];
   size_t count = attempt_drain(Of(info).box, outcomes, room < kDrainAtOnce ? room : kDrainAtOnce);
   double* field = into.Data();

@@ -59,7 +59,11 @@ let held = false
 let undrained = 0
 /** An id is its slot's generation and, below so much, the slot: native/registry.c. */
 const slots = 2 ** 22
+/** What native code reads and writes in the course of a call: buffers made for each would cost more than what is in them. */
+const ids = new Float64Array(attemptsPerTask)
 const outcomes = new Float64Array(outcomesPerSlice * outcomeFields)
+let records = new Uint8Array(4_096)
+let view = new DataView(records.buffer)
 const unstarted: (() => void)[] = []
 let settledInSlice = 0
 let pausing = false
@@ -74,8 +78,10 @@ function pack(waiters: readonly Waiter[]): Uint8Array {
   let length = 0
   for (const { request } of waiters)
     length += padded(headerBytes + request!.remote.length + (request!.local?.length ?? 0))
-  const records = new Uint8Array(length)
-  const view = new DataView(records.buffer)
+  if (length > records.length) {
+    records = new Uint8Array(2 * length)
+    view = new DataView(records.buffer)
+  }
   let at = 0
   for (const { request } of waiters) {
     const { timeoutMs, fd, pollEvents, remote, local = nothing } = request!
@@ -97,15 +103,18 @@ function flagsOf({ flags = AttemptFlag.none, probe, halfOpen }: NativeRequest): 
 }
 
 /**
- * Reserves an id and an address buffer for each, in order. Fewer ids come back where native memory ran out; the rest
- * holds nothing, and keeps the id 0. Each reserved id must be started or forfeited, and is settled once.
+ * Reserves an id and an address buffer for each of as many as travel together, in order, and says for how many: fewer
+ * where native memory ran out; the rest holds nothing, and keeps the id 0. What is reserved must be started or forfeited, and
+ * is settled once.
  */
-export function reserve(waiters: readonly Waiter[]): Float64Array {
-  const ids = new Float64Array(waiters.length)
+export function reserve(waiters: readonly Waiter[]): number {
   const count = binding.reserve(pack(waiters), waiters.length, ids)
   for (let i = 0; i < count; i++) waitFor(ids[i]!, waiters[i]!)
-  return count === ids.length ? ids : ids.slice(0, count)
+  return count
 }
+
+/** For a worker, or for later. */
+export const idsOf = (waiters: readonly Waiter[]): Float64Array => Float64Array.from(waiters, ({ id }) => id)
 
 function waitFor(id: number, waiter: Waiter): void {
   waiter.id = id
@@ -125,7 +134,8 @@ export function keepAlive(): void {
 /** Asks for the end of a reserved attempt. It is settled when everything it held is released. */
 export function cancel(id: number): void {
   if (!heldBack) {
-    binding.cancel(Float64Array.of(id), 1)
+    ids[0] = id
+    binding.cancel(ids, 1)
     return
   }
   heldBack.push(id)
@@ -133,9 +143,10 @@ export function cancel(id: number): void {
   if (heldBack.length === attemptsPerTask) sendCancels()
 }
 
-/** Hands reserved ids to the reactor, which this environment has started. */
-export function submit(ids: Float64Array): void {
-  const over = binding.submit(ids)
+/** Hands what is reserved to the reactor, which this environment has started. */
+export function submit(waiters: readonly Waiter[]): void {
+  for (let i = 0; i < waiters.length; i++) ids[i] = waiters[i]!.id
+  const over = binding.submit(ids, waiters.length)
   undrained += over
   if (over > 0) queueMicrotask(settleSome)
 }
@@ -156,7 +167,8 @@ export function batchCancels(run: () => void): void {
 }
 
 function sendCancels(): void {
-  if (heldBack!.length > 0) binding.cancel(new Float64Array(heldBack!), heldBack!.length)
+  ids.set(heldBack!)
+  if (heldBack!.length > 0) binding.cancel(ids, heldBack!.length)
   heldBack!.length = 0
 }
 
@@ -176,7 +188,7 @@ function settleSome(): void {
   settledInSlice += some.length
   for (const settle of some) safely(settle)
   const room = outcomesPerSlice - settledInSlice
-  const count = room > 0 ? binding.drain(outcomes.subarray(0, room * outcomeFields)) : 0
+  const count = room > 0 ? binding.drain(outcomes, room) : 0
   for (let i = 0; i < count; i++) settleOne(i * outcomeFields)
   settledInSlice += count
   undrained = 0

@@ -17,10 +17,10 @@ export interface Binding {
   startReactor(): [errno: number, call: number]
   stopReactor(): number
   /** How many are over already, and wait to be drained without a call back. */
-  submit(ids: Float64Array): number
+  submit(ids: Float64Array, count: number): number
   forfeit(ids: Float64Array): void
   cancel(ids: Float64Array, count: number): void
-  drain(into: Float64Array): number
+  drain(into: Float64Array, room: number): number
   claim(id: number): number
   disown(id: number): number
   ledger(): [descriptors: number, buffers: number, lanes: number, attempts: number]

@@ -106,7 +106,7 @@ function encodeInet6(address: string, port: number, scopeId: number): Uint8Array
   const bytes = new Uint8Array(28)
   writeHead(bytes, domains.inet6, port)
   bytes.set(numeric, 8)
-  new DataView(bytes.buffer).setUint32(24, scopeId, littleEndian)
+  if (scopeId !== 0) new DataView(bytes.buffer).setUint32(24, scopeId, littleEndian)
   return bytes
 }
 

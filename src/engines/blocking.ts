@@ -6,7 +6,7 @@ import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import type { Worker } from 'node:worker_threads'
 import { Piscina } from 'piscina'
-import type { NativeRequest, Outcome } from '../attempts.js'
+import { idsOf, type NativeRequest, type Outcome, type Waiter } from '../attempts.js'
 import * as limits from '../core/limits.js'
 import { codeOf } from '../errnos.js'
 import type { Attempt, Engine, EngineLoad, Queued } from './engine.js'
@@ -48,7 +48,7 @@ export class BlockingEngine implements Engine {
   constructor(options: BlockingOptions = {}, onFailure: (error: Error) => void = () => {}) {
     this.#lanes = options.lanes ?? limits.lanes
     this.#options = options
-    this.#staging = new Staging(this.#lanes, (ids, giveUp) => this.#run(ids, giveUp))
+    this.#staging = new Staging(this.#lanes, (batch, giveUp) => this.#run(batch, giveUp))
     this.#onFailure = onFailure
   }
 
@@ -70,10 +70,10 @@ export class BlockingEngine implements Engine {
   }
 
   /** The task's end says only that its ids were handed to lanes; what was not is given up. */
-  async #run(ids: Float64Array, giveUp: GiveUp): Promise<void> {
+  async #run(batch: readonly Waiter[], giveUp: GiveUp): Promise<void> {
     try {
       this.#pool ??= this.#openPool()
-      const running: Promise<number> = this.#pool.run(ids)
+      const running: Promise<number> = this.#pool.run(idsOf(batch))
       this.#watch(this.#pool)
       const started = await running
       if (started < 0) giveUp({ errno: started, call: 'pthread_create' })

@@ -4,7 +4,7 @@
  */
 import { constants } from 'node:os'
 
-import { type NativeRequest, type Outcome, submit } from '../attempts.js'
+import { type NativeRequest, type Outcome, submit, type Waiter } from '../attempts.js'
 import { binding } from '../binding.js'
 import * as limits from '../core/limits.js'
 import { isUnix } from '../core/sockaddr.js'
@@ -33,7 +33,7 @@ export class NonblockingEngine implements Engine {
 
   constructor({ inFlight = limits.inFlight, lanes }: NonblockingOptions) {
     this.#lanes = lanes
-    this.#staging = new Staging(inFlight, (ids, giveUp) => this.#start(ids, giveUp))
+    this.#staging = new Staging(inFlight, (batch, giveUp) => this.#start(batch, giveUp))
   }
 
   submit(request: NativeRequest, settle: (outcome: Outcome) => void, queued?: Queued): Attempt {
@@ -51,10 +51,10 @@ export class NonblockingEngine implements Engine {
     return this.#closing
   }
 
-  #start(ids: Float64Array, giveUp: GiveUp): void {
+  #start(batch: readonly Waiter[], giveUp: GiveUp): void {
     const [errno, call] = this.#usesReactor ? [0, 0] : binding.startReactor()
     this.#usesReactor ||= errno === 0
-    if (this.#usesReactor) submit(ids)
+    if (this.#usesReactor) submit(batch)
     else giveUp({ errno, call: binding.callNames[call]! })
   }
 

@@ -4,7 +4,16 @@
  */
 import { constants } from 'node:os'
 
-import { cancel, keepAlive, type NativeRequest, type Outcome, reserve, settleSoon, type Waiter } from '../attempts.js'
+import {
+  cancel,
+  idsOf,
+  keepAlive,
+  type NativeRequest,
+  type Outcome,
+  reserve,
+  settleSoon,
+  type Waiter,
+} from '../attempts.js'
 import { binding } from '../binding.js'
 import * as limits from '../core/limits.js'
 import { Linked, List } from '../core/list.js'
@@ -50,7 +59,7 @@ class Job extends Linked implements Attempt, Waiter {
 
 export class Staging {
   readonly #limit: number
-  readonly #start: (ids: Float64Array, giveUp: GiveUp) => void
+  readonly #start: (batch: readonly Waiter[], giveUp: GiveUp) => void
   /** Asked for in this turn; they travel as one batch. */
   readonly #staged = new List<Job>()
   /** Wait for a place. */
@@ -60,8 +69,8 @@ export class Staging {
   #startedInTurn = false
   #idle: (() => void) | undefined
 
-  /** At most `limit` are under way at once. `start` hands reserved ids to native code, or gives them up. */
-  constructor(limit: number, start: (ids: Float64Array, giveUp: GiveUp) => void) {
+  /** At most `limit` are under way at once. `start` hands what is reserved to native code, or gives it up. */
+  constructor(limit: number, start: (batch: readonly Waiter[], giveUp: GiveUp) => void) {
     this.#limit = limit
     this.#start = start
   }
@@ -140,16 +149,17 @@ export class Staging {
 
   #startBatch(jobs: Job[]): void {
     // The ids are this side's before any native thread hears of them, so nobody's death can lose one.
-    const ids = reserve(jobs)
+    const count = reserve(jobs)
     for (const job of jobs) {
       job.request = undefined
       if (job.id !== 0) this.#running.add(job)
       else this.settle(job, refused(outOfMemory))
     }
-    if (ids.length === 0) return
-    this.#start(ids, (why) => {
-      for (const job of jobs) job.refusal = why
-      binding.forfeit(ids)
+    if (count === 0) return
+    const reserved = count === jobs.length ? jobs : jobs.slice(0, count)
+    this.#start(reserved, (why) => {
+      for (const job of reserved) job.refusal = why
+      binding.forfeit(idsOf(reserved))
     })
     keepAlive()
   }
