@@ -226,6 +226,12 @@ Value Claim(const CallbackInfo& info) {
   return Number(info, attempt_claim(static_cast<uint64_t>(info[0].As<Napi::Number>().DoubleValue())));
 }
 
+// handOver(id): before a claimed descriptor is given to a net.Socket; disown it after that.
+Value HandOver(const CallbackInfo& info) {
+  attempt_hand_over(static_cast<uint64_t>(info[0].As<Napi::Number>().DoubleValue()));
+  return info.Env().Undefined();
+}
+
 // disown(id): ends a claim; the descriptor is the caller's alone, in no ledger. -1 where there is no such claim.
 Value Disown(const CallbackInfo& info) {
   return Number(info, attempt_disown(static_cast<uint64_t>(info[0].As<Napi::Number>().DoubleValue())));
@@ -348,6 +354,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   Export<Cancel>(exports, "cancel", environment);
   Export<Drain>(exports, "drain", environment);
   Export<Claim>(exports, "claim", environment);
+  Export<HandOver>(exports, "handOver", environment);
   Export<Disown>(exports, "disown", environment);
   Export<ReadLedger>(exports, "ledger", environment);
   Export<Socket>(exports, "socket", environment);

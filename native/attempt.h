@@ -85,6 +85,13 @@ size_t attempt_drain(struct outbox *outbox, struct attempt_outcome *into, size_t
  */
 int attempt_claim(uint64_t id);
 
+/*
+ * A claimed descriptor is about to be given to a net.Socket, and disowned after that. An environment may be ended between the
+ * two: its sweep then closes the descriptor only if it is that socket still, which Node has not taken, and so not closed.
+ * The calling environment's thread.
+ */
+void attempt_hand_over(uint64_t id);
+
 /* Ends a claim. Returns the descriptor, which is the caller's from now on and in no ledger, or -1. */
 int attempt_disown(uint64_t id);
 

@@ -39,6 +39,7 @@
 #include "lane_group.h"
 #include "ledger.h"
 #include "outbox.h"
+#include "socket.h"
 
 enum { CHUNK = 1024, CHUNKS = 4096, INDEX_BITS = 22, CANCELS_AT_ONCE = 256 };
 _Static_assert(CHUNK * CHUNKS == 1 << INDEX_BITS, "every index fits an id");
@@ -102,6 +103,7 @@ uint64_t attempt_reserve(struct outbox *outbox, const struct attempt_request *re
   attempt->started_at = 0;
   attempt->duration_ns = 0;
   attempt->started_ns = 0;
+  attempt->handed_over = 0;
   ledger_add(LEDGER_ATTEMPTS, 1);
   uint64_t id = word_id(atomic_load_explicit(&attempt->word, memory_order_relaxed));
   atomic_store_explicit(&attempt->word, word_of(id, ATTEMPT_RESERVED), memory_order_release);
@@ -239,6 +241,12 @@ int attempt_claim(uint64_t id) {
   return atomic_load_explicit(&attempt->fd, memory_order_relaxed);
 }
 
+void attempt_hand_over(uint64_t id) {
+  struct attempt *attempt = attempt_find(id);
+  if (attempt == NULL || atomic_load(&attempt->word) != word_of(id, ATTEMPT_CLAIMED)) return;
+  attempt->handed_over = socket_identity(atomic_load_explicit(&attempt->fd, memory_order_relaxed));
+}
+
 int attempt_disown(uint64_t id) {
   struct attempt *attempt = attempt_find(id);
   if (attempt == NULL || atomic_load(&attempt->word) != word_of(id, ATTEMPT_CLAIMED)) return -1;
@@ -246,6 +254,13 @@ int attempt_disown(uint64_t id) {
   ledger_add(LEDGER_DESCRIPTORS, -1);
   attempt_free(attempt);
   return fd;
+}
+
+/* Node has closed its handles by now, and the number may be another thread's. */
+static void sweep_claimed(struct attempt *attempt, uint64_t id) {
+  uint64_t handed_over = attempt->handed_over;
+  int fd = attempt_disown(id);
+  if (handed_over == 0 || (handed_over != SOCKET_UNKNOWN && handed_over == socket_identity(fd))) sys_close(fd);
 }
 
 void attempts_sweep(struct outbox *outbox) {
@@ -259,8 +274,7 @@ void attempts_sweep(struct outbox *outbox) {
     uint64_t word = atomic_load_explicit(&attempt->word, memory_order_acquire);
     if (word_state(word) == ATTEMPT_FREE || atomic_load(&attempt->outbox) != outbox) continue;
     if (word_state(word) == ATTEMPT_CLAIMED) {
-      int fd = attempt_disown(word_id(word));
-      if (fd >= 0) sys_close(fd);
+      sweep_claimed(attempt, word_id(word));
     } else {
       /* Whoever posts it will find the outbox closed, and free the slot. */
       if (word_state(word) == ATTEMPT_CONNECTED)

@@ -32,6 +32,7 @@ struct attempt {
   int16_t polled;
   double started_at;
   int64_t duration_ns;
+  uint64_t handed_over; /* CLAIMED, and on its way into a net.Socket: which socket it is. Otherwise 0 */
 
   /* Of the reactor: begun in WATCHED, by whoever owns it. */
   int64_t started_ns, deadline_ns; /* 0 until begun */

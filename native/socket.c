@@ -96,6 +96,17 @@ struct failure socket_verify(int fd, int family) {
   return same_endpoint(&peer, &self) ? (struct failure){ECONNREFUSED, CALL_CONNECT} : none;
 }
 
+uint64_t socket_identity(int fd) {
+#ifdef SO_COOKIE
+  uint64_t cookie = 0;
+  socklen_t length = sizeof cookie;
+  if (sys_getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &length) == 0) return cookie;
+#else
+  (void)fd;
+#endif
+  return SOCKET_UNKNOWN;
+}
+
 struct failure socket_hand_over(int fd, bool limited) {
   struct failure failure = limited ? socket_limit(fd, 0) : none;
   if (failure.error != 0) return failure;

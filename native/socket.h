@@ -25,6 +25,10 @@ struct failure socket_verify(int fd, int family);
 /* True where getpeername answers. */
 bool socket_has_peer(int fd);
 
+/* What this socket has and no other will have, whatever its number; SOCKET_UNKNOWN where the kernel does not tell. Never 0. */
+uint64_t socket_identity(int fd);
+#define SOCKET_UNKNOWN UINT64_MAX
+
 /* Blocking mode and SO_SNDTIMEO off, as its next owner expects. */
 struct failure socket_hand_over(int fd, bool limited);
 

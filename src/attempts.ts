@@ -30,6 +30,8 @@ export type Outcome =
 /** A connected descriptor that is JavaScript's: whoever holds this ends it by `disown` or `close`, once. */
 export interface Claim {
   readonly fd: number
+  /** The descriptor is about to be given to a net.Socket, and will be disowned after that: a worker may be ended between. */
+  handOver(): void
   /** The descriptor is the caller's alone from now on, and in no ledger. */
   disown(): number
   close(): void
@@ -258,6 +260,10 @@ class OwnClaim implements Claim {
   constructor(id: number) {
     this.#id = id
     this.fd = binding.claim(id)
+  }
+
+  handOver(): void {
+    binding.handOver(this.#id)
   }
 
   disown(): number {

@@ -22,6 +22,7 @@ export interface Binding {
   cancel(ids: Float64Array, count: number): void
   drain(into: Float64Array, room: number): number
   claim(id: number): number
+  handOver(id: number): void
   disown(id: number): number
   ledger(): [descriptors: number, buffers: number, lanes: number, attempts: number]
 

@@ -1,5 +1,7 @@
 /** Owned descriptors: who closes what, the step into net.Socket, and the count of it all. */
 import { Socket } from 'node:net'
+import { isMainThread } from 'node:worker_threads'
+
 import type { Claim } from './attempts.js'
 import { binding } from './binding.js'
 import type { Ledger } from './types.js'
@@ -29,21 +31,29 @@ export class Descriptor implements Disposable {
 
   /** Turns it into Node's own socket, which owns it from then on. If Node refuses it, it is closed. */
   adopt(): Socket {
-    const fd = this.release()
+    const claim = this.#take()
+    // The main thread is not ended between two statements.
+    if (!isMainThread) claim.handOver()
     try {
-      return asSocket(fd, this.#options)
+      return asSocket(claim.fd, this.#options)
     } catch (error) {
-      binding.close(fd)
+      binding.close(claim.fd)
       throw error
+    } finally {
+      claim.disown()
     }
   }
 
   /** Gives the bare number away: the caller closes it, and it leaves the ledger. */
   release(): number {
-    if (!this.#claim) throw new Error('the descriptor is gone: it was adopted, released or closed before')
+    return this.#take().disown()
+  }
+
+  #take(): Claim {
     const claim = this.#claim
+    if (!claim) throw new Error('the descriptor is gone: it was adopted, released or closed before')
     this.#claim = undefined
-    return claim.disown()
+    return claim
   }
 
   close(): void {

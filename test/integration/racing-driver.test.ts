@@ -52,7 +52,7 @@ class Script {
     const close = () => void this.log.push(`close ${address}`)
     this.end(at(Number(address.at(-1))), {
       state: 'connected',
-      claim: { fd: 0, disown: () => 0, close },
+      claim: { fd: 0, handOver() {}, disown: () => 0, close },
       polled: 0,
       ...times,
     })

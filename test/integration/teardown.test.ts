@@ -74,6 +74,10 @@ describe.each(engines)('%s engine:', (engine) => {
       expectDone(await runFixture('user-worker', JSON.stringify(targets), String(rounds)))
     })
 
+    it('was about to make sockets of descriptors: they are closed', async () => {
+      expectDone(await runFixture('hand-over', targets.accept, String(5 * rounds)))
+    })
+
     it('leaves the attempts of others alone', async () => {
       expectDone(await runFixture('neighbours', targets.accept, targets.hang))
     })

@@ -1,4 +1,7 @@
 /* Workers and environments that end with attempts in every state. */
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include "check.h"
 #include "environment.h"
 #include "ledger.h"
@@ -101,6 +104,24 @@ static void lanes_retire(void) {
   environment_close(&environment);
 }
 
+/* Ended while it makes a net.Socket of a descriptor: Node has taken that and closed it, so that its number is another's, or has not. */
+static void ends_handing_over(void) {
+  struct peer accepting = peer_accepting();
+  for (int taken = 0; taken < 2; taken++) {
+    struct environment environment;
+    environment_open(&environment);
+    struct settled connected = settle(&environment, reserve_and_start(&environment, &accepting, (struct how){0}));
+    EXPECT_STATE(connected.state, ATTEMPT_CONNECTED);
+    attempt_hand_over(connected.id);
+    int other = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (taken) EXPECT_EQUAL(dup2(other, connected.fd), connected.fd);
+    environment_close(&environment);
+    EXPECT_EQUAL(close(connected.fd), taken ? 0 : -1);
+    EXPECT_EQUAL(close(other), 0);
+  }
+  peer_close(&accepting);
+}
+
 enum { LIVES = 12, LIFE_ATTEMPTS = 24 };
 
 struct life {
@@ -162,6 +183,7 @@ const struct scenario ending_scenarios[] = {
     {"worker ends", worker_ends},
     {"caller ends", caller_ends},
     {"caller ends before a lane posts", caller_ends_first},
+    {"environment ends as it hands a descriptor over", ends_handing_over},
     {"lanes retire when idle", lanes_retire},
     {"many environments at once", many_on_lanes},
     {"many environments at once, in the reactor", many_in_reactor},

@@ -153,6 +153,15 @@ export const mutants = [
     noticed: /ended\.state is FAILED, expected CONNECTED/,
   },
   {
+    name: 'what Node has taken is closed by its number',
+    flavour: 'plain',
+    file: 'registry.c',
+    find: 'if (handed_over == 0 || (handed_over != SOCKET_UNKNOWN && handed_over == socket_identity(fd))) sys_close(fd);',
+    replace: 'sys_close(fd);',
+    scenario: 'environment ends as it hands a descriptor over',
+    noticed: /close\(connected\.fd\) is -1, expected 0/,
+  },
+  {
     name: 'the reactor is woken without its lock',
     flavour: 'tsan',
     file: 'inbox.c',
