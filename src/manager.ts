@@ -18,7 +18,7 @@ import * as diagnostics from './diagnostics.js'
 import { BlockingEngine } from './engines/blocking.js'
 import type { Engine } from './engines/engine.js'
 import { NonblockingEngine } from './engines/nonblocking.js'
-import { deadlineError, lateAbortError, managerClosedError, poolFailedError } from './errors.js'
+import { ConnectError, deadlineError, lateAbortError, managerClosedError, poolFailedError } from './errors.js'
 import { Gate } from './gate.js'
 import { descriptorsFree, localPorts } from './machine.js'
 import { requireIterable, requireManagerOptions, requireOptions, withDefaults } from './options.js'
@@ -172,6 +172,7 @@ export class ConnectionManager implements AsyncDisposable {
   /**
    * Runs `work` under the call's signal, deadline, retries and the manager's close. What it yields is delivered in one
    * step, after which a cancel has no effect; a cancel before that discards it. Settles after everything is released.
+   * `supervision`: of the check that the call is part of.
    */
   #call<T>(
     target: Target,
@@ -188,19 +189,26 @@ export class ConnectionManager implements AsyncDisposable {
     }
     return new Promise<T>((resolve, reject) => {
       const { cancellation } = call
+      const ofCheck = supervision !== undefined
       const fail = (error: unknown) => {
         this.#end(call)
-        this.#counts[cancellation.requested ? 'cancelled' : 'failed'] += 1
-        reject(cancellation.requested ? cancellation.error() : error)
+        const why = cancellation.requested ? cancellation.error() : error
+        // A deadline, and a manager that gave up, end a call like an abort, but it has failed.
+        const cancelled = cancellation.requested && !(why instanceof ConnectError)
+        if (!ofCheck) this.#counts[cancelled ? 'cancelled' : 'failed'] += 1
+        reject(why)
       }
       const deliver = (value: T) => {
         if (cancellation.requested) {
           Promise.resolve(discard(value)).then(fail, fail)
           return
         }
-        this.#counts.delivered += 1
         this.#end(call)
-        diagnostics.delivery(target, call.attempts, performance.now() - call.startedAt)
+        // What a check connects to is nobody's.
+        if (!ofCheck) {
+          this.#counts.delivered += 1
+          diagnostics.delivery(target, call.attempts, performance.now() - call.startedAt)
+        }
         resolve(value)
       }
       if (cancellation.requested) fail(undefined)
@@ -250,6 +258,8 @@ export class ConnectionManager implements AsyncDisposable {
   }
 
   async #close(error: () => Error): Promise<void> {
+    // Closing before anybody hears of it, who may call close() in turn.
+    await undefined
     for (const cancellation of [...this.#checks.toArray(), ...this.#calls.toArray()]) cancellation.request(error)
     if (this.#calls.size > 0)
       await new Promise<void>((resolve) => {
