@@ -233,7 +233,8 @@ function safely(settle: () => void): void {
 }
 
 function readOutcome(at: number, id: number): Outcome {
-  const startedAt = outcomes[at + 5]!
+  // 0 of one that never came to its connect(2).
+  const startedAt = outcomes[at + 5] || Date.now()
   const durationMs = outcomes[at + 6]!
   const byDeadline = (outcomes[at + 4]! & 1) !== 0
   const yields = (outcomes[at + 4]! & 2) !== 0

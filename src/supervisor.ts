@@ -41,6 +41,8 @@ export abstract class SupervisedAttempt extends Linked implements Cancellable {
   #againPass: Pass | undefined
   #running: Attempt | undefined
   #timer: NodeJS.Timeout | undefined
+  /** Handed to an engine that has to have a thread for it first. Milliseconds since the epoch. */
+  #handedOverAt: number | undefined
   /** Cancelled or done: nothing is tried any more. */
   #over = false
 
@@ -114,13 +116,21 @@ export abstract class SupervisedAttempt extends Linked implements Cancellable {
     // Whoever is told of the start may have cancelled it.
     if (this.#over) return
     const queued = this.#patience && ((waits: boolean) => this.#queued(waits))
+    this.#noteHandOver()
     this.#running = this.engine.submit(this.request(), (outcome) => this.#settle(outcome), queued)
   }
 
   /** For a lane, say: that is no time of the target's. */
   #queued(waits: boolean): void {
     if (waits) this.#patience?.waits(performance.now())
-    else this.#patience?.runs(performance.now())
+    else {
+      this.#patience?.runs(performance.now())
+      this.#noteHandOver()
+    }
+  }
+
+  #noteHandOver(): void {
+    if (!this.engine.startsAtOnce) this.#handedOverAt = Date.now()
   }
 
   #leave(): void {
@@ -130,6 +140,7 @@ export abstract class SupervisedAttempt extends Linked implements Cancellable {
   }
 
   #settle(outcome: Outcome): void {
+    if (this.#handedOverAt !== undefined) this.#patience?.hasWaited(outcome.startedAt - this.#handedOverAt)
     const failure = this.judge(outcome)
     diagnostics.attemptEnd(this, outcome, failure)
     const local = failure?.errnoClass === 'local'

@@ -151,6 +151,11 @@ export class Patience {
     this.#waitingSince = undefined
   }
 
+  /** It had to wait for so long, as was seen afterwards. Milliseconds. */
+  hasWaited(ms: number): void {
+    this.#waitedMs += Math.max(0, ms)
+  }
+
   waitedMs(now: number): number {
     return this.#waitedMs + (this.#waitingSince === undefined ? 0 : now - this.#waitingSince)
   }

@@ -82,6 +82,20 @@ describe.each(engines)('%s engine', (engine) => {
       expect(await codeOf(manager.check([targets.accept]).next())).toBe('ERR_MANAGER_CLOSED')
     })
 
+    it('may be asked for again by whoever it cancels, who is refused anything else', async () => {
+      const manager = await warm()
+      const within: Promise<unknown>[] = []
+      const lookup = (_: string, { signal }: { signal: AbortSignal }) => {
+        signal.addEventListener('abort', () => within.push(manager.close(), codeOf(manager.connect(targets.accept))))
+        return new Promise<string[]>(() => {})
+      }
+      const call = codeOf(manager.connect('somewhere.test:1', { lookup }))
+      await wait(10)
+      await manager.close()
+      expect(await call).toBe('ABORT_ERR')
+      expect(await Promise.all(within)).toEqual([undefined, 'ERR_MANAGER_CLOSED'])
+    })
+
     it('of one that was never used is at once', async () => {
       await new ConnectionManager({ engine }).close()
     })
@@ -209,8 +223,24 @@ describe.each(engines)('%s engine', (engine) => {
       await codeOf(manager.connect(targets.refuse))
       await codeOf(manager.connect(targets.hang, { signal: AbortSignal.timeout(20) }))
       expect(manager.stats()).toEqual({ ...idle, delivered: 2, failed: 1, cancelled: 1, retries: 2 })
+      // A deadline is a failure. What a check connects to is delivered to nobody.
+      await codeOf(manager.connect(targets.hang, { timeoutMs: 20 }))
+      const names = [targets.accept.replace('127.0.0.1', 'localhost'), targets.accept]
+      for await (const { status } of manager.check(names)) expect(status).toBe('up')
+      expect(manager.stats()).toEqual({ ...idle, delivered: 2, failed: 2, cancelled: 1, retries: 2 })
       await manager.close()
     })
+  })
+})
+
+describe('a lane that has to be started first', () => {
+  it('is not the target’s time, nor has an attempt that never came to its connect started before', async () => {
+    // No worker starts in so short a time.
+    await using manager = new ConnectionManager({ engine: 'blocking', retry: false })
+    const before = Date.now()
+    const error = await manager.connect(targets.accept, { timeoutMs: 4 }).catch((error) => error)
+    expect(error).toMatchObject({ code: 'ETIMEDOUT', timedOutBy: 'deadline', errnoClass: 'local' })
+    for (const { startedAt } of error.attempts) expect(startedAt).toBeGreaterThanOrEqual(before)
   })
 })
 
