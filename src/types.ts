@@ -90,6 +90,7 @@ export interface CheckResult {
 /** One connect(2), as told by a ConnectError. */
 export interface AttemptRecord {
   endpoint: string
+  /** The one that was asked: a full AF_UNIX backlog is waited for on a lane whichever that was. */
   engine: EngineName
   /** Milliseconds since the epoch. */
   startedAt: number
