@@ -67,7 +67,7 @@ export class DnsQuery {
   }
 
   /**
-   * Calls `told` with each answer as it comes, each family's once; settles after the last.
+   * Calls `told`, which must not throw, with each answer as it comes, each family's once; settles after the last.
    * @throws ConnectError where the name has no address, or nobody could say; nothing was told then.
    */
   async run(told: (answer: Answer) => void): Promise<void> {
@@ -115,9 +115,11 @@ export class DnsQuery {
       untold.clear()
       return records
     }
-    const records = await Promise.all([ask('inet6'), ask('inet')])
-    clearTimeout(timer)
-    return records
+    try {
+      return await Promise.all([ask('inet6'), ask('inet')])
+    } finally {
+      clearTimeout(timer)
+    }
   }
 
   async #records(name: string, family: Family): Promise<Records> {

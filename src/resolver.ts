@@ -30,6 +30,7 @@ interface Shared {
 }
 
 interface Caller {
+  /** Never throws, and tells nobody who has left. */
   told(answer: Answer): void
   end(error?: Error): void
 }
@@ -67,7 +68,7 @@ export class Resolver {
    * first; maybe before this returns. Settles after the last.
    * @throws ConnectError of class `name`: ENOTFOUND if there is no such name or it has no address, EAI_AGAIN if no
    *   server could say; of class `local` if this machine could not ask. AbortError if the signal aborts or the resolver is
-   *   closed. Nothing was told then, but to those who left.
+   *   closed. Nothing was told then, but to those who left. What `told` throws: it is told no more.
    */
   async query(hostname: string, { signal }: { signal: AbortSignal }, told: (answer: Answer) => void): Promise<void> {
     if (signal.aborted) throw abortError(signal.reason)
@@ -103,7 +104,17 @@ export class Resolver {
         settleSoon(() => reject(lateAbortError(signal.reason)))
       }
       const caller: Caller = {
-        told,
+        told: (answer) => {
+          if (!shared.callers.has(caller)) return
+          try {
+            told(own(answer))
+          } catch (error) {
+            // A block list of its own making, say: the others who share the query have no part in that.
+            signal.removeEventListener('abort', leave)
+            this.#leave(key, shared, caller)
+            reject(error)
+          }
+        },
         end(error) {
           signal.removeEventListener('abort', leave)
           if (error) reject(error)
@@ -112,7 +123,7 @@ export class Resolver {
       }
       signal.addEventListener('abort', leave, { once: true })
       shared.callers.add(caller)
-      for (const answer of shared.query.answers) told(own(answer))
+      for (const answer of shared.query.answers) caller.told(answer)
     })
   }
 
@@ -122,12 +133,12 @@ export class Resolver {
     const callers = new Set<Caller>()
     const shared = { query, callers }
     this.#shared.set(key, shared)
-    const end = (error?: ConnectError) => {
+    const end = (error?: Error) => {
       if (this.#shared.get(key) === shared) this.#shared.delete(key)
       for (const caller of callers) caller.end(error && copyOf(error))
     }
     const tell = (answer: Answer) => {
-      for (const caller of callers) caller.told(own(answer))
+      for (const caller of callers) caller.told(answer)
     }
     query.run(tell).then(() => end(), end)
     return shared
@@ -157,6 +168,8 @@ function readable<T>(hostname: string, read: () => T): T {
 /** Each caller's errors are its own, to be added to. */
 const own = ({ error, ...answer }: Answer): Answer => (error ? { ...answer, error: copyOf(error) } : answer)
 
-function copyOf({ code, syscall, hostname, errnoClass, cause }: ConnectError): ConnectError {
+function copyOf<T extends Error>(error: T): T | ConnectError {
+  if (!(error instanceof ConnectError)) return error
+  const { code, syscall, hostname, errnoClass, cause } = error
   return new ConnectError({ code, syscall, hostname, errnoClass, cause })
 }

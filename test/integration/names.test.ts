@@ -155,6 +155,28 @@ describe('look-ups of one name at one time', () => {
     for (const { signal } of controllers) expect(getEventListeners(signal, 'abort').length).toBe(0)
   })
 
+  it('are not each other’s: one whose own code throws is told no more, and alone', async () => {
+    const before = openDescriptors()
+    const names = resolver()
+    const { signal } = new AbortController()
+    const why = new Error('why')
+    let times = 0
+    const throwing = () => {
+      times += 1
+      throw why
+    }
+    const early = names.query('late6.test', { signal }, throwing)
+    const other = names.resolve('late6.test', { signal })
+    await expect(early).rejects.toBe(why)
+    await expect(names.query('late6.test', { signal }, throwing)).rejects.toBe(why)
+    expect(await other).toEqual(['::1', '127.0.0.1'])
+    expect(times).toBe(2)
+    // With nobody left to be told, it is over.
+    await expect(names.query('late6.test', { signal }, throwing)).rejects.toBe(why)
+    expect(openDescriptors()).toBe(before)
+    expect(getEventListeners(signal, 'abort').length).toBe(0)
+  })
+
   it('fail with an error each', async () => {
     const names = resolver()
     const errors = await Promise.all(
