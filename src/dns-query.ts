@@ -45,6 +45,7 @@ export class DnsQuery {
   readonly #cache: RecordCache
   readonly #slots: Slots
   #opening: Promise<dns.Resolver | undefined> | undefined
+  #holdsSlot = false
   #stop: (() => void) | undefined
   #cancelled = false
 
@@ -87,7 +88,7 @@ export class DnsQuery {
       }
       throw error
     } finally {
-      if (await this.#opening) this.#slots.give()
+      if (this.#holdsSlot) this.#slots.give()
     }
   }
 
@@ -145,10 +146,10 @@ export class DnsQuery {
 
   /** Waits for a slot; undefined if cancelled before there was one. */
   async #open(): Promise<dns.Resolver | undefined> {
-    const taken = await this.#slots.take((leave) => {
+    this.#holdsSlot = await this.#slots.take((leave) => {
       this.#stop = leave
     })
-    if (!taken) return undefined
+    if (!this.#holdsSlot) return undefined
     const { servers, timeoutMs, tries } = this.#options
     const channel = new dns.Resolver({ timeout: timeoutMs ?? -1, ...(tries === undefined ? {} : { tries }) })
     if (servers) channel.setServers(servers)

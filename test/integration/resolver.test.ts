@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { ConnectError } from 'cancelpoint'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import * as limits from '#internal/core/limits'
 import { Resolver } from '#internal/resolver'
 import { runFixture } from '../support/child.js'
 import { NameServer, typeA, typeAaaa, v4, v6, type Zone } from '../support/dns-server.js'
@@ -82,6 +83,14 @@ describe('names in DNS', () => {
     expect(error).toMatchObject({ code, errnoClass: 'name', hostname: name, message: expect.stringContaining(name) })
     expect((error as ConnectError).syscall).toMatch(/^query(A|Aaaa)$/)
     expect(error).not.toHaveProperty('address')
+  })
+
+  it('gives back the place in the line of each that could not even ask', async () => {
+    const resolver = resolverWith({ servers: ['nobody'] })
+    const outcomes = Array.from({ length: limits.lookupsAtMost + 1 }, (_, i) => resolve(`${i}.test`, resolver))
+    expect(new Set((await Promise.all(outcomes)).map((error) => (error as NodeJS.ErrnoException).code))).toEqual(
+      new Set(['ERR_INVALID_IP_ADDRESS']),
+    )
   })
 
   it('asks nobody where nobody listens', async () => {
