@@ -14,6 +14,9 @@ const { version } = JSON.parse(readFileSync(new URL('../../../package.json', imp
   version: string
 }
 
+// What is said beside the results ends nothing where nobody can hear it: a full disk, a reader that has left.
+process.stderr.on('error', () => {})
+
 const program = new Command('cancelpoint')
   .description('Connects that can be cancelled, with everything they held released: connect(2) on native threads.')
   .version(version)

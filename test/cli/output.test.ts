@@ -10,3 +10,15 @@ describe('a reader that leaves', () => {
     expect(stderr.toString()).toBe('exited with 0\n')
   })
 })
+
+describe('standard error that nobody reads', () => {
+  // The pipe's reader has left by the time there is something to say.
+  it.each(['/dev/full', '>(true)'])('is no reason for a check to end: %s', (stderr) => {
+    for (const input of ['bad 127.0.0.1:1', "- <<< $'bad\\n127.0.0.1:1'", '--json bad 127.0.0.1:1']) {
+      const script = `"$0" "$1" check ${input} 2> ${stderr}`
+      const { status, stdout } = spawnSync('bash', ['-c', script, process.execPath, bin])
+      expect([input, status]).toEqual([input, 2])
+      expect(stdout.toString()).toContain('ECONNREFUSED')
+    }
+  })
+})
