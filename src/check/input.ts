@@ -102,8 +102,12 @@ function* targetsOfWords(
   }
   const [first, ...more] = problems
   if (first === undefined) return
-  const others = more.length === 0 ? '' : `; nor are ${more.length} more words of this line`
-  options.onProblem?.({ where, message: first + others })
+  options.onProblem?.({ where, message: first + others(more.length) })
+}
+
+function others(count: number): string {
+  if (count === 0) return ''
+  return `; nor ${count === 1 ? 'is 1 more word' : `are ${count} more words`} of this line`
 }
 
 /** Lines without their ends; undefined in the place of one that is too long. */

@@ -50,8 +50,8 @@ export class Report {
     const text = table([['TARGET', 'STATUS', 'CONNECT', 'WHY'], ...rows.map((result) => rowOf(result, colour))])
     if (whole) return text
     const notUp = counts.down + counts.unknown
-    const more = notUp > rows.length ? `${thousands(notUp - rows.length)} more that are not up and ` : ''
-    return `${text}\n  Not shown: ${more}${thousands(counts.up)} that are up. cancelpoint check --json prints every result.`
+    const more = notUp > rows.length ? `${thousands(notUp - rows.length)} more not up and ` : ''
+    return `${text}\n  Not shown: ${more}${thousands(counts.up)} up. cancelpoint check --json prints every result.`
   }
 
   #addFailed(result: CheckResult): void {

@@ -31,7 +31,9 @@ async function runLab(options: { targets: number }): Promise<void> {
   await using fleet = await startFleet({ targets: options.targets })
   const lines = fleet.targets.map(({ target, behaviour }) => `${target} # ${behaviour}\n`)
   await printAndEnd(lines)
-  console.error(`${lines.length} targets are up. Ctrl-C ends them.`)
+  console.error(
+    lines.length === 1 ? '1 target is up. Ctrl-C ends it.' : `${lines.length} targets are up. Ctrl-C ends them.`,
+  )
   if (!interrupt.aborted) await once(interrupt, 'abort')
 }
 

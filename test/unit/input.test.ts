@@ -46,7 +46,7 @@ describe('readTargets', () => {
     expect(targets).toEqual(['127.0.0.1:80', '127.0.0.3:80', '127.0.0.2:80'])
     expect(problems.map(({ where }) => where)).toEqual([undefined, `${input.path}:2`, `${input.path}:3`])
     for (const { message } of problems) expect(message).toMatch(/expected/)
-    expect(problems[1]!.message).toMatch(/^'no' is not a target: .*; nor are 1 more words of this line$/)
+    expect(problems[1]!.message).toMatch(/^'no' is not a target: .*; nor is 1 more word of this line$/)
   })
 
   it('reports a file that cannot be read, and goes on', async () => {

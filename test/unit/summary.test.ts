@@ -75,7 +75,7 @@ describe('Report', () => {
     expect(text).not.toContain('up-0:80')
     expect(text).toContain('down-39:80')
     expect(text).not.toContain('down-40:80')
-    expect(text).toContain('Not shown: 5 more that are not up and 1,500 that are up.')
+    expect(text).toContain('Not shown: 5 more not up and 1,500 up.')
   })
 
   it('gives every kind of failure its share of the rows', () => {
