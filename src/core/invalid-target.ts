@@ -14,7 +14,8 @@ export class InvalidTargetError extends Error {
   }
 }
 
-function show(given: unknown): string {
+/** For messages: strings in quotes, the rest as text; shortened, with control characters escaped. */
+export function show(given: unknown): string {
   const text = typeof given === 'string' ? given : toText(given)
   const short = text.length > shownAtMost ? `${text.slice(0, shownAtMost)}…` : text
   return typeof given === 'string' ? `'${JSON.stringify(short).slice(1, -1).replaceAll('\\"', '"')}'` : short

@@ -4,6 +4,7 @@
  * back together. Times are milliseconds of one monotonic clock, passed in as `now`.
  */
 import type { ErrnoClass } from './errno.js'
+import { isObject, type Kinds, kind, numberKind, objectKind, requireKind, requireKinds, requireNames } from './kinds.js'
 import * as limits from './limits.js'
 import type { Random } from './random.js'
 
@@ -218,40 +219,43 @@ export function speaker<T extends Failure>(failures: readonly T[]): T | undefine
   }, undefined)
 }
 
-const retryable = Object.keys(rules).join(', ')
+const ruleKind = kind('false or an object such as { tries: 3 }', (value) => value === false || isObject(value))
+const milliseconds = numberKind('milliseconds from 0 up', (value) => value >= 0 && value < Number.POSITIVE_INFINITY)
+
+const ruleKinds = {
+  tries: numberKind('a whole number from 1 up, the first try included', (value) => {
+    return Number.isInteger(value) && value >= 1
+  }),
+  baseMs: milliseconds,
+  capMs: milliseconds,
+}
+
+const policyKinds = {
+  ...ruleKinds,
+  budget: numberKind('a share of first tries, 0.2 say, or Infinity for no limit', (value) => value >= 0),
+  classes: objectKind('{ refused: { tries: 5 } }'),
+  errnos: objectKind('{ ECONNREFUSED: { tries: 5 } }'),
+}
 
 /** @throws RangeError or TypeError that names the option. */
 export function requireRetryPolicy(policy: RetryPolicy | false | undefined): void {
-  if (policy === undefined || policy === false) return
-  if (typeof policy !== 'object' || policy === null) {
-    throw new TypeError(`retry is ${String(policy)}: expected false or an object such as { tries: 3 }`)
-  }
-  requireRule('retry', policy)
-  const { budget, classes = {}, errnos = {} } = policy
-  if (budget !== undefined && !(budget >= 0)) {
-    throw new RangeError(
-      `retry.budget is ${budget}: expected a share of first tries, 0.2 say, or Infinity for no limit`,
-    )
-  }
+  requireRule('retry', policy, policyKinds)
+  if (!policy) return
+  const { classes = {}, errnos = {} } = policy
+  requireNames('retry.classes', classes, strongest)
   for (const [name, rule] of Object.entries(classes)) {
-    if (rule === false) continue
-    if (rule && (neverRetried.has(name as ErrnoClass) || !strongest.includes(name as ErrnoClass))) {
-      throw new TypeError(
-        `retry.classes has a rule for '${name}', which is never retried: expected one of ${retryable}`,
-      )
+    if (rule && neverRetried.has(name as ErrnoClass)) {
+      const retried = Object.keys(rules).join(', ')
+      throw new TypeError(`retry.classes has a rule for '${name}', which is never retried: expected one of ${retried}`)
     }
-    requireRule(`retry.classes.${name}`, rule ?? {})
+    requireRule(`retry.classes.${name}`, rule, ruleKinds)
   }
-  for (const [name, rule] of Object.entries(errnos)) if (rule) requireRule(`retry.errnos.${name}`, rule)
+  for (const [name, rule] of Object.entries(errnos)) requireRule(`retry.errnos.${name}`, rule, ruleKinds)
 }
 
-function requireRule(name: string, { tries, baseMs, capMs }: RetryRule): void {
-  if (tries !== undefined && !(Number.isInteger(tries) && tries >= 1)) {
-    throw new RangeError(`${name}.tries is ${tries}: expected a whole number from 1 up, the first try included`)
-  }
-  for (const [option, value] of Object.entries({ baseMs, capMs })) {
-    if (value !== undefined && !(value >= 0 && value < Number.POSITIVE_INFINITY)) {
-      throw new RangeError(`${name}.${option} is ${value}: expected milliseconds from 0 up`)
-    }
-  }
+function requireRule(name: string, rule: RetryRule | false | undefined, kinds: Kinds): void {
+  requireKind(name, rule, ruleKind)
+  if (!rule) return
+  requireNames(name, rule, Object.keys(kinds))
+  requireKinds(rule, kinds, `${name}.`)
 }

@@ -114,7 +114,7 @@ describe('a policy', () => {
   })
 
   it.each<[unknown, RegExp]>([
-    ['often', /retry is often: expected false or an object/],
+    ['often', /retry is 'often': expected false or an object/],
     [{ tries: 0 }, /retry.tries is 0: expected a whole number from 1/],
     [{ tries: 1.5 }, /retry.tries is 1.5/],
     [{ baseMs: -1 }, /retry.baseMs is -1: expected milliseconds/],
@@ -122,9 +122,31 @@ describe('a policy', () => {
     [{ budget: -0.1 }, /retry.budget is -0.1: expected a share/],
     [{ budget: Number.NaN }, /retry.budget/],
     [{ classes: { misuse: {} } }, /'misuse', which is never retried: expected one of refused/],
-    [{ classes: { nonsense: {} } }, /'nonsense', which is never retried/],
+    [{ classes: { refuzed: {} } }, /retry.classes has 'refuzed': expected one of local, .*, refused,/],
+    [{ classes: { refuzed: false } }, /retry.classes has 'refuzed'/],
     [{ classes: { refused: { tries: 0 } } }, /retry.classes.refused.tries/],
+    [{ classes: { refused: 5 } }, /retry.classes.refused is 5: expected false or an object/],
+    [{ classes: { refused: true } }, /retry.classes.refused is true/],
+    [{ classes: { refused: null } }, /retry.classes.refused is null/],
+    [
+      { classes: { refused: { tryes: 3 } } },
+      /retry.classes.refused has 'tryes': expected one of tries, baseMs, capMs$/,
+    ],
+    [{ classes: 5 }, /retry.classes is 5: expected an object such as { refused: { tries: 5 } }/],
+    [{ classes: [] }, /retry.classes is \[\]/],
+    [{ classes: null }, /retry.classes is null/],
     [{ errnos: { EIO: { capMs: -1 } } }, /retry.errnos.EIO.capMs/],
+    [{ errnos: { EIO: 5 } }, /retry.errnos.EIO is 5/],
+    [{ errnos: 5 }, /retry.errnos is 5: expected an object such as { ECONNREFUSED/],
+    [{ errnos: null }, /retry.errnos is null/],
+    [{ tryes: 3 }, /retry has 'tryes': expected one of tries, baseMs, capMs, budget, classes, errnos/],
+    [{ tries: null }, /retry.tries is null/],
+    [{ baseMs: '5' }, /retry.baseMs is '5'/],
+    [{ budget: null }, /retry.budget is null/],
+    [[], /retry is \[\]: expected false or an object/],
+    [null, /retry is null/],
+    [true, /retry is true/],
+    [5, /retry is 5/],
   ])('%j is refused', (policy, message) => {
     expect(() => requireRetryPolicy(policy as RetryPolicy)).toThrow(message)
   })
