@@ -116,9 +116,9 @@ export class RetryPlan {
   }
 }
 
-/** Full jitter over base * 2^(n-1), capped. `failed` counts from 1. */
+/** Full jitter over base * 2^(n-1), capped, at the latest by what a timer can wait. `failed` counts from 1. */
 export function backoffMs(failed: number, { baseMs, capMs }: Pick<Rule, 'baseMs' | 'capMs'>, random: Random): number {
-  return random() * Math.min(capMs, baseMs * 2 ** (failed - 1))
+  return random() * Math.min(capMs, baseMs * 2 ** (failed - 1), limits.timerAtMostMs)
 }
 
 /**

@@ -169,6 +169,16 @@ describe('backoff', () => {
   })
 })
 
+describe('a backoff that no timer takes', () => {
+  it.each([
+    [1, 1e12, 1e12],
+    [60, 1, 1e12],
+    [2000, 1, Number.MAX_VALUE],
+  ])('is the longest wait of one: after %d tries from %d ms up to %d', (failed, baseMs, capMs) => {
+    expect(backoffMs(failed, { baseMs, capMs }, whole)).toBe(limits.timerAtMostMs)
+  })
+})
+
 describe('patience with this machine', () => {
   it('is requeued with growing waits, and ends by count', () => {
     const patience = new Patience()
