@@ -111,6 +111,7 @@ export class ConnectionManager implements AsyncDisposable {
   ): AsyncGenerator<CheckResult, void, undefined> {
     if (this.#closing) throw this.#closedError()
     requireIterable(targets)
+    requireOptions(options)
     const settings = withDefaults(
       withDefaults({ attemptTimeoutMs: limits.checkAttemptTimeoutMs, retry: false }, this.#defaults),
       options,

@@ -184,7 +184,10 @@ describe.each(engines)('%s engine', (engine) => {
       [{ perHost: 1.5 }, /^perHost is 1.5/],
       [{ concurrency: 0 }, /^concurrency is 0: expected a whole number from 1/],
       [{ retry: { tries: 0 } }, /^retry.tries is 0: expected a whole number from 1 up/],
+      [{ concurrency: null as never }, /^concurrency is null/],
       [{ retry: 3 as never }, /^retry is 3: expected false or an object/],
+      [null as never, /^options is null: expected an object/],
+      [5 as never, /^options is 5: expected an object/],
     ])('%o are refused by name', async (options, message) => {
       await expect(resultsOf([targets.accept], options)).rejects.toThrow(message)
       expect(manager.stats().inFlight).toBe(0)
