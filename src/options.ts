@@ -68,10 +68,6 @@ function requireAll(options: CheckOptions, kinds: Record<string, Kind>): void {
   if (options.halfOpen && options.tls) throw new TypeError('halfOpen and tls exclude each other: give one of them')
 }
 
-export function requireCount(name: string, value: unknown, atMost: number): void {
-  requireKind(name, value, wholeNumber(1, atMost))
-}
-
 /** A string is iterable too, letter by letter, which nobody means. */
 export function requireIterable(targets: unknown): void {
   const iterable = typeof targets === 'object' && targets !== null

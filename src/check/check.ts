@@ -9,7 +9,6 @@ import * as limits from '../core/limits.js'
 import type { Engine } from '../engines/engine.js'
 import { abortError } from '../errors.js'
 import type { Gate } from '../gate.js'
-import { requireCount } from '../options.js'
 import type { Supervision } from '../supervisor.js'
 import type { CheckOptions, CheckResult, ConnectOptions, Target } from '../types.js'
 import { checkTarget, readTarget, standInLine } from './check-target.js'
@@ -68,7 +67,6 @@ class CheckWindow {
 
   constructor(targets: Iterable<Target> | AsyncIterable<Target>, context: CheckContext) {
     this.#concurrency = context.settings.concurrency ?? limits.checkConcurrency
-    requireCount('concurrency', this.#concurrency, limits.lanesAtMost)
     this.#context = context
     this.#iterator = Symbol.asyncIterator in targets ? targets[Symbol.asyncIterator]() : targets[Symbol.iterator]()
     context.cancellation.onRequest(() => this.#notify())
