@@ -21,7 +21,7 @@ import { NonblockingEngine } from './engines/nonblocking.js'
 import { ConnectError, deadlineError, lateAbortError, managerClosedError, poolFailedError } from './errors.js'
 import { Gate } from './gate.js'
 import { descriptorsFree, localPorts } from './machine.js'
-import { requireIterable, requireManagerOptions, requireOptions, withDefaults } from './options.js'
+import { requireIterable, requireManagerOptions, requireOptions, tlsInOpenError, withDefaults } from './options.js'
 import { Resolver } from './resolver.js'
 import { closed, secure } from './secure.js'
 import { type Supervision, supervise } from './supervisor.js'
@@ -91,8 +91,12 @@ export class ConnectionManager implements AsyncDisposable {
     )
   }
 
-  /** The same without adoption: the descriptor is the caller's to adopt, release or close. No TLS. */
+  /**
+   * The same without adoption: the descriptor is the caller's to adopt, release or close. It speaks no TLS: a call that
+   * asks for it is refused, the manager's default is for its sockets.
+   */
   open(target: Target, options?: ConnectOptions): Promise<Descriptor> {
+    if (options?.tls) return Promise.reject(tlsInOpenError())
     return this.#call(
       target,
       options,

@@ -68,6 +68,10 @@ function requireAll(options: CheckOptions, kinds: Record<string, Kind>): void {
   if (options.halfOpen && options.tls) throw new TypeError('halfOpen and tls exclude each other: give one of them')
 }
 
+export function tlsInOpenError(): TypeError {
+  return new TypeError('tls is given to open(), whose descriptor speaks none: use connect(), or leave tls out')
+}
+
 /** A string is iterable too, letter by letter, which nobody means. */
 export function requireIterable(targets: unknown): void {
   const iterable = typeof targets === 'object' && targets !== null

@@ -252,6 +252,8 @@ describe('options', () => {
     [{ lanes: lanesAtMost + 1 }, /^lanes is/],
     [{ lanes: '8' as never }, /^lanes is '8'/],
     [{ maxInFlight: 0 }, /^(lanes|maxInFlight) is 0/],
+    [null as never, /^options is null: expected an object/],
+    [5 as never, /^options is 5: expected an object/],
     [{ timeoutMs: 0 }, /^timeoutMs is 0: expected milliseconds above 0/],
     [{ timeoutMs: -1 }, /^timeoutMs is -1/],
     [{ attemptTimeoutMs: '1' as never }, /^attemptTimeoutMs is '1'/],
@@ -276,6 +278,16 @@ describe('options', () => {
     expect(await codeOf(manager.connect(targets.accept))).toBe('ABORT_ERR')
     const call = manager.connect(targets.hang, { signal: new AbortController().signal })
     await expect(call).rejects.toMatchObject({ code: 'ETIMEDOUT' })
+    await manager.close()
+  })
+
+  it('of TLS are for sockets: open() refuses its own, and passes over the manager’s', async () => {
+    const manager = new ConnectionManager({ tls: true })
+    for (const tls of [true, {}])
+      await expect(manager.open(targets.accept, { tls })).rejects.toThrow(/^tls is given to open\(\)/)
+    const opened = await Promise.all([manager.open(targets.accept), manager.open(targets.accept, { tls: false })])
+    for (const descriptor of opened) descriptor.close()
+    expect(manager.stats()).toMatchObject({ inFlight: 0, delivered: 2 })
     await manager.close()
   })
 
