@@ -3,6 +3,7 @@ import { constants, networkInterfaces } from 'node:os'
 import { getSystemErrorMap } from 'node:util'
 
 import { type Advice, classify as classifyCode, codes, type ErrnoClass, type ErrnoContext } from './core/errno.js'
+import { kind, objectKind, requireKind } from './core/kinds.js'
 
 const numbers = new Map<string, number>()
 const names = new Map<number, string>()
@@ -27,9 +28,16 @@ export const errnos: ReadonlyMap<string, Readonly<Advice & { errno: number; errn
 )
 
 /** The class of a code, or of an errno of either sign; `context` tells apart what the code alone does not. */
-export function classify(code: string | number, context?: ErrnoContext): ErrnoClass {
+export function classify(code: string | number, context: ErrnoContext = {}): ErrnoClass {
+  requireKind('code', code, codeKind)
+  requireKind('context', context, contextKind)
   return classifyCode(typeof code === 'number' ? codeOf(code) : code, context)
 }
+
+const codeKind = kind("a code such as 'ECONNREFUSED' or an errno such as -111", (code) => {
+  return typeof code === 'string' || typeof code === 'number'
+})
+const contextKind = objectKind("{ family: 'unix' }")
 
 /** 'ECONNREFUSED' for 111 and -111; 'ERRNO_4000' for a number that has no name here. */
 export function codeOf(errno: number): string {

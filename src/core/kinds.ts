@@ -28,15 +28,15 @@ export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
-/** @throws RangeError or TypeError. What is undefined was not given. */
+/** @throws RangeError or TypeError. */
 export function requireKind(name: string, value: unknown, { expected, allows, Failure }: Kind): void {
-  if (value !== undefined && !allows(value)) throw new Failure(`${name} is ${show(value)}: expected ${expected}`)
+  if (!allows(value)) throw new Failure(`${name} is ${show(value)}: expected ${expected}`)
 }
 
-/** Each option that `kinds` knows; the others are nobody's here. `prefix`: what leads to them, such as `retry.`. */
+/** Each option that is given, if `kinds` knows it; the others are nobody's here. `prefix`: what leads to them, such as `retry.`. */
 export function requireKinds(options: object, kinds: Kinds, prefix = ''): void {
   for (const [name, value] of Object.entries(options)) {
-    if (Object.hasOwn(kinds, name)) requireKind(prefix + name, value, kinds[name]!)
+    if (value !== undefined && Object.hasOwn(kinds, name)) requireKind(prefix + name, value, kinds[name]!)
   }
 }
 

@@ -219,7 +219,7 @@ export function speaker<T extends Failure>(failures: readonly T[]): T | undefine
   }, undefined)
 }
 
-const ruleKind = kind('false or an object such as { tries: 3 }', (value) => value === false || isObject(value))
+const ruleKind = kind('false or an object such as { tries: 3 }', isObject)
 const milliseconds = numberKind('milliseconds from 0 up', (value) => value >= 0 && value < Number.POSITIVE_INFINITY)
 
 const ruleKinds = {
@@ -254,8 +254,8 @@ export function requireRetryPolicy(policy: RetryPolicy | false | undefined): voi
 }
 
 function requireRule(name: string, rule: RetryRule | false | undefined, kinds: Kinds): void {
+  if (rule === undefined || rule === false) return
   requireKind(name, rule, ruleKind)
-  if (!rule) return
   requireNames(name, rule, Object.keys(kinds))
   requireKinds(rule, kinds, `${name}.`)
 }
