@@ -49,22 +49,31 @@ export function encodeEndpoint(endpoint: Endpoint): Uint8Array {
 export function encodeSocketAddress(address: SocketAddress): Uint8Array {
   if (typeof address !== 'object' || address === null) throw noAddress(address)
   // A Buffer's own slice would share its memory.
-  if ('bytes' in address) return Uint8Array.from(address.bytes)
+  if ('bytes' in address) {
+    if (ArrayBuffer.isView(address.bytes)) return Uint8Array.from(address.bytes)
+    throw invalidAddress(address, 'its bytes as a Uint8Array')
+  }
   switch (address.family) {
     case 'inet':
-      return encodeInet(address.address, address.port)
+      return encodeInet(textIn(address, 'address'), address.port)
     case 'inet6': {
-      const { address: numeric, scopeId, zone } = splitZone(address.address)
+      const { address: numeric, scopeId, zone } = splitZone(textIn(address, 'address'))
       if (zone !== undefined) throw invalidAddress(address.address, 'an IPv6 address, its zone as a number')
       return encodeInet6(numeric, address.port, scopeId ?? 0)
     }
     case 'unix':
-      return encodeUnix(address.path)
+      return encodeUnix(textIn(address, 'path'))
     case 'unspec':
       return new Uint8Array(16)
     default:
       throw noAddress(address)
   }
+}
+
+function textIn(address: SocketAddress, field: 'address' | 'path'): string {
+  const text = (address as Record<string, unknown>)[field]
+  if (typeof text === 'string') return text
+  throw invalidAddress(address, `its ${field} as a string`)
 }
 
 const noAddress = (given: unknown) =>
@@ -139,6 +148,6 @@ function writeFamily(bytes: Uint8Array, family: number): void {
   bytes[littleEndian ? 0 : 1] = family
 }
 
-function invalidAddress(given: string | number, expected: string): InvalidTargetError {
+function invalidAddress(given: unknown, expected: string): InvalidTargetError {
   return new InvalidTargetError(given, expected, 'correct the address')
 }
