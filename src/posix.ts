@@ -12,11 +12,14 @@ import {
   endpointOf,
   type SocketAddress,
 } from './core/address.js'
+import { show } from './core/invalid-target.js'
+import { type Kinds, numberKind, objectKind, requireKind, requireKinds } from './core/kinds.js'
 import * as limits from './core/limits.js'
 import { domains } from './core/sockaddr.js'
 import { BlockingEngine } from './engines/blocking.js'
 import { classify, codeOf, errnoOf, isFamilyDisabled } from './errnos.js'
 import { abortError, ConnectError, lateAbortError } from './errors.js'
+import { signalKind } from './options.js'
 
 export type { SocketAddress } from './core/address.js'
 
@@ -57,6 +60,7 @@ export function socket(domain: keyof typeof domains, type: keyof typeof types = 
 
 /** O_NONBLOCK on or off. fcntl(2). */
 export function setNonblocking(fd: number, on: boolean): void {
+  if (typeof on !== 'boolean') throw new TypeError(`on is ${show(on)}: expected true or false`)
   must(binding.setNonblocking(number(fd), on), 'fcntl')
 }
 
@@ -73,8 +77,7 @@ export function setOption(fd: number, name: SocketOption, value: number): void {
       `no socket option is called '${String(name)}': expected one of ${binding.optionNames.join(', ')}`,
     )
   }
-  // setsockopt(2) takes an int, and the high bits must not be lost silently.
-  if (value !== (value | 0)) throw new RangeError(`${name} is ${String(value)}: expected a whole number of 32 bits`)
+  requireKind(name, value, name.endsWith('Ms') ? time : int)
   must(binding.setOption(number(fd), name, value), 'setsockopt')
 }
 
@@ -88,8 +91,10 @@ export function setOption(fd: number, name: SocketOption, value: number): void {
 export async function connect(
   fd: number,
   address: SocketAddress,
-  { signal }: { signal?: AbortSignal } = {},
+  options: { signal?: AbortSignal | undefined } = {},
 ): Promise<0> {
+  requireOptions(options, connectKinds)
+  const { signal } = options
   if (signal?.aborted) throw abortError(signal.reason)
   const remote = encodeSocketAddress(address).subarray(0, addressBytesAtMost)
   const nonblocking = binding.isNonblocking(number(fd))
@@ -111,11 +116,12 @@ export async function connect(
 export async function poll(
   fd: number,
   event: keyof typeof events,
-  { signal, timeoutMs = Number.POSITIVE_INFINITY }: { signal?: AbortSignal; timeoutMs?: number } = {},
+  options: { signal?: AbortSignal | undefined; timeoutMs?: number | undefined } = {},
 ): Promise<boolean> {
   if (!Object.hasOwn(events, event))
     throw new TypeError(`events is ${String(event)}: expected 'readable' or 'writable'`)
-  if (!(timeoutMs >= 0)) throw new RangeError(`timeoutMs is ${String(timeoutMs)}: expected milliseconds, or Infinity`)
+  requireOptions(options, pollKinds)
+  const { signal, timeoutMs = Number.POSITIVE_INFINITY } = options
   if (signal?.aborted) throw abortError(signal.reason)
   // Of a negative number poll(2) says nothing at all, for ever.
   if (number(fd) < 0) throw errorOf(errnoOf('EBADF'), 'poll', {})
@@ -153,6 +159,18 @@ export function getsockname(fd: number): SocketAddress {
 /** close(2). The descriptor is gone whatever it says. */
 export function close(fd: number): void {
   must(binding.close(number(fd)), 'close')
+}
+
+/** setsockopt(2) takes an int, and the high bits must not be lost silently. Of a time below 0 it makes EDOM, EINVAL or none. */
+const int = numberKind('a whole number of 32 bits', (value) => value === (value | 0))
+const time = numberKind('whole milliseconds of 32 bits, from 0 up', (value) => value === (value | 0) && value >= 0)
+const optionsKind = objectKind('{ signal }')
+const connectKinds = { signal: signalKind }
+const pollKinds = { ...connectKinds, timeoutMs: numberKind('milliseconds from 0 up, or Infinity', (ms) => ms >= 0) }
+
+function requireOptions(options: object, kinds: Kinds): void {
+  requireKind('options', options, optionsKind)
+  requireKinds(options, kinds)
 }
 
 /** Lanes of its own, idle ones retire: descriptors of callers have no manager. */
