@@ -63,20 +63,22 @@ export function readTarget(target: Target): ParsedTarget | CheckResult {
   try {
     return parseTarget(target)
   } catch (error) {
-    return unreadable(target, error as Error)
+    return unreadable(target, error)
   }
 }
 
 export function checkTarget(target: Target, parsed: ParsedTarget, context: CheckContext, done: Done): void {
+  const written = formatTarget(target)
+  const startedAt = Date.now()
+  // A block list of the caller's making may throw, and anything; what never came to a result would be waited for for ever.
+  const failed = (error: unknown) => done([{ target: written, startedAt, ...failedResult(error), attempts: 0 }])
   try {
     const endpoint = oneStep(parsed, context)
-    if (endpoint) new EndpointCheck(formatTarget(target), endpoint, context, done).begin()
-    else if (context.settings.allAddresses && parsed.kind === 'name') checkAddresses(target, context).then(done)
-    else checkCall(target, context).then(done)
+    if (endpoint) new EndpointCheck(written, endpoint, context, done).begin()
+    else if (context.settings.allAddresses && parsed.kind === 'name') checkAddresses(target, context).then(done, failed)
+    else checkCall(target, context).then(done, failed)
   } catch (error) {
-    // A block list of the caller's making may throw; what never came to a result would be waited for for ever.
-    const failed = { target: formatTarget(target), startedAt: Date.now(), ...failedResult(error as Error), attempts: 0 }
-    settleSoon(() => done([failed]))
+    settleSoon(() => failed(error))
   }
 }
 
@@ -165,7 +167,7 @@ async function checkCall(target: Target, context: CheckContext, options?: Connec
     return [{ ...common, ...placeOf(endpoint), status: 'up', connectMs: call!.connectMs!, ...timesOf(call) }]
   } catch (error) {
     if (cancellation.requested) return []
-    return [{ ...common, ...failedResult(error as Error), ...timesOf(call) }]
+    return [{ ...common, ...failedResult(error), ...timesOf(call) }]
   }
 }
 
@@ -196,7 +198,7 @@ async function checkAddresses(target: Target, context: CheckContext): Promise<Ch
     return (await Promise.all(each)).flat()
   } catch (error) {
     if (cancellation.requested) return []
-    return [{ target: formatTarget(target), startedAt, ...failedResult(error as Error), attempts: 0 }]
+    return [{ target: formatTarget(target), startedAt, ...failedResult(error), attempts: 0 }]
   }
 }
 
@@ -210,9 +212,9 @@ const timesOf = (call: Call | undefined) => ({
   ...(call?.nameMs === undefined ? {} : { nameMs: call.nameMs }),
 })
 
-function failedResult(error: Error): Omit<CheckResult, 'target' | 'attempts' | 'startedAt'> {
+function failedResult(error: unknown): Omit<CheckResult, 'target' | 'attempts' | 'startedAt'> {
   if (!(error instanceof ConnectError))
-    return { status: 'unknown', code: 'ERR_CHECK', errnoClass: 'unknown', reason: error.message }
+    return { status: 'unknown', code: 'ERR_CHECK', errnoClass: 'unknown', reason: wordsOf(error) }
   const { code, errnoClass, address, port, path } = error
   const place = { ...(address && { address }), ...(port && { port }), ...(path && { path }) }
   const means = error.timedOutBy === 'deadline' ? error.message : meaningOf(error)
@@ -223,7 +225,18 @@ function failedResult(error: Error): Omit<CheckResult, 'target' | 'attempts' | '
   return { ...place, status: untried ? 'unknown' : status, errnoClass, code, reason }
 }
 
-function unreadable(target: Target, error: Error): CheckResult {
+/** Of what a caller's code threw, which may be anything. */
+function wordsOf(thrown: unknown): string {
+  try {
+    const { message } = Object(thrown)
+    if (typeof message === 'string') return message
+  } catch {
+    // Its message is a getter that throws.
+  }
+  return `${toText(thrown)} was thrown`
+}
+
+function unreadable(target: Target, error: unknown): CheckResult {
   const written = typeof target === 'string' ? target : toText(target)
   const code = 'ERR_INVALID_TARGET'
   return {
@@ -231,7 +244,7 @@ function unreadable(target: Target, error: Error): CheckResult {
     status: 'unknown',
     code,
     errnoClass: 'misuse',
-    reason: error.message,
+    reason: wordsOf(error),
     attempts: 0,
     startedAt: Date.now(),
   }

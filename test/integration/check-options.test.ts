@@ -10,6 +10,13 @@ import { portOf, useStations } from '../support/stations.js'
 import { engines, warmManager } from '../support/warm-up.js'
 
 const targets = useStations()
+
+const badError = {
+  get message() {
+    throw undefined
+  },
+}
+
 describe.each(engines)('%s engine', (engine) => {
   let manager: ConnectionManager
 
@@ -223,6 +230,33 @@ describe.each(engines)('%s engine', (engine) => {
       }
       const results = await resultsOf([targets.accept], { blockList })
       expect(results).toMatchObject([{ status: 'unknown', code: 'ERR_CHECK', reason: 'no list today' }])
+    })
+
+    it.each<[string, unknown, string]>([
+      ['nothing', undefined, 'undefined was thrown'],
+      ['null', null, 'null was thrown'],
+      ['a number', 5, '5 was thrown'],
+      ['an object without a prototype', Object.create(null), '{} was thrown'],
+      ['an error whose message throws', badError, '[object Object] was thrown'],
+    ])('a lookup or block list that throws %s costs its target a result as well', async (_, thrown, reason) => {
+      const lookup = () => Promise.reject(thrown)
+      const blockList = new BlockList()
+      blockList.check = () => {
+        throw thrown
+      }
+      const unreadable = {
+        get host() {
+          throw thrown
+        },
+      } as never
+      const list = [`some.test:${portOf(targets.accept)}`, targets.accept]
+      const failed = list.map((target) => ({ target, status: 'unknown', code: 'ERR_CHECK', reason, attempts: 0 }))
+      for (const allAddresses of [false, true]) {
+        const results = await resultsOf(list, { lookup, blockList, allAddresses })
+        expect(results.sort((a, b) => (a.target < b.target ? 1 : -1))).toMatchObject(failed)
+      }
+      expect(await resultsOf([unreadable])).toMatchObject([{ code: 'ERR_INVALID_TARGET', attempts: 0 }])
+      expect(manager.stats().inFlight).toBe(0)
     })
   })
 })
