@@ -60,8 +60,10 @@ class CheckWindow {
   /** Results on their way to the consumer, and how many of them are gone: two lists, so that neither grows for ever. */
   #leaving: CheckResult[] = []
   #taken = 0
-  #exhausted = false
+  /** The source has ended or failed, and is owed no `return`. */
+  #ended = false
   #pulling = false
+  #closing = false
   #failure: { error: unknown } | undefined
   #wake: (() => void) | undefined
 
@@ -73,32 +75,35 @@ class CheckWindow {
   }
 
   get finished(): boolean {
-    return this.#exhausted && this.#inFlight === 0
+    return this.#ended && this.#inFlight === 0
   }
 
   /** Starts targets while there is room. A source that has to be waited for is asked for one at a time. */
   fill(): void {
-    if (this.#failure) throw this.#failure.error
     const { cancellation } = this.#context
-    while (!this.#exhausted && !this.#pulling && !cancellation.requested && this.#hasRoom()) {
+    while (!this.#ended && !this.#pulling && !cancellation.requested && this.#hasRoom()) this.#pull()
+    if (this.#failure) throw this.#failure.error
+  }
+
+  #pull(): void {
+    try {
       const next = this.#iterator.next()
-      if (!('then' in next)) {
-        this.#accept(next)
-        continue
-      }
-      this.#pulling = true
-      next
-        .then(
-          (result) => this.#accept(result),
-          (error) => {
-            this.#failure = { error }
-          },
-        )
-        .finally(() => {
-          this.#pulling = false
-          this.#notify()
-        })
+      if (isThenable(next)) this.#await(next)
+      else this.#accept(next)
+    } catch (error) {
+      this.#failed(error)
     }
+  }
+
+  #await(next: PromiseLike<IteratorResult<Target>>): void {
+    this.#pulling = true
+    Promise.resolve(next)
+      .then((result) => this.#accept(result))
+      .catch((error) => this.#failed(error))
+      .finally(() => {
+        this.#pulling = false
+        this.#notify()
+      })
   }
 
   /** The oldest result that was not taken. */
@@ -120,10 +125,11 @@ class CheckWindow {
 
   /** Cancels what is in flight and waits until it is released; lets the source of targets end. */
   async close(): Promise<void> {
-    this.#exhausted = true
+    this.#closing = true
     if (this.#inFlight > 0) this.#context.cancellation.request(() => abortError(new Error('the check was left early')))
     while (this.#inFlight > 0) await this.changed()
-    const ended = Promise.resolve(this.#iterator.return?.())
+    if (this.#ended) return
+    const ended = (async () => this.#iterator.return?.())()
     // One that is being waited for may never answer: it is told, and not waited for.
     if (this.#pulling) ended.catch(() => {})
     else await ended
@@ -134,8 +140,14 @@ class CheckWindow {
   }
 
   #accept(next: IteratorResult<Target>): void {
-    if (next.done) this.#exhausted = true
-    else if (!this.#exhausted) this.#start(next.value)
+    if (Object(next) !== next) throw new TypeError(`Iterator result ${String(next)} is not an object`)
+    if (next.done) this.#ended = true
+    else if (!this.#closing) this.#start(next.value)
+  }
+
+  #failed(error: unknown): void {
+    this.#ended = true
+    this.#failure = { error }
   }
 
   #start(target: Target): void {
@@ -170,4 +182,8 @@ class CheckWindow {
     this.#wake = undefined
     wake?.()
   }
+}
+
+function isThenable<T>(value: T | PromiseLike<T>): value is PromiseLike<T> {
+  return typeof (value as PromiseLike<T> | undefined)?.then === 'function'
 }

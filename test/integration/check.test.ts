@@ -274,6 +274,51 @@ describe.each(engines)('%s engine', (engine) => {
       expect(held()).toEqual(before)
       expect(manager.stats().inFlight).toBe(0)
     })
+
+    const iterated = (next: () => unknown, end?: () => unknown) =>
+      ({ [Symbol.iterator]: () => ({ next, return: end }) }) as Iterable<Target>
+    const iteratedLate = (next: () => unknown, end?: () => unknown) =>
+      ({ [Symbol.asyncIterator]: () => ({ next: async () => next(), return: end }) }) as AsyncIterable<Target>
+    const kinds = [
+      ['sync', iterated],
+      ['async', iteratedLate],
+    ] as const
+    const never = () => new Promise(() => {})
+
+    it.each(kinds)('that has ended by itself is not told to: %s', async (_, source) => {
+      const list = [targets.accept, targets.refuse]
+      let told = 0
+      const end = () => {
+        told += 1
+        return never()
+      }
+      expect(await resultsOf(source(() => ({ done: list.length === 0, value: list.shift() }), end))).toHaveLength(2)
+      const failing = source(() => {
+        throw new Error('torn')
+      }, end)
+      await expect(resultsOf(failing)).rejects.toThrow('torn')
+      expect(told).toBe(0)
+    })
+
+    it.each(kinds)('that gives what is no result is refused as `for await` does: %s', async (_, source) => {
+      for (const result of [undefined, null, 5, 'text']) {
+        const expected = new TypeError(`Iterator result ${result} is not an object`)
+        await expect(resultsOf(source(() => result, never))).rejects.toThrow(expected)
+      }
+    })
+
+    it.each(kinds)('whose end throws is told so to whoever left early: %s', async (_, source) => {
+      const leave = async () => {
+        const torn = source(
+          () => ({ done: false, value: targets.accept }),
+          () => {
+            throw new Error('torn')
+          },
+        )
+        for await (const _ of manager.check(torn, { concurrency: 1 })) break
+      }
+      await expect(leave()).rejects.toThrow('torn')
+    })
   })
 
   describe('options', () => {
