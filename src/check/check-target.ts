@@ -218,9 +218,8 @@ function failedResult(error: unknown): Omit<CheckResult, 'target' | 'attempts' |
   const { code, errnoClass, address, port, path } = error
   const place = { ...(address && { address }), ...(port && { port }), ...(path && { path }) }
   const means = error.timedOutBy === 'deadline' ? error.message : meaningOf(error)
-  // One that could not be tried might have been the one that answers.
   const status = statusFor(error, error.syscall)
-  const untried = status === 'down' && error.errors?.find((each) => statusFor(each, each.syscall) === 'unknown')
+  const untried = status === 'down' && error.errors?.find(mightHaveAnswered)
   const reason = untried ? `${means} Another of its addresses could not be tried: ${untried.message}` : means
   return { ...place, status: untried ? 'unknown' : status, errnoClass, code, reason }
 }
@@ -250,14 +249,20 @@ function unreadable(target: Target, error: unknown): CheckResult {
   }
 }
 
+/** An address that could not be tried, unless the caller wanted none of it. */
+const mightHaveAnswered = (error: ConnectError) =>
+  error.code !== 'ERR_BLOCKED' && statusFor(error, error.syscall) === 'unknown'
+
 /**
  * A name that does not exist is down; one that could not be asked for says nothing. Nor does a call on this side of the
- * connect that failed, or a family that this machine has switched off.
+ * connect that failed, a family that this machine has switched off, or a block list's bar: nothing was asked of the target.
  */
 function statusFor({ code, errnoClass }: Failure, syscall: string): CheckResult['status'] {
   if (code === 'ENOTFOUND') return 'down'
-  return ownCalls.has(syscall) || code === 'EADDRNOTAVAIL' ? 'unknown' : statusOf[errnoClass]
+  return ownCalls.has(syscall) || saysNothing.has(code) ? 'unknown' : statusOf[errnoClass]
 }
+
+const saysNothing = new Set(['EADDRNOTAVAIL', 'ERR_BLOCKED'])
 
 const ownCalls = new Set(binding.callNames.filter((name) => name !== 'connect'))
 

@@ -183,6 +183,33 @@ describe.each(engines)('%s engine', (engine) => {
     })
   })
 
+  describe('blockList', () => {
+    const blockList = new BlockList()
+    blockList.addSubnet('127.0.8.0', 24)
+    const barred = { status: 'unknown', code: 'ERR_BLOCKED', errnoClass: 'denied', attempts: 0 }
+    const checked = (target: string, ...addresses: string[]) =>
+      resultsOf([target], { blockList, lookup: async () => addresses })
+
+    it('says nothing of a target that it bars: nothing was asked of it', async () => {
+      const port = portOf(targets.accept)
+      const address = '127.0.8.1'
+      expect(await checked(`${address}:${port}`)).toMatchObject([{ ...barred, address, port }])
+      expect(await checked(`barred.test:${port}`, address, '127.0.8.2')).toMatchObject([barred])
+    })
+
+    it('leaves the word to those of a name’s addresses that it does not bar', async () => {
+      const down = { status: 'down', code: 'ECONNREFUSED', address: '127.0.9.1', attempts: 1 }
+      const name = `partly.test:${portOf(targets.refuse)}`
+      for (const addresses of [
+        ['127.0.8.1', '127.0.9.1'],
+        ['127.0.9.1', '127.0.8.1'],
+      ])
+        expect(await checked(name, ...addresses)).toMatchObject([down])
+      const up = { status: 'up', address: '127.0.9.1', attempts: 1 }
+      expect(await checked(`partly.test:${portOf(targets.accept)}`, '127.0.8.1', '127.0.9.1')).toMatchObject([up])
+    })
+  })
+
   describe('bad values', () => {
     it.each<[CheckOptions, RegExp]>([
       [{ ratePerSecond: 0 }, /^ratePerSecond is 0: expected a number a second above 0/],
