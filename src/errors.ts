@@ -149,15 +149,15 @@ export function deadlineError(timeoutMs: number, call: CallProgress): ConnectErr
     endpoint,
     hostname,
   } as const
-  if (call.naming)
-    return new ConnectError({ ...common, errnoClass: 'name', detail: `${detail}: its name was still being looked up` })
-  // What was spent on waiting for this machine was not the target's.
+  // What was spent on waiting for this machine was not the target's, nor its name's.
   if (waitedMs > timeoutMs * limits.waitedShare)
     return new ConnectError({
       ...common,
       errnoClass: 'local',
       detail: `${detail}, of which ${Math.round(waitedMs)} ms were spent waiting for this machine`,
     })
+  if (call.naming)
+    return new ConnectError({ ...common, errnoClass: 'name', detail: `${detail}: its name was still being looked up` })
   return new ConnectError({ ...common, errnoClass: 'timed-out', detail })
 }
 

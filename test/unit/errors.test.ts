@@ -2,8 +2,10 @@ import { constants } from 'node:os'
 import { inspect } from 'node:util'
 import { ConnectError, classify, errnos } from 'cancelpoint'
 import { describe, expect, it } from 'vitest'
+import type { ErrnoClass } from '#internal/core/errno'
+import { Patience } from '#internal/core/retry'
 import { codeOf, errnoOf } from '#internal/errnos'
-import { abortError, lateAbortError, managerClosedError, unresolvedError } from '#internal/errors'
+import { abortError, deadlineError, lateAbortError, managerClosedError, unresolvedError } from '#internal/errors'
 
 describe('numbers', () => {
   it.each<[string, number]>([
@@ -135,6 +137,27 @@ describe('abortError', () => {
     expect(error).toMatchObject({ name: 'AbortError', code: 'ABORT_ERR', cause: 'why' })
     expect(error.stack).toBe('AbortError: The operation was aborted')
     expect(Error.stackTraceLimit).toBe(stackTraceLimit)
+  })
+})
+
+describe('deadlineError', () => {
+  const call = (naming: boolean, waitedMs: number) => {
+    const patience = new Patience()
+    patience.waits(performance.now() - waitedMs)
+    patience.runs(performance.now())
+    return { attempts: [], patience, naming, hostname: 'slow.test' }
+  }
+
+  it.each<[ErrnoClass, boolean, number, RegExp]>([
+    ['timed-out', false, 0, /not connected within 1000 ms$/],
+    ['name', true, 0, /its name was still being looked up$/],
+    ['local', false, 900, /of which \d+ ms were spent waiting for this machine$/],
+    // Descriptors, say, of which there was none for the query.
+    ['local', true, 900, /of which \d+ ms were spent waiting for this machine$/],
+  ])('says whose fault it is: %s', (errnoClass, naming, waitedMs, message) => {
+    const error = deadlineError(1_000, call(naming, waitedMs))
+    expect(error).toMatchObject({ code: 'ETIMEDOUT', timedOutBy: 'deadline', errnoClass })
+    expect(error.message).toMatch(message)
   })
 })
 
