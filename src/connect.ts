@@ -135,6 +135,8 @@ async function raceFor(target: NamedTarget, call: Call, asProbe: boolean): Promi
   // What had to be found is worth remembering; the order of those who come first is the name's own affair.
   if (passedOthers) lastGood.set(key, formatEndpoint(endpoint), performance.now() + limits.lastGoodMs)
   call.connectMs = outcome.durationMs
+  // A loser may have been tried after it.
+  call.endpoint = endpoint
   return { claim: outcome.claim, endpoint }
 }
 

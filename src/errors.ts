@@ -1,8 +1,9 @@
 /** What calls reject with. An AbortError looks as Node's own does; everything else says what to do next. */
 import { type Endpoint, formatEndpoint } from './core/address.js'
-import { advise, classes, type ErrnoClass } from './core/errno.js'
+import { type Advice, advise, classes, type ErrnoClass } from './core/errno.js'
 import * as limits from './core/limits.js'
 import type { Patience } from './core/retry.js'
+import { adviseTls } from './core/tls.js'
 import { errnoOf } from './errnos.js'
 import type { AttemptRecord } from './types.js'
 
@@ -23,6 +24,8 @@ export interface ConnectErrorOptions {
   timedOutBy?: 'deadline' | 'kernel' | undefined
   /** Takes the place of the table's words in the message. */
   detail?: string | undefined
+  /** The same, in the table's form. */
+  advice?: Advice | undefined
   cause?: unknown
 }
 
@@ -68,15 +71,24 @@ export class ConnectError extends Error {
     if (timedOutBy) this.timedOutBy = timedOutBy
   }
 
+  /** What it means, without the place and what to do: one sentence. */
+  meaning(): string {
+    const { code, detail } = this.#options
+    return sentence(detail ?? adviceOf(this.#options)?.means ?? `it failed with ${code}`)
+  }
+
   /** The same, told for a whole call: with all its attempts, and an error for each address where there were several. */
   forCall(attempts: AttemptRecord[], errors: ConnectError[]): ConnectError {
     return new ConnectError({ ...this.#options, attempts, errors: errors.length > 1 ? errors : undefined })
   }
 }
 
-function messageOf({ syscall, code, endpoint, hostname, errnoClass, detail }: ConnectErrorOptions): string {
+function messageOf(options: ConnectErrorOptions): string {
+  const { syscall, code, endpoint, hostname, errnoClass, detail } = options
   const where = endpoint ? ` ${placeOf(endpoint)}` : hostname === undefined ? '' : ` ${hostname}`
-  return `${syscall} ${code}${where}: ${detail ?? adviceOf(code, errnoClass)}`
+  const advice = adviceOf(options)
+  const words = advice ? `${clause(advice.means)}; ${clause(advice.remedy)}` : classes[errnoClass].says
+  return `${syscall} ${code}${where}: ${detail ?? words}`
 }
 
 /** As Node writes it: a path stands alone. */
@@ -85,14 +97,18 @@ function placeOf(endpoint: Endpoint): string {
   return endpoint.family === 'unix' ? text.slice('unix:'.length) : text
 }
 
-function adviceOf(code: string, errnoClass: ErrnoClass): string {
-  const advice = advise(code, errnoClass)
-  return advice ? `${clause(advice.means)}; ${clause(advice.remedy)}` : classes[errnoClass].says
+function adviceOf({ code, errnoClass, advice }: ConnectErrorOptions): Advice | undefined {
+  return advice ?? advise(code, errnoClass) ?? adviseTls(code)
 }
 
 /** A sentence as a part of one. */
-function clause(sentence: string): string {
-  return `${sentence[0]!.toLowerCase()}${sentence.slice(1, -1)}`
+function clause(text: string): string {
+  return `${text[0]!.toLowerCase()}${text.slice(1, -1)}`
+}
+
+/** A part as a sentence of its own. */
+export function sentence(text: string): string {
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? '' : '.'}`
 }
 
 /** As far as a call has come: see connect.ts. */

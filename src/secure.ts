@@ -4,7 +4,6 @@ import { type ConnectionOptions, type TLSSocket, connect as tlsConnect } from 'n
 
 import type { Cancellation } from './cancellation.js'
 import type { Call } from './connect.js'
-import type { ParsedTarget } from './core/address.js'
 import { classify } from './errnos.js'
 import { ConnectError } from './errors.js'
 
@@ -24,7 +23,7 @@ export async function secure(socket: Socket, call: Call): Promise<TLSSocket> {
     // Refused by node:tls before it began: options that are none.
     if (!secured) throw error
     call.cancellation.throwIfRequested()
-    throw protocolError(error as NodeJS.ErrnoException, target, call)
+    throw protocolError(error as NodeJS.ErrnoException, call)
   }
 }
 
@@ -56,18 +55,19 @@ function handshake(secured: TLSSocket, cancellation: Cancellation): Promise<void
   })
 }
 
-function protocolError(error: NodeJS.ErrnoException, target: ParsedTarget, call: Call): ConnectError {
-  const code = error.code ?? 'EPROTO'
-  const endpoint = target.kind === 'endpoint' ? target.endpoint : undefined
+function protocolError(error: NodeJS.ErrnoException, call: Call): ConnectError {
+  const { code = 'EPROTO' } = error
+  const { attempts, endpoint, hostname } = call
   const known = classify(code)
-  const errnoClass = known === 'unknown' ? 'protocol' : known
   return new ConnectError({
     code,
     syscall: 'tls',
     endpoint,
-    errnoClass,
-    attempts: call.attempts,
-    detail: error.message,
+    hostname,
+    errnoClass: known === 'unknown' ? 'protocol' : known,
+    attempts,
+    // Of the caller's own checkServerIdentity, say.
+    detail: known === 'unknown' || !error.code ? error.message : undefined,
     cause: error,
   })
 }

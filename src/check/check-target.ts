@@ -217,7 +217,7 @@ function failedResult(error: unknown): Omit<CheckResult, 'target' | 'attempts' |
     return { status: 'unknown', code: 'ERR_CHECK', errnoClass: 'unknown', reason: wordsOf(error) }
   const { code, errnoClass, address, port, path } = error
   const place = { ...(address && { address }), ...(port && { port }), ...(path && { path }) }
-  const means = error.timedOutBy === 'deadline' ? error.message : meaningOf(error)
+  const means = error.meaning()
   const status = statusFor(error, error.syscall)
   const untried = status === 'down' && error.errors?.find(mightHaveAnswered)
   const reason = untried ? `${means} Another of its addresses could not be tried: ${untried.message}` : means

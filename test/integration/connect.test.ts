@@ -161,18 +161,37 @@ describe.each(engines)('%s engine', (engine) => {
       await settledTo(before)
     })
 
-    it.each<[string, ConnectOptions['tls'], string]>([
-      ['a certificate nobody vouches for', true, 'DEPTH_ZERO_SELF_SIGNED_CERT'],
+    it.each<[string, ConnectOptions['tls'], string, RegExp]>([
+      [
+        'a certificate nobody vouches for',
+        true,
+        'DEPTH_ZERO_SELF_SIGNED_CERT',
+        /^the certificate is self-signed, .+; pass it as tls\.ca/,
+      ],
       [
         'another name’s certificate',
         { ca: certificate.cert, servername: 'other.test' },
         'ERR_TLS_CERT_ALTNAME_INVALID',
+        /^the certificate is for another name; connect to one of its names/,
       ],
-    ])('refuses %s, and closes both', async (_, options, code) => {
+      [
+        'what the caller’s own look at it finds wrong',
+        { ca: certificate.cert, checkServerIdentity: () => new Error('it is Monday') },
+        'EPROTO',
+        /^it is Monday$/,
+      ],
+    ])('refuses %s, says what to do, and closes both', async (_, options, code, words) => {
       const before = held()
-      const error = await failureOf(manager.connect({ host: '127.0.0.1', port }, { tls: options }))
-      expect(error).toBeInstanceOf(ConnectError)
-      expect(error).toMatchObject({ code, errnoClass: 'protocol', syscall: 'tls', attempts: [{ engine }] })
+      for (const host of ['127.0.0.1', 'localhost']) {
+        const error = await failureOf(manager.connect({ host, port }, { tls: options, lookup: addresses('127.0.0.1') }))
+        expect(error).toBeInstanceOf(ConnectError)
+        expect(error).toMatchObject({ code, errnoClass: 'protocol', syscall: 'tls', attempts: [{ engine }] })
+        expect(error).toMatchObject({ address: '127.0.0.1', port, cause: expect.any(Error) })
+        expect(error.hostname).toBe(host === 'localhost' ? host : undefined)
+        const place = `tls ${code} 127.0.0.1:${port}: `
+        expect(error.message.slice(0, place.length)).toBe(place)
+        expect(error.message.slice(place.length)).toMatch(words)
+      }
       await settledTo(before)
     })
 
@@ -183,7 +202,10 @@ describe.each(engines)('%s engine', (engine) => {
       for await (const result of manager.check([target], { tls: { ca: certificate.cert }, lookup }))
         expect(result).toMatchObject({ target, status: 'up', address: '127.0.0.1', attempts: 1 })
       for await (const result of manager.check([target], { tls: true, lookup }))
-        expect(result).toMatchObject({ target, status: 'down', errnoClass: 'protocol', attempts: 1 })
+        expect(result).toMatchObject({
+          ...{ target, status: 'down', errnoClass: 'protocol', attempts: 1, address: '127.0.0.1', port },
+          reason: 'The certificate is self-signed, and none of those trusted here.',
+        })
       await settledTo(before)
     })
 
@@ -201,6 +223,8 @@ describe.each(engines)('%s engine', (engine) => {
       const rudePort = (rude.address() as net.AddressInfo).port
       const error = await failureOf(manager.connect({ host: '127.0.0.1', port: rudePort }, { tls: true }))
       expect(error).toMatchObject({ errnoClass: 'protocol', syscall: 'tls' })
+      expect(error.message).toMatch(/: what the other side said is not TLS; check that the port is the right service’s/)
+      expect(error.message).toMatch(/^[^\n]+$/)
       rude.close()
       const reset = await failureOf(manager.connect(targets.reset, { tls: true }))
       expect(reset).toMatchObject({ code: 'ECONNRESET', errnoClass: 'refused' })

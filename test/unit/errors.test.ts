@@ -64,6 +64,10 @@ describe('ConnectError', () => {
       'connect ETIMEDOUT: not connected within 5 ms',
     ],
     [
+      { code: 'CERT_HAS_EXPIRED', syscall: 'tls', endpoint: inet, errnoClass: 'protocol' },
+      'tls CERT_HAS_EXPIRED 127.0.0.1:9: the certificate has expired; renew it, and check this machine’s clock',
+    ],
+    [
       { code: 'ERRNO_524', syscall: 'connect', endpoint: inet, errnoClass: 'unknown' },
       'connect ERRNO_524 127.0.0.1:9: not in the table',
     ],
@@ -72,6 +76,18 @@ describe('ConnectError', () => {
     expect(error.message).toBe(message)
     expect(error.stack).toMatch(`ConnectError: ${message}`)
     expect(error.errno).toBe(errnoOf(options.code))
+  })
+
+  it.each<[Partial<ConstructorParameters<typeof ConnectError>[0]>, string]>([
+    [{ code: 'ECONNREFUSED' }, 'Nothing listens there.'],
+    [{ code: 'CERT_HAS_EXPIRED' }, 'The certificate has expired.'],
+    [{ code: 'ETIMEDOUT', detail: 'not connected within 5 ms' }, 'Not connected within 5 ms.'],
+    [{ code: 'EPROTO', detail: 'Not today!' }, 'Not today!'],
+    [{ code: 'EINVAL', advice: { means: 'This.', remedy: 'Do that.' } }, 'This.'],
+    [{ code: 'ERRNO_524' }, 'It failed with ERRNO_524.'],
+  ])('%j means one sentence', (options, meaning) => {
+    const error = new ConnectError({ syscall: 'connect', errnoClass: 'unknown', code: '', ...options })
+    expect(error.meaning()).toBe(meaning)
   })
 
   it('carries what is known, and has no property for what is not', () => {

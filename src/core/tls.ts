@@ -1,0 +1,26 @@
+/** What fails in TLS, in words: OpenSSL's verdicts on certificates and what it says of handshakes, by the codes that Node gives them. */
+import type { Advice } from './errno.js'
+
+type Row = [codes: RegExp, means: string, remedy: string]
+
+/** The first that fits. */
+// biome-ignore format: a table reads by rows
+const rows: readonly Row[] = [
+  [/^DEPTH_ZERO_SELF_SIGNED_CERT$/, 'The certificate is self-signed, and none of those trusted here.', 'Pass it as tls.ca, or have an authority sign one.'],
+  [/^(SELF_SIGNED_CERT_IN_CHAIN|UNABLE_TO_(GET_ISSUER_CERT|VERIFY_LEAF_SIGNATURE)|INVALID_CA$|CERT_UNTRUSTED$)/, 'The certificate is signed by an authority that is not trusted here.', 'Pass the authority’s certificate as tls.ca, and check that the server sends the whole chain.'],
+  [/^CERT_HAS_EXPIRED$/, 'The certificate has expired.', 'Renew it, and check this machine’s clock.'],
+  [/^CERT_NOT_YET_VALID$/, 'The certificate is not valid yet.', 'Check its dates and this machine’s clock.'],
+  [/^CERT_REVOKED$/, 'The certificate was revoked.', 'Give the server a new one.'],
+  [/^(ERR_TLS_CERT_ALTNAME_INVALID|HOSTNAME_MISMATCH)$/, 'The certificate is for another name.', 'Connect to one of its names, which the cause lists, or give one as tls.servername.'],
+  [/^ERR_SSL_(WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG|HTTPS?_\w+|UNKNOWN_PROTOCOL|UNEXPECTED_MESSAGE)$/, 'What the other side said is not TLS.', 'Check that the port is the right service’s, and that it speaks TLS.'],
+  [/^ERR_SSL_(.*ALERT_PROTOCOL_VERSION|UNSUPPORTED_PROTOCOL|NO_PROTOCOLS_AVAILABLE)$/, 'The two sides have no version of TLS in common.', 'Allow one that the server has, by tls.minVersion and tls.maxVersion.'],
+  [/^ERR_SSL_.*ALERT/, 'The other side broke the TLS handshake off.', 'Look in the service’s log; it may want another name, cipher or a certificate of yours.'],
+  [/^ERR_(SSL|TLS)_/, 'The TLS handshake failed.', 'Look at the cause for what OpenSSL says of it.'],
+  [/^(CERT|CRL|UNABLE_TO|ERROR_IN|INVALID_PURPOSE|PATH_LENGTH)/, 'The certificate does not hold.', 'Look at the cause for what OpenSSL says of it.'],
+]
+
+/** What a code of TLS means, and what to do; undefined for any other. */
+export function adviseTls(code: string): Advice | undefined {
+  const row = rows.find(([codes]) => codes.test(code))
+  return row && { means: row[1], remedy: row[2] }
+}
