@@ -38,12 +38,12 @@ export function closed(socket: Socket): Promise<void> {
 
 function handshake(secured: TLSSocket, cancellation: Cancellation): Promise<void> {
   return new Promise((resolve, reject) => {
-    const stop = cancellation.onRequest(() => settle(new Error('cancelled')))
+    let stop: (() => void) | undefined
     const failed = (error: Error) => settle(error)
     const ended = () => settle(Object.assign(new Error('the peer closed the connection'), { code: 'ECONNRESET' }))
     const done = () => settle()
     function settle(error?: Error) {
-      stop()
+      stop?.()
       secured.off('secureConnect', done).off('close', ended)
       if (error) reject(error)
       else {
@@ -52,6 +52,8 @@ function handshake(secured: TLSSocket, cancellation: Cancellation): Promise<void
       }
     }
     secured.once('secureConnect', done).once('close', ended).on('error', failed)
+    // Settles at once where the call was cancelled before.
+    stop = cancellation.onRequest(() => settle(new Error('cancelled')))
   })
 }
 

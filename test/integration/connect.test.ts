@@ -2,8 +2,11 @@ import { once } from 'node:events'
 import net from 'node:net'
 import tls from 'node:tls'
 import { ConnectError, type ConnectionManager, type ConnectOptions, connect } from 'cancelpoint'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { closed } from '#internal/secure'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { Cancellation } from '#internal/cancellation'
+import type { Call } from '#internal/connect'
+import { parseTarget } from '#internal/core/address'
+import { closed, secure } from '#internal/secure'
 import { selfSigned } from '../support/certificate.js'
 import { held } from '../support/counts.js'
 import { portOf, useStations } from '../support/stations.js'
@@ -192,6 +195,20 @@ describe.each(engines)('%s engine', (engine) => {
         expect(error.message.slice(0, place.length)).toBe(place)
         expect(error.message.slice(place.length)).toMatch(words)
       }
+      await settledTo(before)
+    })
+
+    it('cancelled before it begins ends at once, and closes both', async () => {
+      const before = held()
+      const cancellation = new Cancellation()
+      cancellation.request(() => new Error('enough'))
+      const told = vi.spyOn(cancellation, 'onRequest')
+      const socket = net.connect({ host: '127.0.0.1', port })
+      await once(socket, 'connect')
+      const call = { target: parseTarget(`localhost:${port}`), options: { tls: true }, cancellation } as Call
+      await expect(secure(socket, call)).rejects.toThrow('enough')
+      expect(told.mock.results).toMatchObject([{ type: 'return' }])
+      expect(socket.closed).toBe(true)
       await settledTo(before)
     })
 
