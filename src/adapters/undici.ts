@@ -30,7 +30,7 @@ export interface Connector extends buildConnector.connector {
 
 /** For `new Agent({ connect })`, `Pool` and `Client` of undici 7 and newer. A connect that is cancelled fails its requests. */
 export function connector(options: ConnectorOptions = {}): Connector {
-  const { manager = sharedManager(), signal: ofAll, tls, allowH2, socketPath, ...defaults } = options
+  const { manager, signal: ofAll, tls, allowH2, socketPath, ...defaults } = options
   const requests = new WaitingRequests()
   const secured = { ALPNProtocols: allowH2 ? ['http/1.1', 'h2'] : ['http/1.1'], ...tls }
 
@@ -68,7 +68,7 @@ export function connector(options: ConnectorOptions = {}): Connector {
     const source = localAddress ? { localAddress } : {}
     const onTop = secure && { ...secured, ...(servername && { servername }), host: hostname }
     const common = { noDelay: true, keepAlive: true, ...defaults, ...source }
-    return manager.connect(target, { ...common, tls: onTop, signal })
+    return (manager ?? sharedManager()).connect(target, { ...common, tls: onTop, signal })
   }
 
   return Object.assign(connect, {

@@ -13,6 +13,7 @@ import { connector } from 'cancelpoint/undici'
 import { Agent, Client, type Dispatcher, fetch, Pool } from 'undici'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { binding } from '#internal/binding'
+import { sharedManager } from '#internal/default-manager'
 import { atSettlement } from '../support/cancelled.js'
 import { selfSigned } from '../support/certificate.js'
 import { held, listenersOn } from '../support/counts.js'
@@ -114,6 +115,15 @@ describe.each(engines)('%s engine', (engine) => {
       const options = { hostname: 'localhost', protocol: 'https:', port: '1', httpSocket: new net.Socket() }
       const error = await new Promise((resolve) => connector({ manager })(options, (...[thrown]) => resolve(thrown)))
       expect(error).toBeInstanceOf(TypeError)
+    })
+
+    it('goes on with another shared manager when one has closed itself', async () => {
+      const agent = new Agent({ connect: connector({ engine }) })
+      const get = () => textOf(agent.request({ origin: at(plain), path: '/', method: 'GET', reset: true }))
+      expect(await get()).toBe('GET /')
+      await sharedManager().close()
+      expect(await get()).toBe('GET /')
+      await agent.destroy()
     })
 
     it('is ended by its own signal, with all its connects', async () => {
