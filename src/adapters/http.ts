@@ -9,10 +9,17 @@ import { sharedManager } from '../default-manager.js'
 import type { ConnectionManager } from '../manager.js'
 import type { ConnectOptions, Target } from '../types.js'
 import { type Done, holdPlace, type Pool, takeFromLine, watch } from './http-pending.js'
+import { requireAdapterOptions } from './options.js'
 
-/** Those of https.Agent, its TLS options included. */
-export interface AgentOptions extends https.AgentOptions {
-  /** Whose connects they are; its options hold for each. The process's shared one by default. */
+type Own = 'signal' | 'timeoutMs' | 'attemptTimeoutMs' | 'engine' | 'retry' | 'blockList'
+
+/**
+ * Those of https.Agent, its TLS options included, and connect()'s own beside them: `timeoutMs`, `attemptTimeoutMs`, `engine`,
+ * `retry`, `blockList` and `signal`, which ends every connect of the agent. What both have by one name is Node's:
+ * `keepAlive` keeps sockets for other requests, `lookup` takes a callback. Node's `timeout` is of a silent socket.
+ */
+export interface AgentOptions extends Omit<https.AgentOptions, Own>, Pick<ConnectOptions, Own> {
+  /** Whose connects they are; its options hold for each that has none of its own. The process's shared one by default. */
   manager?: ConnectionManager | undefined
 }
 
@@ -22,6 +29,8 @@ interface RequestOptions extends https.RequestOptions {
   [requestOf]?: http.ClientRequest
   _agentKey: string
   href?: string
+  noDelay?: boolean
+  allowHalfOpen?: boolean
   keepAlive?: boolean
   keepAliveInitialDelay?: number
 }
@@ -37,10 +46,17 @@ export class Agent extends http.Agent {
   declare protocol: string | undefined
   declare defaultPort: number
   readonly #manager: ConnectionManager | undefined
+  readonly #signal: AbortSignal | undefined
+  readonly #defaults: ConnectOptions
 
-  constructor({ manager, ...options }: AgentOptions = {}) {
-    super(options)
+  /** @throws RangeError or TypeError that names the option. */
+  constructor(options: AgentOptions = {}) {
+    requireAgentOptions(options)
+    const { manager, signal, timeoutMs, attemptTimeoutMs, engine, retry, blockList, ...nodes } = options
+    super(nodes)
     this.#manager = manager
+    this.#signal = signal
+    this.#defaults = { timeoutMs, attemptTimeoutMs, engine, retry, blockList }
     // No protocol: Node lets a request of either pass.
     this.protocol = undefined
     this.defaultPort = httpPort
@@ -64,11 +80,11 @@ export class Agent extends http.Agent {
     const [options, done] = [given as RequestOptions, created as Done]
     const { [requestOf]: request, _agentKey: name } = options
     if (!request) {
-      this.#connect(options, options.signal).then((socket) => done(null, socket), done)
+      this.#connect(options, options.signal ?? this.#signal).then((socket) => done(null, socket), done)
       return
     }
     const agent = this as unknown as Pool
-    const cancellation = new Cancellation()
+    const cancellation = new Cancellation(this.#signal)
     const cancel = () => cancellation.request(socketHangUp)
     const backInLine = takeFromLine(agent, name, request)
     const free = holdPlace(agent, name, cancel)
@@ -98,12 +114,18 @@ export class Agent extends http.Agent {
   async #connect(options: RequestOptions, signal: AbortSignal | undefined): Promise<Socket> {
     const tls = isSecure(options) && tlsOptions(options)
     const manager = this.#manager ?? sharedManager()
-    const wanted = { ...connectOptions(options), tls, signal }
+    const wanted = { ...this.#defaults, ...connectOptions(options), tls, signal }
     const socket = await manager.connect(targetOf(options), wanted)
     if (options.keepAlive) socket.setKeepAlive(true, options.keepAliveInitialDelay)
     if (options.timeout) socket.setTimeout(options.timeout)
     return socket
   }
+}
+
+function requireAgentOptions(options: AgentOptions & { tls?: unknown }): void {
+  requireAdapterOptions(options as ConnectOptions)
+  if (options.tls === undefined) return
+  throw new TypeError('tls is not for an Agent: give the TLS options beside the others, as to https.Agent')
 }
 
 const httpPort = 80
@@ -123,9 +145,11 @@ function targetOf(options: RequestOptions): Target {
   return { host: host ?? 'localhost', port: defaulted ? httpsPort : Number(port) }
 }
 
-function connectOptions({ localAddress, localPort, lookup }: RequestOptions): ConnectOptions {
+function connectOptions(options: RequestOptions): ConnectOptions {
+  const { noDelay = true, allowHalfOpen, localAddress, localPort, lookup } = options
   return {
-    noDelay: true,
+    noDelay,
+    allowHalfOpen,
     ...(localAddress && { localAddress }),
     ...(localPort && { localPort }),
     ...(lookup && { lookup: promised(lookup) }),

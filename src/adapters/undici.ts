@@ -5,7 +5,9 @@ import type { buildConnector, Dispatcher } from 'undici'
 
 import { sharedManager } from '../default-manager.js'
 import type { ConnectionManager } from '../manager.js'
+import { requireOptions } from '../options.js'
 import type { ConnectOptions } from '../types.js'
+import { requireAdapterOptions } from './options.js'
 import { type Connecting, WaitingRequests } from './undici-waiting.js'
 
 /** The rest are connect()'s, for each connect; `signal` ends them all. */
@@ -28,8 +30,12 @@ export interface Connector extends buildConnector.connector {
   cancelling(options?: { signal?: AbortSignal | undefined }): Dispatcher.DispatcherComposeInterceptor
 }
 
-/** For `new Agent({ connect })`, `Pool` and `Client` of undici 7 and newer. A connect that is cancelled fails its requests. */
+/**
+ * For `new Agent({ connect })`, `Pool` and `Client` of undici 7 and newer. A connect that is cancelled fails its requests.
+ * @throws RangeError or TypeError that names the option.
+ */
 export function connector(options: ConnectorOptions = {}): Connector {
+  requireConnectorOptions(options)
   const { manager, signal: ofAll, tls, allowH2, socketPath, ...defaults } = options
   const requests = new WaitingRequests()
   const secured = { ALPNProtocols: allowH2 ? ['http/1.1', 'h2'] : ['http/1.1'], ...tls }
@@ -72,12 +78,20 @@ export function connector(options: ConnectorOptions = {}): Connector {
   }
 
   return Object.assign(connect, {
-    cancelling:
-      ({ signal }: { signal?: AbortSignal | undefined } = {}): Dispatcher.DispatcherComposeInterceptor =>
-      (dispatch) =>
-      (request, handler) =>
-        requests.dispatch(dispatch, request, handler, signal ?? (request as { signal?: AbortSignal }).signal),
+    cancelling(options: { signal?: AbortSignal | undefined } = {}): Dispatcher.DispatcherComposeInterceptor {
+      requireOptions(options)
+      const signalOf = (request: { signal?: AbortSignal }) => options.signal ?? request.signal
+      return (dispatch) => (request, handler) =>
+        requests.dispatch(dispatch, request, handler, signalOf(request as never))
+    },
   })
+}
+
+function requireConnectorOptions(options: ConnectorOptions): void {
+  requireAdapterOptions(options)
+  const { tls } = options
+  if (tls === undefined || (typeof tls === 'object' && tls !== null)) return
+  throw new TypeError(`tls is ${String(tls)}: expected an object as tls.connect takes it, for the https: origins`)
 }
 
 const httpPort = 80
