@@ -1,4 +1,4 @@
-/** Requests in any number, aborted at any moment: each ends, none but the aborted fails, and nothing is left. */
+/** Requests in any number, refused or aborted at any moment: each ends once, no other fails, and nothing is left. */
 import { once } from 'node:events'
 import http from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -49,8 +49,18 @@ function httpClient(manager: ConnectionManager, maxSockets: number): Client {
         }
       })
       request.on('error', reject)
+      let closed = 0
+      request.on('close', () => expect(++closed).toBe(1))
     })
-  return { get, close: () => agent.destroy() }
+  return { get, close: () => closeAgent(agent) }
+}
+
+/** What it counts is what it has. */
+async function closeAgent(agent: http.Agent & { totalSocketCount?: number }) {
+  const counted = ({ sockets, freeSockets } = agent) => [sockets, freeSockets].flatMap(Object.values).flat().length
+  await expect.poll(() => agent.totalSocketCount === counted()).toBe(true)
+  agent.destroy()
+  await expect.poll(() => [agent.totalSocketCount, agent.requests]).toEqual([0, {}])
 }
 
 function undiciClient(manager: ConnectionManager, connections: number): Client {
@@ -72,21 +82,30 @@ it.each(each)(
   async (_, engine, clientFor) => {
     const random = randomFrom(seed)
     const plain = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+    /** Where requests go, and what comes of them if they are not aborted; those that hang are. */
+    const fates = (path: string): [string, string?][] => [
+      [plain, path],
+      [plain, path],
+      [`http://${targets.refuse}`, 'ECONNREFUSED'],
+      [`http://${targets.hang}`],
+      [`http://${targets.hang}`],
+    ]
     const before = held()
     for (let round = 0; round < rounds; round += 1) {
       const { get, close } = clientFor(managers.get(engine)!, 1 + Math.floor(random() * 6))
       const calls = Array.from({ length: requestsAtOnce }, async (_, index) => {
-        const hangs = random() < 0.4
-        const aborted = hangs || random() < 0.3
+        const [origin, expected] = fates(`/${index}`)[Math.floor(random() * 5)]!
+        const aborted = !expected || random() < 0.3
         const [early, late] = [random() < 0.1, random() * 30]
         const controller = new AbortController()
         const { signal } = controller
         if (early) await wait(random() * 10)
-        const call = get(hangs ? `http://${targets.hang}` : plain, `/${index}`, signal).catch((error) => error)
+        const call = get(origin, `/${index}`, signal).catch((error) => error)
         if (aborted) setTimeout(() => controller.abort(new Error('mine')), late)
         const end = await call
-        if (!aborted) expect(end).toBe(`/${index}`)
-        else if (end !== `/${index}`) expect((end.cause ?? end).message).toBe('mine')
+        const came = end.code ?? end
+        if (!aborted) expect(came).toBe(expected)
+        else if (came !== expected) expect((end.cause ?? end).message).toBe('mine')
         return signal
       })
       const signals = await Promise.all(calls)
