@@ -62,9 +62,10 @@ export class Agent extends http.Agent {
     this.defaultPort = httpPort
   }
 
-  /** What sockets are shared by: never a plain one by https:, though both name the same port. */
+  /** What sockets are shared by: never a plain one by https:, though both name the same port, and by the port meant. */
   override getName(options: https.RequestOptions = {}): string {
-    return (isSecure(options) ? 'https:' : 'http:') + https.Agent.prototype.getName.call(this, options)
+    const name = https.Agent.prototype.getName.call(this, { ...options, port: portOf(options) })
+    return (isSecure(options) ? 'https:' : 'http:') + name
   }
 
   /** Node's own, which tells its createConnection everything but the request. */
@@ -137,12 +138,15 @@ function isSecure({ protocol, _defaultAgent }: https.RequestOptions): boolean {
 }
 
 function targetOf(options: RequestOptions): Target {
-  const { socketPath, host, port, href } = options
-  if (socketPath) return { path: socketPath }
-  // Node has filled in the default port of the agent, which cannot know the protocol.
-  const written = new URL(href ?? 'https://host').port
-  const defaulted = isSecure(options) && Number(port) === httpPort && written !== String(httpPort)
-  return { host: host ?? 'localhost', port: defaulted ? httpsPort : Number(port) }
+  const { socketPath, host } = options
+  return socketPath ? { path: socketPath } : { host: host ?? 'localhost', port: portOf(options) }
+}
+
+/** Node has filled in the default port of the agent, which cannot know the protocol. */
+function portOf(options: https.RequestOptions & { href?: string }): number {
+  const port = Number(options.port)
+  if (port !== httpPort || !isSecure(options)) return port
+  return new URL(options.href ?? 'https://host').port === String(httpPort) ? httpPort : httpsPort
 }
 
 function connectOptions(options: RequestOptions): ConnectOptions {

@@ -118,19 +118,20 @@ describe.each(engines)('%s engine', (engine) => {
       await expect.poll(held).toEqual(before)
     })
 
-    it('never gives a plain socket to https:, though host and port are the same', async () => {
+    it('gives https: no plain socket of the same host and port, nor one of another port', async () => {
       const shared = new Agent({ manager, keepAlive: true })
       const { host, port: at } = { host: '127.0.0.1', port: port(plain) }
       await read(http.get({ host, port: at, agent: shared }))
       expect(Object.keys(shared.freeSockets)).toHaveLength(1)
       const { error } = await endOf(https.get({ host, port: at, agent: shared }))
       expect(error).toMatchObject({ syscall: 'tls', errnoClass: 'protocol' })
-      const names = ['http://name.test/', 'https://name.test/'].map((url) => {
+      const urls = ['http://name.test/', 'https://name.test/', 'https://name.test:80/']
+      const names = urls.map((url) => {
         const request = (url.startsWith('https') ? https : http).get(url, { agent: shared, lookup: () => {} })
         request.on('error', () => {}).destroy()
         return Object.keys(shared.sockets)
       })
-      expect(new Set(names.flat()).size).toBe(2)
+      expect(new Set(names.flat()).size).toBe(urls.length)
       shared.destroy()
     })
 
