@@ -9,6 +9,7 @@ import * as limits from './core/limits.js'
 import type { Family } from './core/race.js'
 import { ConnectError, unresolvedError } from './errors.js'
 import { lackOfDescriptors } from './machine.js'
+import { candidatesOf, type ResolvRules } from './resolv-conf.js'
 import type { Slots } from './slots.js'
 
 /** What is known of some families of a name. `error`: why that is less than it might be. */
@@ -30,7 +31,7 @@ export interface ServerOptions {
 
 const bothFamilies: readonly Family[] = ['inet6', 'inet']
 
-/** One family's records of a full name, or what was said in their place. */
+/** One family's records of a full name, or what was said in their place: a ConnectError where nobody could be asked. */
 export type Records = { addresses: readonly string[] } | { error: NodeJS.ErrnoException }
 export type RecordCache = Expiring<string, Records>
 
@@ -40,7 +41,7 @@ export class DnsQuery {
   /** Told so far, for those who join. */
   readonly answers: Answer[] = []
   readonly #hostname: string
-  readonly #candidates: readonly string[]
+  readonly #rules: ResolvRules
   readonly #options: ServerOptions
   readonly #cache: RecordCache
   readonly #slots: Slots
@@ -51,11 +52,11 @@ export class DnsQuery {
 
   constructor(
     hostname: string,
-    candidates: readonly string[],
+    rules: ResolvRules,
     shared: { options: ServerOptions; cache: RecordCache; slots: Slots },
   ) {
     this.#hostname = hostname
-    this.#candidates = candidates
+    this.#rules = rules
     this.#options = shared.options
     this.#cache = shared.cache
     this.#slots = shared.slots
@@ -79,7 +80,7 @@ export class DnsQuery {
     }
     try {
       let error: ConnectError | undefined
-      for (const name of this.#candidates) {
+      for (const name of candidatesOf(this.#hostname, this.#rules)) {
         const records = await this.#ask(name, tell)
         if (this.#cancelled || records.some(hasAddresses)) return
         error = failure(this.#hostname, records)
@@ -132,16 +133,26 @@ export class DnsQuery {
     if (!channel || this.#cancelled) return { error: Object.assign(new Error('cancelled'), { code: 'ECANCELLED' }) }
     let records: Records
     let ttlMs = limits.negativeTtlMs
+    let lack: string | undefined
     try {
-      const found =
-        family === 'inet6' ? await channel.resolve6(name, { ttl: true }) : await channel.resolve4(name, { ttl: true })
+      const asked = family === 'inet6' ? channel.resolve6(name, { ttl: true }) : channel.resolve4(name, { ttl: true })
+      // c-ares has a socket by now, or found none to be had, which in a moment nobody could tell any more.
+      lack = lackOfDescriptors()
+      const found = await asked
       records = { addresses: [...new Set(found.map(({ address }) => address))] }
       ttlMs = Math.min(limits.ttlAtMostMs, ...found.map(({ ttl }) => ttl * 1000))
     } catch (error) {
-      records = { error: error as NodeJS.ErrnoException }
+      records = { error: this.#reasonOf(error as NodeJS.ErrnoException, lack) }
     }
     if (isFinal(records) && ttlMs > 0) this.#cache.set(key, records, performance.now() + ttlMs)
     return records
+  }
+
+  /** c-ares says 'refused' of servers whom it had no descriptor to ask by, be it later, for TCP. */
+  #reasonOf(error: NodeJS.ErrnoException, lackBefore: string | undefined): NodeJS.ErrnoException {
+    const code = error.code === 'ECONNREFUSED' ? (lackBefore ?? lackOfDescriptors()) : undefined
+    if (!code) return error
+    return new ConnectError({ code, syscall: 'socket', hostname: this.#hostname, errnoClass: 'local', cause: error })
   }
 
   /** Waits for a slot; undefined if cancelled before there was one. */
@@ -153,10 +164,16 @@ export class DnsQuery {
     const { servers, timeoutMs, tries } = this.#options
     const channel = new dns.Resolver({ timeout: timeoutMs ?? -1, ...(tries === undefined ? {} : { tries }) })
     if (servers) channel.setServers(servers)
+    // A resolv.conf that c-ares had no descriptor to read is to it as good as none.
+    else if (String(channel.getServers()) === serverOfNone && this.#rules.servers.length > 0)
+      channel.setServers(this.#rules.servers)
     this.#stop = () => channel.cancel()
     return channel
   }
 }
+
+/** Whom c-ares asks where it knows no servers. */
+const serverOfNone = '127.0.0.1'
 
 const keyOf = (name: string, family: Family): string => `${family} ${name}`
 
@@ -180,8 +197,5 @@ function failure(hostname: string, records: readonly Records[]): ConnectError {
   const told = missing ?? unknown ?? errors[0]
   const syscall = told?.syscall ?? 'queryA'
   if (missing || !unknown) return unresolvedError('ENOTFOUND', syscall, hostname, told)
-  // c-ares says 'refused' of servers whom it had no descriptor left to ask by.
-  const lack = lackOfDescriptors()
-  if (lack) return new ConnectError({ code: lack, syscall: 'socket', hostname, errnoClass: 'local', cause: told })
-  return unresolvedError('EAI_AGAIN', syscall, hostname, told)
+  return errors.find((error) => error instanceof ConnectError) ?? unresolvedError('EAI_AGAIN', syscall, hostname, told)
 }

@@ -1,41 +1,41 @@
-/** The search list of resolv.conf(5): which full names a name may stand for. The servers are c-ares's to read. */
+/** resolv.conf(5): which full names a name may stand for, and the servers, which c-ares reads for itself where it can. */
+import { isIP } from 'node:net'
 import { hostname } from 'node:os'
 
 import { normalise } from './hosts-file.js'
 import { ParsedFile } from './parsed-file.js'
 
-export interface SearchRules {
+export interface ResolvRules {
   /** Undefined: this machine's own domain. */
   search: readonly string[] | undefined
   /** A name with so many dots is tried as it is first. */
   ndots: number
+  /** Addresses. */
+  servers: readonly string[]
 }
 
 const ndotsAtMost = 15
 const nameLengthAtMost = 253
 
 export class ResolvConf {
-  readonly #file: ParsedFile<SearchRules>
+  readonly #file: ParsedFile<ResolvRules>
 
   constructor(path = '/etc/resolv.conf') {
     this.#file = new ParsedFile(path, parseResolvConf)
   }
 
-  /**
-   * The full names to ask for, in order, in lower case and without the dot at the end.
-   * @throws what kept the file from being read, where this machine is out of what that takes.
-   */
-  candidates(name: string): readonly string[] {
-    if (name.endsWith('.')) return [normalise(name)]
+  /** @throws what kept the file from being read, where this machine is out of what that takes. */
+  read(): ResolvRules {
     const { said, lack } = this.#file.read()
     if (lack) throw lack
-    return candidatesOf(normalise(name), said)
+    return said
   }
 }
 
 /** The last line of `search` or `domain` counts, as does the last `ndots`. */
-export function parseResolvConf(text: string): SearchRules {
-  const rules: SearchRules = { search: undefined, ndots: 1 }
+export function parseResolvConf(text: string): ResolvRules {
+  const servers: string[] = []
+  const rules: ResolvRules = { search: undefined, ndots: 1, servers }
   for (const line of text.split('\n')) {
     const [keyword, ...values] = line
       .replace(/[#;].*/, '')
@@ -43,6 +43,7 @@ export function parseResolvConf(text: string): SearchRules {
       .split(/\s+/)
     if (keyword === 'search') rules.search = values
     else if (keyword === 'domain') rules.search = values.slice(0, 1)
+    else if (keyword === 'nameserver') servers.push(...values.slice(0, 1).filter(isIP))
     else if (keyword === 'options')
       for (const value of values) {
         const ndots = /^ndots:(\d+)$/.exec(value)
@@ -52,7 +53,10 @@ export function parseResolvConf(text: string): SearchRules {
   return rules
 }
 
-export function candidatesOf(name: string, { search = localDomain(), ndots }: SearchRules): readonly string[] {
+/** The full names to ask for, in order, in lower case and without the dot at the end. */
+export function candidatesOf(written: string, { search = localDomain(), ndots }: ResolvRules): readonly string[] {
+  const name = normalise(written)
+  if (written.endsWith('.')) return [name]
   const longer = search
     .map((domain) => normalise(domain === '.' ? name : `${name}.${domain}`))
     .filter((full) => full !== name && full.length <= nameLengthAtMost)

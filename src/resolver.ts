@@ -19,7 +19,7 @@ export type { Answer } from './dns-query.js'
 export interface ResolverOptions extends ServerOptions {
   /** Default /etc/hosts. */
   hostsPath?: string | undefined
-  /** For the search list. Default /etc/resolv.conf. */
+  /** For the search list, and for the servers where c-ares could not read its own. Default /etc/resolv.conf. */
   resolvConfPath?: string | undefined
 }
 
@@ -128,8 +128,8 @@ export class Resolver {
   }
 
   #begin(key: string): Shared {
-    const candidates = readable(key, () => this.#resolvConf.candidates(key))
-    const query = new DnsQuery(key, candidates, { options: this.#options, cache: this.#cache, slots: this.#slots })
+    const rules = readable(key, () => this.#resolvConf.read())
+    const query = new DnsQuery(key, rules, { options: this.#options, cache: this.#cache, slots: this.#slots })
     const callers = new Set<Caller>()
     const shared = { query, callers }
     this.#shared.set(key, shared)

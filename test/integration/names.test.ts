@@ -209,6 +209,11 @@ describe('the search list', () => {
     expect(parseResolvConf(text).search).toEqual(search)
   })
 
+  it('comes with the servers, those that are addresses', () => {
+    const text = 'nameserver ::1\nnameserver 127.0.0.1 # here\nnameserver\nnameserver fe80::1%2\nnameserver there'
+    expect(parseResolvConf(text).servers).toEqual(['::1', '127.0.0.1', 'fe80::1%2'])
+  })
+
   it('is gone through until a name has an address', async () => {
     expect(await resolver().resolve('db', { signal: never })).toEqual(['127.0.0.2'])
     expect(server.asked.map((each) => each.split(' ')[0])).toEqual([

@@ -1,9 +1,11 @@
+import { spawnSync } from 'node:child_process'
 import { createSocket } from 'node:dgram'
 import { getEventListeners, once } from 'node:events'
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
 import { ConnectError } from 'cancelpoint'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import * as limits from '#internal/core/limits'
@@ -140,6 +142,16 @@ describe('names not in DNS', () => {
     const ended = await runFixture('hosts-unread')
     expect(ended).toEqual({ code: 0, signal: null, stdout: 'done\n', stderr: '' })
   })
+})
+
+const serversUnread = fileURLToPath(new URL('fixtures/servers-unread.mjs', import.meta.url))
+const { status, stderr: reason } = spawnSync('unshare', ['-Urnm', 'true'], { encoding: 'utf8' })
+const refused = status === 0 ? '' : `, skipped: ${reason || 'no unshare here'}`
+
+it.skipIf(refused)(`resolv.conf's servers are asked even where c-ares could not read it${refused}`, () => {
+  const { stdout, stderr } = spawnSync('unshare', ['-Urnm', process.execPath, serversUnread], { encoding: 'utf8' })
+  expect(stderr).toBe('')
+  expect(JSON.parse(stdout)).toEqual({ '127.0.0.1': 0, '127.0.0.2': 2 })
 })
 
 describe('cancelling', () => {
