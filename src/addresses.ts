@@ -1,11 +1,12 @@
 /** Names to endpoints: by the resolver, or by the caller's own lookup; and which of them a block list bars. */
 import { isIP } from 'node:net'
-import { networkInterfaces } from 'node:os'
 
 import type { Call } from './connect.js'
 import { type Endpoint, endpointOf, type ParsedTarget, unmapIpv4 } from './core/address.js'
 import type { Family, InetEndpoint } from './core/race.js'
 import { ConnectError } from './errors.js'
+import { interfaceIndex } from './interfaces.js'
+import { readable } from './parsed-file.js'
 import { requeued } from './supervisor.js'
 import type { ConnectOptions } from './types.js'
 
@@ -68,7 +69,7 @@ function notNumeric(hostname: string, address: string): never {
 /** A zone by name is this machine's matter: its index is looked up here. */
 export function withZone({ endpoint, zone }: NumericTarget): Endpoint {
   if (zone === undefined || endpoint.family !== 'inet6' || endpoint.scopeId !== undefined) return endpoint
-  const scopeId = networkInterfaces()[zone]?.find((entry) => entry.family === 'IPv6' && entry.scopeid)?.scopeid
+  const scopeId = readable({ endpoint }, () => interfaceIndex(zone))
   if (scopeId !== undefined) return { ...endpoint, scopeId }
   throw new ConnectError({
     code: 'EINVAL',

@@ -2,6 +2,7 @@
 import { closeSync, openSync, readSync, statSync } from 'node:fs'
 
 import { classify } from './core/errno.js'
+import { ConnectError, type ConnectErrorOptions } from './errors.js'
 
 /** Large block lists in hosts files have some 6 MB. What lies beyond is not read. */
 const bytesAtMost = 16 * 1024 * 1024
@@ -53,5 +54,15 @@ function textOf(path: string, size: number): string {
     return buffer.toString('utf8', 0, length)
   } finally {
     closeSync(fd)
+  }
+}
+
+/** What only a file knows nobody else can tell: one that could not be read must not be passed over. */
+export function readable<T>(whose: Pick<ConnectErrorOptions, 'hostname' | 'endpoint'>, read: () => T): T {
+  try {
+    return read()
+  } catch (error) {
+    const { code = 'EIO', syscall = 'open' } = error as NodeJS.ErrnoException
+    throw new ConnectError({ ...whose, code, syscall, errnoClass: 'local', cause: error })
   }
 }

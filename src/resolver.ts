@@ -11,6 +11,7 @@ import * as limits from './core/limits.js'
 import { type Answer, DnsQuery, type RecordCache, type ServerOptions } from './dns-query.js'
 import { abortError, ConnectError, lateAbortError } from './errors.js'
 import { HostsFile, normalise } from './hosts-file.js'
+import { readable } from './parsed-file.js'
 import { ResolvConf } from './resolv-conf.js'
 import { Slots } from './slots.js'
 
@@ -73,7 +74,7 @@ export class Resolver {
   async query(hostname: string, { signal }: { signal: AbortSignal }, told: (answer: Answer) => void): Promise<void> {
     if (signal.aborted) throw abortError(signal.reason)
     if (this.#closed) throw closedError()
-    const addresses = readable(hostname, () => this.#known(normalise(hostname)))
+    const addresses = readable({ hostname }, () => this.#known(normalise(hostname)))
     if (addresses.length > 0) told({ families: ['inet6', 'inet'], addresses })
     else await this.#join(hostname, signal, told)
   }
@@ -128,7 +129,7 @@ export class Resolver {
   }
 
   #begin(key: string): Shared {
-    const rules = readable(key, () => this.#resolvConf.read())
+    const rules = readable({ hostname: key }, () => this.#resolvConf.read())
     const query = new DnsQuery(key, rules, { options: this.#options, cache: this.#cache, slots: this.#slots })
     const callers = new Set<Caller>()
     const shared = { query, callers }
@@ -154,16 +155,6 @@ export class Resolver {
 }
 
 const closedError = () => abortError(new Error('The resolver is closed'))
-
-/** What only these files know does not exist for a name server: one that could not be read must not be passed over. */
-function readable<T>(hostname: string, read: () => T): T {
-  try {
-    return read()
-  } catch (error) {
-    const { code = 'EIO', syscall = 'open' } = error as NodeJS.ErrnoException
-    throw new ConnectError({ code, syscall, hostname, errnoClass: 'local', cause: error })
-  }
-}
 
 /** Each caller's errors are its own, to be added to. */
 const own = ({ error, ...answer }: Answer): Answer => (error ? { ...answer, error: copyOf(error) } : answer)

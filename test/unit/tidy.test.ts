@@ -38,6 +38,7 @@ const layers: readonly (readonly string[])[] = [
     'deadline',
     'descriptor',
     'gate',
+    'interfaces',
     'machine',
   ],
   ['engines/'],
