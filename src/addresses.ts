@@ -1,10 +1,12 @@
 /** Names to endpoints: by the resolver, or by the caller's own lookup; and which of them a block list bars. */
 import { isIP } from 'node:net'
+import { inspect } from 'node:util'
 
+import type { Cancellation } from './cancellation.js'
 import type { Call } from './connect.js'
 import { type Endpoint, endpointOf, type ParsedTarget, unmapIpv4 } from './core/address.js'
 import type { Family, InetEndpoint } from './core/race.js'
-import { ConnectError } from './errors.js'
+import { ConnectError, unresolvedError } from './errors.js'
 import { interfaceIndex } from './interfaces.js'
 import { readable } from './parsed-file.js'
 import { requeued } from './supervisor.js'
@@ -41,14 +43,11 @@ export async function askFor(
     call.naming = false
     call.nameMs ??= performance.now() - startedAt
   }
-  const endpointFor = (address: string) => (endpointOf(address, port) ?? notNumeric(hostname, address)) as InetEndpoint
   call.naming = true
   delete call.nameMs
   call.deadline.arm()
   if (options.lookup) {
-    const addresses = await cancellation.race(options.lookup(hostname, { signal }))
-    if (!Array.isArray(addresses)) throw new TypeError(`lookup of ${hostname} gave ${addresses}: expected an array`)
-    const endpoints = addresses.map(endpointFor)
+    const endpoints = endpointsOf(await lookedUp(hostname, options.lookup, cancellation, signal), hostname, port)
     known()
     told(['inet6', 'inet'], endpoints)
     return
@@ -56,14 +55,39 @@ export async function askFor(
   await requeued(hostname, call, () =>
     resolver.query(hostname, { signal }, ({ families, addresses, error }) => {
       if (addresses.length > 0) known()
-      told(families, addresses.map(endpointFor), error)
+      told(families, endpointsOf(addresses, hostname, port), error)
     }),
   )
   known()
 }
 
-function notNumeric(hostname: string, address: string): never {
-  throw new TypeError(`lookup of ${hostname} gave '${address}': expected numeric IPv4 or IPv6 addresses`)
+/** By the caller's own lookup. What it says of the name, as Node's own do, is an answer; anything else it throws is its own. */
+async function lookedUp(
+  hostname: string,
+  lookup: NonNullable<ConnectOptions['lookup']>,
+  cancellation: Cancellation,
+  signal: AbortSignal,
+): Promise<unknown> {
+  try {
+    return await cancellation.race(lookup(hostname, { signal }))
+  } catch (error) {
+    if (error === undefined || error === null)
+      throw new TypeError(`lookup of ${hostname} threw ${error}: expected an Error that says why`)
+    const { code, syscall = 'lookup' } = error as NodeJS.ErrnoException
+    const ofName = (code === 'ENOTFOUND' || code === 'EAI_AGAIN') && !(error instanceof ConnectError)
+    throw ofName ? unresolvedError(code, syscall, hostname, error) : error
+  }
+}
+
+function endpointsOf(addresses: unknown, hostname: string, port: number): InetEndpoint[] {
+  const refuse = (given: string) => {
+    throw new TypeError(`lookup of ${hostname} gave ${given}: expected an array of numeric addresses, as ['127.0.0.1']`)
+  }
+  if (!Array.isArray(addresses)) return refuse(inspect(addresses))
+  return Array.from(addresses, (address: unknown) => {
+    const endpoint = typeof address === 'string' ? endpointOf(address, port) : undefined
+    return (endpoint ?? refuse(`an array with ${inspect(address)}`)) as InetEndpoint
+  })
 }
 
 /** A zone by name is this machine's matter: its index is looked up here. */
