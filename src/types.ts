@@ -29,7 +29,7 @@ export interface ConnectOptions {
   localPort?: number | undefined
   /** Applied to resolved addresses, IPv4-mapped ones unmapped. A hit is a ConnectError, code ERR_BLOCKED. */
   blockList?: BlockList | undefined
-  /** Replaces the resolver. Must give numeric addresses. */
+  /** Replaces the resolver. Must give numeric addresses. An error with code ENOTFOUND or EAI_AGAIN says that of the name. */
   lookup?: ((hostname: string, options: { signal: AbortSignal }) => Promise<string[]>) | undefined
   tls?: boolean | ConnectionOptions | undefined
   noDelay?: boolean | undefined
