@@ -121,9 +121,12 @@ function failureSentences(failures: readonly FailureCount[]): string | undefined
   return failures.map((failure) => `${failure.code}: ${sentence(failure)}`).join('\n')
 }
 
+/** Codes whose results say themselves what was wrong; the table could only say that something was. */
+const inOwnWords = new Set(['ERR_CHECK', 'ERR_INVALID_TARGET'])
+
 /** What a failure means and what a person can do about it. */
 function sentence({ code, errnoClass, reason }: FailureCount): string {
-  const known = advise(code, errnoClass)
+  const known = inOwnWords.has(code) ? undefined : advise(code, errnoClass)
   if (known) return `${known.means} ${known.remedy}`
   return reason === undefined ? 'no more is known about it.' : printable(reason)
 }

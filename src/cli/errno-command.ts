@@ -1,9 +1,9 @@
 /** `cancelpoint errno`: the errno table for people. */
 import type { Command } from 'commander'
 
-import { table } from '../check/report.js'
-import { advise, classes, codes, type ErrnoClass } from '../core/errno.js'
-import { codeOf, errnoOf, errnos } from '../errnos.js'
+import { printable, table } from '../check/report.js'
+import { advise, classes, classify, codes, type ErrnoClass } from '../core/errno.js'
+import { codeOf, errnoOf } from '../errnos.js'
 import { UsageError } from './exit-code.js'
 import { standardOutput } from './output.js'
 
@@ -26,11 +26,17 @@ export function addErrnoCommand(program: Command): void {
     })
 }
 
+/** Codes of others, known by name and too many for a row each. */
+const families = [
+  ['EAI_*, ESERVFAIL ...', '-', 'name', 'A code of the resolver: it came to no address.'],
+  ['CERT_*, ERR_SSL_* ...', '-', 'protocol', 'A code of TLS: about a certificate, or the handshake.'],
+]
+
 function everything(): string {
   const rows = [...codes].map(([code, { errnoClass, means }]) => [code, numberOf(code), errnoClass, means])
   const classRows = Object.entries(classes).map(([name, { says, supervisor }]) => [name, says, supervisor])
   return [
-    table([['ERRNO', 'NUMBER', 'CLASS', 'MEANING'], ...rows]),
+    table([['ERRNO', 'NUMBER', 'CLASS', 'MEANING'], ...rows, ...families]),
     table([['CLASS', 'IT SAYS', 'THE SUPERVISOR'], ...classRows]),
     '  cancelpoint errno NAME says what can be done about one.',
   ].join('\n\n')
@@ -38,23 +44,24 @@ function everything(): string {
 
 function one(which: string): string {
   const code = codeFor(which)
-  const row = codes.get(code)
-  if (!row) throw new UsageError(`${described(which, code)} is not in the table: cancelpoint errno lists what is`)
+  const errnoClass = classify(code)
+  const advice = advise(code, errnoClass)
+  if (!advice) throw new UsageError(`${described(which, code)} is not in the table: cancelpoint errno lists what is`)
   // The class depends on what was asked for, and with it the meaning.
   const others = (Object.keys(classes) as ErrnoClass[]).filter((name) => {
-    return name !== row.errnoClass && advise(code, name)?.means !== row.means
+    return name !== errnoClass && advise(code, name)?.means !== advice.means
   })
-  const meanings = [row.errnoClass, ...others].map((name) => table(meaningRows(code, name)))
+  const meanings = [errnoClass, ...others].map((name) => table(meaningRows(code, name)))
   return `${code}  ${numberOf(code)}\n${meanings.join('\n  or\n')}`
 }
 
 function meaningRows(code: string, errnoClass: ErrnoClass): string[][] {
-  const { means, remedy } = advise(code, errnoClass)!
   const { says, supervisor } = classes[errnoClass]
+  const { means, remedy, supervisor: instead } = advise(code, errnoClass)!
   return [
     ['meaning', means],
     ['class', `${errnoClass}: ${says}`],
-    ['supervisor', supervisor],
+    ['supervisor', instead ?? supervisor],
     ['you', remedy],
   ]
 }
@@ -68,10 +75,10 @@ function codeFor(which: string): string {
 }
 
 const described = (which: string, code: string): string =>
-  which.toUpperCase() === code || code.startsWith('ERRNO_') ? which : `${which} (${code})`
+  printable(which.toUpperCase() === code || code.startsWith('ERRNO_') ? which : `${which} (${code})`)
 
 /** What the resolver and cancelpoint itself say has a name and no number. */
 const numberOf = (code: string): string => {
-  const errno = errnos.get(code)?.errno
-  return errno === undefined ? '-' : String(-errno)
+  const errno = errnoOf(code)
+  return errno === 0 ? '-' : String(-errno)
 }

@@ -1,4 +1,6 @@
 /** Errno classes: what an errno says about whose fault it is, and so what to do about it. */
+import { adviseTls } from './tls.js'
+
 export type ErrnoClass =
   | 'pending'
   | 'refused'
@@ -16,6 +18,8 @@ export type ErrnoClass =
 export interface Advice {
   means: string
   remedy: string
+  /** What is done about it, where that is not what its class says. */
+  supervisor?: string | undefined
 }
 
 /** What was asked for, where the same errno has several meanings. */
@@ -39,10 +43,10 @@ export const classes: Readonly<Record<ErrnoClass, { says: string; supervisor: st
   name: { says: 'the name, not the host', supervisor: 'retries where the name server may yet answer' },
   protocol: { says: 'connected, and then not what was wanted', supervisor: 'retries with backoff' },
   misuse: { says: 'a mistake in the call', supervisor: 'gives up at once, loudly' },
-  unknown: { says: 'not in the table', supervisor: 'gives up, names the number' },
+  unknown: { says: 'no word on whose fault it is', supervisor: 'gives up, names the code' },
 }
 
-type Row = [code: string, errnoClass: ErrnoClass, means: string, remedy: string]
+type Row = [code: string, errnoClass: ErrnoClass, means: string, remedy: string, supervisor?: string]
 
 /** What a code says where nothing more is known. */
 // biome-ignore format: a table reads by rows
@@ -72,7 +76,7 @@ const rows: readonly Row[] = [
   ['ENOMEM', 'local', 'The kernel has no memory left.', 'Lower the concurrency or give the machine more memory.'],
   ['ENOSPC', 'local', 'The kernel watches no more descriptors for this user.', 'Raise fs.epoll.max_user_watches or lower the concurrency.'],
   ['EAGAIN', 'local', 'Something needed to connect ran out for the moment.', 'Lower the concurrency; look at free ports and routing caches.'],
-  ['ERR_POOL_FAILED', 'local', 'The threads that make attempts failed again and again.', 'Look at the cause for why, mend that, and make a new manager.'],
+  ['ERR_POOL_FAILED', 'local', 'The threads that make attempts failed again and again.', 'Look at the cause for why, mend that, and make a new manager.', 'has closed the manager'],
   ['ERR_WORKER_ENDED', 'local', 'The thread that made the attempt was ended.', 'Try again; look for what terminates workers.'],
 
   ['EACCES', 'denied', 'A rule or a file’s permissions forbid it.', 'Check permissions on the path, firewall and routing rules.'],
@@ -101,6 +105,11 @@ const rows: readonly Row[] = [
   ['ENOPROTOOPT', 'misuse', 'The kernel knows no such socket option.', 'Leave the option out or use a newer kernel.'],
   ['ENOTCONN', 'misuse', 'The socket is not connected.', 'Connect it first, and wait for the outcome.'],
   ['EDESTADDRREQ', 'misuse', 'The call needs an address and was given none.', 'Give the address to connect to.'],
+  ['ERR_INVALID_TARGET', 'misuse', 'What was given is no target or address.', 'Write host:port, [IPv6 address]:port, unix:/path or unix:@name.'],
+  ['ERR_MANAGER_CLOSED', 'misuse', 'The call was made after the manager’s close.', 'Make a new ConnectionManager, or close this one later.'],
+
+  ['ERR_CHECK', 'unknown', 'The check of that target failed with an error that is none of connecting.', 'Read the reason in its result: a lookup of yours may have thrown.'],
+  ['ABORT_ERR', 'unknown', 'The call was cancelled, by its signal or by the manager’s close.', 'Nothing: that was asked for.', 'has released what the call held'],
 ]
 
 /** What a code says instead where it has turned out to be of another class. */
@@ -111,21 +120,32 @@ const otherMeanings: readonly Row[] = [
   ['EAGAIN', 'busy', 'The listener’s queue of waiting connections is full.', 'Let the service accept faster or give it a longer backlog.'],
 ]
 
+type Entry = Advice & { errnoClass: ErrnoClass }
+
 /** The table, by code: what each says where nothing more is known. */
-export const codes: ReadonlyMap<string, Advice & { errnoClass: ErrnoClass }> = new Map(
-  rows.map(([code, errnoClass, means, remedy]) => [code, { errnoClass, means, remedy }]),
-)
+export const codes: ReadonlyMap<string, Entry> = new Map(rows.map((row) => [row[0], entryOf(row)]))
 
-/** What name servers and resolvers say, in c-ares's words. */
-const nameCodes = new Set(
-  'ENODATA EFORMERR ESERVFAIL ENOTIMP EREFUSED EBADQUERY EBADNAME EBADFAMILY EBADRESP ETIMEOUT EBADSTR ENONAME'.split(
-    ' ',
-  ),
-)
+function entryOf([, errnoClass, means, remedy, supervisor]: Row): Entry {
+  return { errnoClass, means, remedy, supervisor }
+}
 
-/** OpenSSL's verdicts on certificates, as Node passes them on, and what it says of TLS itself. */
-const tlsCode =
-  /^(ERR_(TLS|SSL)_|(CERT|CRL|DEPTH_ZERO|UNABLE_TO|SELF_SIGNED|ERROR_IN)_|(INVALID_CA|INVALID_PURPOSE|PATH_LENGTH_EXCEEDED|HOSTNAME_MISMATCH)$)/
+/** What name servers and resolvers say beside those, in c-ares's words and getaddrinfo's. */
+const resolverCode =
+  /^(EAI_\w+|ENODATA|EFORMERR|ESERVFAIL|ENOTIMP|EREFUSED|EBADQUERY|EBADNAME|EBADFAMILY|EBADRESP|ETIMEOUT|EBADSTR|ENONAME)$/
+
+const resolverEntry: Entry = {
+  errnoClass: 'name',
+  means: 'The resolver came to no address.',
+  remedy: 'Check the name and its DNS records, /etc/resolv.conf and that its servers are up.',
+}
+
+function entryFor(code: string): Entry | undefined {
+  const known = codes.get(code)
+  if (known) return known
+  if (resolverCode.test(code)) return resolverEntry
+  const advice = adviseTls(code)
+  return advice && { errnoClass: 'protocol', ...advice }
+}
 
 /** Second names of one number. */
 const aliases: ReadonlyMap<string, string> = new Map([
@@ -139,14 +159,11 @@ export function classify(given: string, { family, localFixed, familyDisabled }: 
   if (code === 'EAGAIN') return family === 'unix' ? 'busy' : 'local'
   if (code === 'EADDRNOTAVAIL') return localFixed ? 'misuse' : familyDisabled ? 'unreachable' : 'local'
   if (code === 'ENOENT' && family !== undefined && family !== 'unix') return 'unknown'
-  const known = codes.get(code)
-  if (known) return known.errnoClass
-  if (nameCodes.has(code) || code.startsWith('EAI_')) return 'name'
-  return tlsCode.test(code) ? 'protocol' : 'unknown'
+  return entryFor(code)?.errnoClass ?? 'unknown'
 }
 
 /** What a code means in a class, and what to do; undefined for a code that is not in the table. */
 export function advise(code: string, errnoClass: ErrnoClass): Advice | undefined {
   const other = otherMeanings.find((row) => row[0] === code && row[1] === errnoClass)
-  return other ? { means: other[2], remedy: other[3] } : codes.get(code)
+  return other ? entryOf(other) : entryFor(code)
 }

@@ -15,8 +15,8 @@ const rows: readonly Row[] = [
   [/^ERR_SSL_(WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG|HTTPS?_\w+|UNKNOWN_PROTOCOL|UNEXPECTED_MESSAGE)$/, 'What the other side said is not TLS.', 'Check that the port is the right service’s, and that it speaks TLS.'],
   [/^ERR_SSL_(.*ALERT_PROTOCOL_VERSION|UNSUPPORTED_PROTOCOL|NO_PROTOCOLS_AVAILABLE)$/, 'The two sides have no version of TLS in common.', 'Allow one that the server has, by tls.minVersion and tls.maxVersion.'],
   [/^ERR_SSL_.*ALERT/, 'The other side broke the TLS handshake off.', 'Look in the service’s log; it may want another name, cipher or a certificate of yours.'],
-  [/^ERR_(SSL|TLS)_/, 'The TLS handshake failed.', 'Look at the cause for what OpenSSL says of it.'],
-  [/^(CERT|CRL|UNABLE_TO|ERROR_IN|INVALID_PURPOSE|PATH_LENGTH)/, 'The certificate does not hold.', 'Look at the cause for what OpenSSL says of it.'],
+  [/^ERR_(O?SSL|TLS)_/, 'The TLS handshake failed.', 'Look at the cause for what OpenSSL says of it.'],
+  [/^(CERT|CRL|UNABLE_TO|ERROR_IN)_|^(INVALID_PURPOSE|PATH_LENGTH_EXCEEDED)$/, 'The certificate does not hold.', 'Look at the cause for what OpenSSL says of it.'],
 ]
 
 /** What a code of TLS means, and what to do; undefined for any other. */

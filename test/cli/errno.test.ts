@@ -7,6 +7,7 @@ describe('cancelpoint errno', () => {
     const { code, stdout, stderr } = await run(['errno'])
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
     for (const name of errnos.keys()) expect(stdout).toContain(name)
+    expect(stdout).toMatch(/CERT_\*, ERR_SSL_\* .*A code of TLS/)
   })
 
   it.each(['ECONNREFUSED', 'econnrefused', '111', '-111'])('explains %s', async (which) => {
@@ -28,6 +29,27 @@ describe('cancelpoint errno', () => {
 
   it('knows what resolvers say, which has no number', async () => {
     expect((await run(['errno', 'ENOTFOUND'])).stdout).toMatch(/^ENOTFOUND +-/)
+  })
+
+  it.each<[string, RegExp]>([
+    ['ERR_INVALID_TARGET', /no target/],
+    ['ERR_BLOCKED', /block list/],
+    ['ERR_MANAGER_CLOSED', /after the manager’s close/],
+    ['ERR_POOL_FAILED', /supervisor +has closed the manager/],
+    ['ERR_WORKER_ENDED', /thread/],
+    ['ERR_CHECK', /reason/],
+    ['ABORT_ERR', /cancelled/],
+    ['ESERVFAIL', /resolver/],
+    ['UNABLE_TO_VERIFY_LEAF_SIGNATURE', /certificate is signed by/],
+    ['ERR_SSL_WRONG_VERSION_NUMBER', /is not TLS/],
+  ])('knows what cancelpoint and TLS say: %s', async (which, text) => {
+    const { code, stdout } = await run(['errno', which])
+    expect(code).toBe(0)
+    expect(stdout).toMatch(text)
+  })
+
+  it('shows what it does not know without obeying it', async () => {
+    expect((await run(['errno', '\u001b[31m'])).stderr).toContain('\\u001b[31m is not in the table')
   })
 
   it.each(['ENONSENSE', '4095', '-38', '0'])('does not know %s, and exits with 2', async (which) => {

@@ -7,7 +7,7 @@ describe('classify', () => {
     ['refused', 'ECONNREFUSED ECONNRESET ECONNABORTED EPIPE ENOENT'],
     ['timed-out', 'ETIMEDOUT'],
     ['unreachable', 'ENETUNREACH EHOSTUNREACH EHOSTDOWN ENETDOWN ENONET'],
-    ['local', 'EADDRNOTAVAIL EMFILE ENFILE ENOBUFS ENOMEM ENOSPC EAGAIN EWOULDBLOCK ERR_WORKER_ENDED'],
+    ['local', 'EADDRNOTAVAIL EMFILE ENFILE ENOBUFS ENOMEM ENOSPC EAGAIN EWOULDBLOCK ERR_WORKER_ENDED ERR_POOL_FAILED'],
     ['denied', 'EACCES EPERM ERR_BLOCKED'],
     ['name', 'ENOTFOUND EAI_AGAIN EAI_NONAME EAI_FAIL ESERVFAIL ENODATA ETIMEOUT EREFUSED EBADNAME EBADRESP'],
     ['protocol', 'EPROTO ERR_TLS_CERT_ALTNAME_INVALID ERR_TLS_HANDSHAKE_TIMEOUT ERR_SSL_WRONG_VERSION_NUMBER'],
@@ -15,6 +15,8 @@ describe('classify', () => {
     ['protocol', 'UNABLE_TO_VERIFY_LEAF_SIGNATURE UNABLE_TO_GET_ISSUER_CERT_LOCALLY CRL_HAS_EXPIRED'],
     ['misuse', 'EADDRINUSE EBADF ENOTSOCK EAFNOSUPPORT EISCONN EINVAL EFAULT EPROTOTYPE ENAMETOOLONG'],
     ['misuse', 'ENOTDIR ELOOP EOPNOTSUPP ENOTSUP ENOPROTOOPT ENOTCONN EDESTADDRREQ EPROTONOSUPPORT ESOCKTNOSUPPORT'],
+    ['misuse', 'ERR_INVALID_TARGET ERR_MANAGER_CLOSED'],
+    ['unknown', 'ERR_CHECK ABORT_ERR'],
     ['unknown', 'EWHATEVER ERRNO_524 INVALID_CASE CERTAINLY ERR_TLSX toString __proto__'],
   ])('%s: %s', (errnoClass, list) => {
     for (const code of list.split(' ')) expect([code, classify(code)]).toEqual([code, errnoClass])
@@ -41,8 +43,8 @@ describe('classify', () => {
 
 describe('the table', () => {
   it('says what each code means and what to do, in a sentence each', () => {
-    for (const [code, { errnoClass, means, remedy }] of codes) {
-      expect([code, classify(code)]).toEqual([code, errnoClass])
+    for (const [code, { errnoClass }] of codes) expect([code, classify(code)]).toEqual([code, errnoClass])
+    for (const { means, remedy } of [...codes.values(), advise('EAI_FAIL', 'name')!]) {
       for (const text of [means, remedy]) expect(text).toMatch(/^[A-Z][^.]*(\.\w[^.]*|\.conf[^.]*|\.ipv4\.[^.]*)*\.$/)
     }
   })
@@ -59,6 +61,8 @@ describe('the table', () => {
     ['EADDRNOTAVAIL', 'misuse', /source address/],
     ['EADDRNOTAVAIL', 'unreachable', /no address of the kind/],
     ['ECONNREFUSED', 'unknown', /Nothing listens/],
+    ['ESERVFAIL', 'name', /resolver/],
+    ['CERT_HAS_EXPIRED', 'protocol', /certificate has expired/],
   ])('%s as %s', (code, errnoClass, means) => {
     expect(advise(code, errnoClass)?.means).toMatch(means)
   })

@@ -69,7 +69,7 @@ describe('ConnectError', () => {
     ],
     [
       { code: 'ERRNO_524', syscall: 'connect', endpoint: inet, errnoClass: 'unknown' },
-      'connect ERRNO_524 127.0.0.1:9: not in the table',
+      'connect ERRNO_524 127.0.0.1:9: no word on whose fault it is',
     ],
   ])('%j', (options, message) => {
     const error = new ConnectError(options)

@@ -94,10 +94,8 @@ describe('Report', () => {
     expect(text).not.toMatch(/x{61}/)
   })
 
-  it('uses the result\u2019s own words for a code that is no errno', () => {
-    const text = render([
-      result('a', { status: 'unknown', code: 'ERR_ODD', errnoClass: 'unknown', reason: 'it is odd' }),
-    ])
-    expect(text).toContain('ERR_ODD: it is odd')
+  it.each(['ERR_ODD', 'ERR_CHECK', 'ERR_INVALID_TARGET'])('uses the result’s own words for %s', (code) => {
+    const text = render([result('a', { status: 'unknown', code, errnoClass: 'unknown', reason: 'it is odd' })])
+    expect(text).toContain(`${code}: it is odd`)
   })
 })
