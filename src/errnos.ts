@@ -18,14 +18,24 @@ function add(code: string, errno: number): void {
 }
 
 /** The errnos that a connect can end with, those this platform numbers. `errno` is negative. */
-export const errnos: ReadonlyMap<string, Readonly<Advice & { errno: number; errnoClass: ErrnoClass }>> = new Map(
-  [...codes]
-    .filter(([code]) => numbers.has(code))
-    .map(([code, { errnoClass, means, remedy }]) => [
-      code,
-      Object.freeze({ errno: errnoOf(code), errnoClass, means, remedy }),
-    ]),
+export const errnos: ReadonlyMap<string, Readonly<Advice & { errno: number; errnoClass: ErrnoClass }>> = readOnly(
+  new Map(
+    [...codes]
+      .filter(([code]) => numbers.has(code))
+      .map(([code, { errnoClass, means, remedy }]) => [
+        code,
+        Object.freeze({ errno: errnoOf(code), errnoClass, means, remedy }),
+      ]),
+  ),
 )
+
+/** There is one of it, for everybody in the process. */
+function readOnly<Key, Value>(map: Map<Key, Value>): ReadonlyMap<Key, Value> {
+  const value = () => {
+    throw new TypeError('errnos is read-only: make a Map of your own from it, new Map(errnos)')
+  }
+  return Object.defineProperties(map, { set: { value }, delete: { value }, clear: { value } })
+}
 
 /** The class of a code, or of an errno of either sign; `context` tells apart what the code alone does not. */
 export function classify(code: string | number, context: ErrnoContext = {}): ErrnoClass {

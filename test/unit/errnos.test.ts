@@ -1,4 +1,4 @@
-import { classify } from 'cancelpoint'
+import { classify, errnos } from 'cancelpoint'
 import { describe, expect, it } from 'vitest'
 
 describe('classify', () => {
@@ -13,5 +13,19 @@ describe('classify', () => {
     ['EAGAIN', null, /^context is null: expected an object such as { family: 'unix' }$/],
   ])('refuses %j in %j by name', (code, context, message) => {
     expect(() => classify(code as never, context as never)).toThrow(message)
+  })
+})
+
+describe('errnos', () => {
+  it('is a Map that nobody can change', () => {
+    const own = new Map(errnos)
+    const map = errnos as typeof own
+    const refusal = /^errnos is read-only/
+    expect(() => map.set('EMINE', own.get('EPERM')!)).toThrow(refusal)
+    expect(() => map.delete('EPERM')).toThrow(refusal)
+    expect(() => map.clear()).toThrow(refusal)
+    expect(() => Object.assign(map.get('EPERM')!, { errno: 0 })).toThrow(TypeError)
+    expect(map).toBeInstanceOf(Map)
+    expect(new Map(errnos)).toEqual(own)
   })
 })
