@@ -162,6 +162,20 @@ describe('the native code', () => {
   })
 })
 
+describe('the package', () => {
+  it('has in it what the README links to', () => {
+    const packed: string[] = JSON.parse(textOf('package.json')).files
+    const linked = [...textOf('README.md').matchAll(/\]\(([^):#]+)\)/g)].map(([, path]) => path!)
+    expect(linked.length).toBeGreaterThan(0)
+    for (const path of linked) {
+      expect(files).toContain(path)
+      expect(packed.some((entry) => path === entry || path.startsWith(`${entry}/`)) || path === 'LICENSE', path).toBe(
+        true,
+      )
+    }
+  })
+})
+
 describe('every file', () => {
   it('is done', () => {
     expect(
