@@ -3,7 +3,6 @@ import { type Endpoint, formatEndpoint } from './core/address.js'
 import { type Advice, advise, classes, type ErrnoClass } from './core/errno.js'
 import * as limits from './core/limits.js'
 import type { Patience } from './core/retry.js'
-import { adviseTls } from './core/tls.js'
 import { errnoOf } from './errnos.js'
 import type { AttemptRecord } from './types.js'
 
@@ -98,7 +97,7 @@ function placeOf(endpoint: Endpoint): string {
 }
 
 function adviceOf({ code, errnoClass, advice }: ConnectErrorOptions): Advice | undefined {
-  return advice ?? advise(code, errnoClass) ?? adviseTls(code)
+  return advice ?? advise(code, errnoClass)
 }
 
 /** A sentence as a part of one. */
