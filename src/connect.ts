@@ -231,7 +231,8 @@ export function failureOf(
   if (outcome.state === 'lost') return { code: 'ERR_WORKER_ENDED', errnoClass: 'local' }
   const code = codeOf(outcome.errno)
   const errnoClass = classify(code, {
-    family: endpoint.family,
+    // Of connect alone does the target's family say what an errno means.
+    family: outcome.call === 'connect' ? endpoint.family : undefined,
     localFixed: localAddress !== undefined || localPort !== undefined,
     familyDisabled: isFamilyDisabled(code, endpoint.family),
   })

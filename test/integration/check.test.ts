@@ -1,5 +1,6 @@
+import { constants } from 'node:os'
 import { setTimeout as wait } from 'node:timers/promises'
-import { type CheckOptions, type CheckResult, type ConnectionManager, ledger, type Target } from 'cancelpoint'
+import { type CheckOptions, type CheckResult, ConnectionManager, ledger, type Target } from 'cancelpoint'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { binding } from '#internal/binding'
 import { held, listenersOn } from '../support/counts.js'
@@ -329,17 +330,27 @@ describe.each(engines)('%s engine', (engine) => {
 })
 
 describe('a local failure that lasts', () => {
+  afterEach(() => binding.clearFaults())
+
   /** Waited out by both engines at the same time. */
-  it('says nothing of the target', async () => {
+  async function resultsOf(managers: ConnectionManager[], target: Target) {
+    const results = await Promise.all(managers.map((manager) => manager.check([target]).next()))
+    binding.clearFaults()
+    for (const manager of managers) await manager.close()
+    return results.map(({ value }) => value)
+  }
+
+  it('says nothing of the target: no descriptor', async () => {
     const managers = await Promise.all(engines.map((engine) => warmManager(targets.accept, { engine })))
-    binding.inject('socket', 0, 24, 0)
-    try {
-      const results = await Promise.all(managers.map((manager) => manager.check([targets.accept]).next()))
-      const told = { status: 'unknown', code: 'EMFILE', errnoClass: 'local' }
-      expect(results).toMatchObject(engines.map(() => ({ value: told })))
-    } finally {
-      binding.clearFaults()
-      for (const manager of managers) await manager.close()
-    }
+    binding.inject('socket', 0, constants.errno.EMFILE, 0)
+    const told = { status: 'unknown', code: 'EMFILE', errnoClass: 'local' }
+    expect(await resultsOf(managers, targets.accept)).toMatchObject(engines.map(() => told))
+  })
+
+  it('says nothing of the target: no thread, though a full backlog has the same errno', async () => {
+    const managers = engines.map((engine) => new ConnectionManager({ engine }))
+    binding.inject('pthread_create', 0, constants.errno.EAGAIN, 0)
+    const told = { status: 'unknown', code: 'EAGAIN', errnoClass: 'local' }
+    expect(await resultsOf(managers, targets.stall)).toMatchObject(engines.map(() => told))
   })
 })
