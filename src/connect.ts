@@ -30,7 +30,7 @@ export interface Call {
   readonly options: ConnectOptions & { attemptTimeoutMs: number; halfOpen?: boolean | undefined }
   readonly supervision: Supervision
   readonly patience: Patience
-  /** Every attempt so far, of all tries. */
+  /** Every attempt that has ended so far, of all tries, in the order of their starts. */
   readonly attempts: AttemptRecord[]
   /** By name and port: the address that was found by passing over others. */
   readonly lastGood: Expiring<string, string>
@@ -179,6 +179,8 @@ class CallAttempt extends SupervisedAttempt {
     const { attempts, options, engine } = this.#call
     const failure = failureOf(outcome, this.#endpoint, options)
     attempts.push(recordOf(outcome, failure, this.endpoint, engine))
+    // Those that race end in any order.
+    attempts.sort((a, b) => a.startedAt - b.startedAt)
     return failure
   }
 

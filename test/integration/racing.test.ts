@@ -112,6 +112,17 @@ describe.each(engines)('%s engine', (name) => {
       expect(error.errors).toMatchObject(stage.hang.map((address) => ({ code: 'ETIMEDOUT', address })))
     })
 
+    it('tells its attempts in the order of their starts, whatever ended first', async () => {
+      const [target, options] = naming(stage.hang[0]!, stage.refuse[0]!)
+      const error = (await manager
+        .open(target, { ...options, attemptTimeoutMs: 600 })
+        .catch((error) => error)) as ConnectError
+      expect(error.attempts.map(({ endpoint, code }) => [endpoint, code])).toEqual([
+        [`${stage.hang[0]}:${stage.port}`, 'ETIMEDOUT'],
+        [`${stage.refuse[0]}:${stage.port}`, 'ECONNREFUSED'],
+      ])
+    })
+
     it('remembers the address that was found by passing over others', async () => {
       const [target, options] = naming(stage.refuse[0]!, stage.accept[0]!)
       for (let i = 0; i < 2; i += 1)
