@@ -12,7 +12,7 @@ import { type Failure, type Patience, speaker } from './core/retry.js'
 import type { Deadline } from './deadline.js'
 import type { Engine } from './engines/engine.js'
 import { classify, codeOf, isFamilyDisabled } from './errnos.js'
-import { ConnectError, withoutStack } from './errors.js'
+import { ConnectError, noAnswerWithin, withoutStack } from './errors.js'
 import { normalise } from './hosts-file.js'
 import { race } from './racing.js'
 import type { Resolver } from './resolver.js'
@@ -242,12 +242,13 @@ export function failureOf(
 }
 
 function errorOf(outcome: Outcome, endpoint: Endpoint, call: Call): ConnectError {
-  const { code, errnoClass } = failureOf(outcome, endpoint, call.options)!
+  const { attempts, options } = call
+  const { code, errnoClass } = failureOf(outcome, endpoint, options)!
   const failed = outcome.state === 'failed' ? outcome : undefined
   const timedOutBy = code === 'ETIMEDOUT' ? (failed?.byDeadline ? 'deadline' : 'kernel') : undefined
-  const { attempts } = call
   const syscall = failed?.call ?? 'connect'
-  return withoutStack(() => new ConnectError({ code, syscall, endpoint, errnoClass, attempts, timedOutBy }))
+  const advice = failed?.byDeadline ? noAnswerWithin(options.attemptTimeoutMs) : undefined
+  return withoutStack(() => new ConnectError({ code, syscall, endpoint, errnoClass, attempts, timedOutBy, advice }))
 }
 
 /** Of several failures one speaks for all, and carries an error for each. */

@@ -2,7 +2,7 @@
 import { type Endpoint, formatEndpoint } from './core/address.js'
 import { type Advice, advise, classes, type ErrnoClass } from './core/errno.js'
 import * as limits from './core/limits.js'
-import type { Patience } from './core/retry.js'
+import type { Failure, Patience } from './core/retry.js'
 import { errnoOf } from './errnos.js'
 import type { AttemptRecord } from './types.js'
 
@@ -72,8 +72,8 @@ export class ConnectError extends Error {
 
   /** What it means, without the place and what to do: one sentence. */
   meaning(): string {
-    const { code, detail } = this.#options
-    return sentence(detail ?? adviceOf(this.#options)?.means ?? `it failed with ${code}`)
+    const { detail, advice } = this.#options
+    return detail === undefined ? meaningOf(this, advice) : sentence(detail)
   }
 
   /** The same, told for a whole call: with all its attempts, and an error for each address where there were several. */
@@ -83,9 +83,8 @@ export class ConnectError extends Error {
 }
 
 function messageOf(options: ConnectErrorOptions): string {
-  const { syscall, code, endpoint, hostname, errnoClass, detail } = options
+  const { syscall, code, endpoint, hostname, errnoClass, detail, advice = advise(code, errnoClass) } = options
   const where = endpoint ? ` ${placeOf(endpoint)}` : hostname === undefined ? '' : ` ${hostname}`
-  const advice = adviceOf(options)
   const words = advice ? `${clause(advice.means)}; ${clause(advice.remedy)}` : classes[errnoClass].says
   return `${syscall} ${code}${where}: ${detail ?? words}`
 }
@@ -96,12 +95,18 @@ function placeOf(endpoint: Endpoint): string {
   return endpoint.family === 'unix' ? text.slice('unix:'.length) : text
 }
 
-function adviceOf({ code, errnoClass, advice }: ConnectErrorOptions): Advice | undefined {
-  return advice ?? advise(code, errnoClass)
+/** What a failure means: one sentence. */
+export function meaningOf(failure: Failure, advice = advise(failure.code, failure.errnoClass)): string {
+  return advice?.means ?? `It failed with ${failure.code}.`
+}
+
+/** An attempt whose `attemptTimeoutMs` ran out: the limit is told, not when somebody noticed. */
+export function noAnswerWithin(attemptTimeoutMs: number): Advice {
+  return { ...advise('ETIMEDOUT', 'timed-out')!, means: `No answer within ${attemptTimeoutMs} ms.` }
 }
 
 /** A sentence as a part of one. */
-function clause(text: string): string {
+export function clause(text: string): string {
   return `${text[0]!.toLowerCase()}${text.slice(1, -1)}`
 }
 

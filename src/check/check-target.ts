@@ -4,11 +4,11 @@ import { type AttemptRequest, type Outcome, settleSoon } from '../attempts.js'
 import { binding } from '../binding.js'
 import { type Call, establish, failureOf, hostOf, probe, requestFor } from '../connect.js'
 import { type Endpoint, formatEndpoint, formatTarget, type ParsedTarget, parseTarget } from '../core/address.js'
-import { advise, type ErrnoClass } from '../core/errno.js'
+import type { ErrnoClass } from '../core/errno.js'
 import { toText } from '../core/invalid-target.js'
 import type { Failure } from '../core/retry.js'
 import { Descriptor } from '../descriptor.js'
-import { ConnectError } from '../errors.js'
+import { ConnectError, clause, meaningOf, noAnswerWithin, sentence } from '../errors.js'
 import { closed, secure } from '../secure.js'
 import { SupervisedAttempt } from '../supervisor.js'
 import type { CheckResult, ConnectOptions, Target } from '../types.js'
@@ -148,7 +148,8 @@ class EndpointCheck extends SupervisedAttempt {
     result.status = statusFor(failure, failed?.call ?? 'connect')
     result.code = failure.code
     result.errnoClass = failure.errnoClass
-    result.reason = failed?.byDeadline ? noAnswerWithin(durationMs) : meaningOf(failure)
+    const advice = failed?.byDeadline ? noAnswerWithin(this.#context.alone.attemptTimeoutMs) : undefined
+    result.reason = meaningOf(failure, advice)
     return result
   }
 }
@@ -209,18 +210,26 @@ function addressIn(endpoint: Endpoint): string {
 
 const timesOf = (call: Call | undefined) => ({
   attempts: call?.attempts.length ?? 0,
-  ...(call?.nameMs === undefined ? {} : { nameMs: call.nameMs }),
+  // A difference of two floating-point numbers has digits that nobody measured.
+  ...(call?.nameMs === undefined ? {} : { nameMs: Math.round(call.nameMs * 1_000) / 1_000 }),
 })
 
 function failedResult(error: unknown): Omit<CheckResult, 'target' | 'attempts' | 'startedAt'> {
   if (!(error instanceof ConnectError))
-    return { status: 'unknown', code: 'ERR_CHECK', errnoClass: 'unknown', reason: wordsOf(error) }
+    return {
+      status: 'unknown',
+      code: 'ERR_CHECK',
+      errnoClass: 'unknown',
+      reason: sentence(`it could not be checked: ${wordsOf(error)}`),
+    }
   const { code, errnoClass, address, port, path } = error
   const place = { ...(address && { address }), ...(port && { port }), ...(path && { path }) }
   const means = error.meaning()
   const status = statusFor(error, error.syscall)
   const untried = status === 'down' && error.errors?.find(mightHaveAnswered)
-  const reason = untried ? `${means} Another of its addresses could not be tried: ${untried.message}` : means
+  const reason = untried
+    ? sentence(`${clause(means)}, and another of its addresses was not tried: ${clause(untried.meaning())}`)
+    : means
   return { ...place, status: untried ? 'unknown' : status, errnoClass, code, reason }
 }
 
@@ -243,7 +252,7 @@ function unreadable(target: Target, error: unknown): CheckResult {
     status: 'unknown',
     code,
     errnoClass: 'misuse',
-    reason: wordsOf(error),
+    reason: sentence(wordsOf(error)),
     attempts: 0,
     startedAt: Date.now(),
   }
@@ -265,10 +274,6 @@ function statusFor({ code, errnoClass }: Failure, syscall: string): CheckResult[
 const saysNothing = new Set(['EADDRNOTAVAIL', 'ERR_BLOCKED'])
 
 const ownCalls = new Set(binding.callNames.filter((name) => name !== 'connect'))
-
-const meaningOf = ({ code, errnoClass }: Failure) => advise(code, errnoClass)?.means ?? `failed with ${code}`
-
-const noAnswerWithin = (durationMs: number) => `no answer within ${Math.round(durationMs)} ms`
 
 function placeOf(endpoint: Endpoint): Pick<CheckResult, 'address' | 'port' | 'path'> {
   return endpoint.family === 'unix' ? { path: endpoint.path } : { address: endpoint.address, port: endpoint.port }

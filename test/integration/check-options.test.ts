@@ -178,7 +178,7 @@ describe.each(engines)('%s engine', (engine) => {
       expect(await resultsOf([target()], addresses())).toMatchObject([{ status: 'down', code: 'ENOTFOUND' }])
       expect(await resultsOf([targets.accept], addresses())).toMatchObject([{ status: 'up' }])
       const lookup = () => Promise.reject(new Error('why'))
-      const failed = { status: 'unknown', code: 'ERR_CHECK', reason: 'why' }
+      const failed = { status: 'unknown', code: 'ERR_CHECK', reason: 'It could not be checked: why.' }
       expect(await resultsOf([target()], { allAddresses: true, lookup })).toMatchObject([failed])
     })
   })
@@ -256,7 +256,9 @@ describe.each(engines)('%s engine', (engine) => {
         throw new Error('no list today')
       }
       const results = await resultsOf([targets.accept], { blockList })
-      expect(results).toMatchObject([{ status: 'unknown', code: 'ERR_CHECK', reason: 'no list today' }])
+      expect(results).toMatchObject([
+        { status: 'unknown', code: 'ERR_CHECK', reason: 'It could not be checked: no list today.' },
+      ])
     })
 
     it.each<[string, unknown, string]>([
@@ -277,7 +279,13 @@ describe.each(engines)('%s engine', (engine) => {
         },
       } as never
       const list = [`some.test:${portOf(targets.accept)}`, targets.accept]
-      const failed = list.map((target) => ({ target, status: 'unknown', code: 'ERR_CHECK', reason, attempts: 0 }))
+      const failed = list.map((target) => ({
+        target,
+        status: 'unknown',
+        code: 'ERR_CHECK',
+        reason: `It could not be checked: ${reason}.`,
+        attempts: 0,
+      }))
       for (const allAddresses of [false, true]) {
         const results = await resultsOf(list, { lookup, blockList, allAddresses })
         expect(results.sort((a, b) => (a.target < b.target ? 1 : -1))).toMatchObject(failed)

@@ -74,14 +74,17 @@ describe.each(engines)('%s engine', (engine) => {
       expect(Math.abs(Date.now() - startedAt)).toBeLessThan(60_000)
     })
 
-    it.each<['refuse' | 'hang' | 'stall', Partial<CheckResult>]>([
-      ['refuse', { status: 'down', code: 'ECONNREFUSED', errnoClass: 'refused', address: '127.0.0.1' }],
-      ['hang', { status: 'down', code: 'ETIMEDOUT', errnoClass: 'timed-out', address: '127.0.0.1' }],
-      ['stall', { status: 'down', code: 'ETIMEDOUT', errnoClass: 'timed-out' }],
-    ])('of one that is down: %s', async (behaviour, expected) => {
-      const result = await only(targets[behaviour], { attemptTimeoutMs: 40 })
-      expect(result).toMatchObject({ ...expected, target: targets[behaviour], attempts: 1 })
-      expect(result.reason).toMatch(/\S/)
+    it.each<['refuse' | 'hang' | 'stall', Partial<CheckResult>, reason: string]>([
+      ['refuse', { code: 'ECONNREFUSED', errnoClass: 'refused', address: '127.0.0.1' }, 'Nothing listens there.'],
+      ['hang', { code: 'ETIMEDOUT', errnoClass: 'timed-out', address: '127.0.0.1' }, 'No answer within 40 ms.'],
+      ['stall', { code: 'ETIMEDOUT', errnoClass: 'timed-out' }, 'No answer within 40 ms.'],
+    ])('of one that is down: %s', async (behaviour, expected, reason) => {
+      const options = { attemptTimeoutMs: 40 }
+      const result = await only(targets[behaviour], options)
+      expect(result).toMatchObject({ ...expected, status: 'down', reason, target: targets[behaviour], attempts: 1 })
+      // In several steps as in one.
+      const retried = await only(targets[behaviour], { ...options, retry: { tries: 1 } })
+      expect(retried).toEqual({ ...result, startedAt: expect.any(Number) })
       expect(result).not.toHaveProperty('connectMs')
       if (behaviour === 'stall') expect(result.path?.slice(1)).toBe(targets.stall.slice('unix:@'.length))
     })
@@ -99,7 +102,7 @@ describe.each(engines)('%s engine', (engine) => {
         code: 'ERR_INVALID_TARGET',
         errnoClass: 'misuse',
         attempts: 0,
-        reason: expect.stringMatching(/\S/),
+        reason: expect.stringMatching(/^.* is not a target: .+\.$/),
       })
     })
 
@@ -109,6 +112,7 @@ describe.each(engines)('%s engine', (engine) => {
       const up = await only(`up.test:${port}`, { lookup })
       expect(up).toMatchObject({ target: `up.test:${port}`, address: '127.0.0.1', port, status: 'up', attempts: 1 })
       expect(up.nameMs).toBeGreaterThanOrEqual(0)
+      expect(String(up.nameMs)).toMatch(/^\d+(\.\d{1,3})?$/)
       const none = await only('none.test:80', { lookup })
       expect(none).toMatchObject({
         target: 'none.test:80',
@@ -118,12 +122,22 @@ describe.each(engines)('%s engine', (engine) => {
         attempts: 0,
       })
       const failing = await only('some.test:80', { lookup: () => Promise.reject(new Error('no idea')) })
-      expect(failing).toMatchObject({ status: 'unknown', reason: 'no idea', attempts: 0 })
+      expect(failing).toMatchObject({ status: 'unknown', reason: 'It could not be checked: no idea.', attempts: 0 })
     })
 
     it('of several addresses is that of the first that takes it', async () => {
       const result = await only(`two.test:${portOf(targets.accept)}`, { lookup: async () => ['::1', '127.0.0.3'] })
       expect(result).toMatchObject({ status: 'up', address: '127.0.0.3', attempts: 2 })
+    })
+
+    it('of several addresses says in one sentence that one could not be tried', async () => {
+      binding.inject('socket', 1, constants.errno.EACCES, 0)
+      const target = `two.test:${portOf(targets.refuse)}`
+      expect(await only(target, { lookup: async () => ['127.0.0.2', '127.0.0.3'] })).toMatchObject({
+        ...{ status: 'unknown', code: 'ECONNREFUSED', address: '127.0.0.3' },
+        reason:
+          'Nothing listens there, and another of its addresses was not tried: a rule or a file’s permissions forbid it.',
+      })
     })
 
     it('comes once for each target of a source of either kind', async () => {

@@ -109,6 +109,7 @@ describe.each(engines)('%s engine', (name) => {
       const error = (await call.catch((error) => error)) as ConnectError
       expect(held()).toEqual(before)
       expect(error).toMatchObject({ code: 'ETIMEDOUT', timedOutBy: 'deadline' })
+      expect(error.message).toMatch(/: no answer within 600 ms; check that the host is up/)
       expect(error.errors).toMatchObject(stage.hang.map((address) => ({ code: 'ETIMEDOUT', address })))
     })
 
