@@ -8,6 +8,7 @@ import type { Cancellation } from './cancellation.js'
 import { type Endpoint, encodeEndpoint, endpointOf, formatEndpoint, type ParsedTarget } from './core/address.js'
 import type { Expiring } from './core/expiring.js'
 import * as limits from './core/limits.js'
+import type { InetEndpoint } from './core/race.js'
 import { type Failure, type Patience, speaker } from './core/retry.js'
 import type { Deadline } from './deadline.js'
 import type { Engine } from './engines/engine.js'
@@ -77,8 +78,8 @@ function connectTo(target: NumericTarget, call: Call, asProbe: boolean): Promise
     const { cancellation, options, deadline } = call
     cancellation.throwIfRequested()
     const endpoint = withZone(target)
-    const blocked = refuseBlocked(endpoint, options)
-    if (blocked) throw combine([blocked], call)
+    const refused = refuseBlocked(endpoint, options) ?? refuseFamily(endpoint, options)
+    if (refused) throw combine([refused], call)
     // A full backlog of AF_UNIX is waited for on a lane, which may have to be started first.
     if (endpoint.family === 'unix') deadline.arm()
     const attempt = new CallAttempt(endpoint, call, asProbe, (outcome) => {
@@ -102,6 +103,8 @@ async function raceFor(target: NamedTarget, call: Call, asProbe: boolean): Promi
   cancellation.throwIfRequested()
   call.hostname = target.hostname
   const errors: ConnectError[] = []
+  // Of what the source rules out nothing is said, unless nothing else is left.
+  const ruledOut: ConnectError[] = []
   const key = `${normalise(target.hostname)}:${target.port}`
   const winner = await race(
     {
@@ -111,7 +114,7 @@ async function raceFor(target: NamedTarget, call: Call, asProbe: boolean): Promi
       names: (told, signal) =>
         askFor(target, call, signal, (families, endpoints, error) => {
           if (error) errors.push(error)
-          told(families, endpoints.filter(notBlocked))
+          told(families, endpoints.filter(isWanted))
         }),
       bar: (endpoint) => refuseBlocked(endpoint, options),
       start(endpoint, started, done) {
@@ -125,12 +128,14 @@ async function raceFor(target: NamedTarget, call: Call, asProbe: boolean): Promi
     },
     cancellation,
   )
-  function notBlocked(endpoint: Endpoint): boolean {
-    const blocked = refuseBlocked(endpoint, options)
+  function isWanted(endpoint: Endpoint): boolean {
+    const foreign = refuseFamily(endpoint, options)
+    if (foreign) ruledOut.push(foreign)
+    const blocked = foreign ? undefined : refuseBlocked(endpoint, options)
     if (blocked) errors.push(blocked)
-    return !blocked
+    return !foreign && !blocked
   }
-  if (!winner) throw combine(errors, call)
+  if (!winner) throw combine(errors.length > 0 ? errors : ruledOut, call)
   const { endpoint, outcome, passedOthers } = winner
   // What had to be found is worth remembering; the order of those who come first is the name's own affair.
   if (passedOthers) lastGood.set(key, formatEndpoint(endpoint), performance.now() + limits.lastGoodMs)
@@ -204,14 +209,29 @@ export const hostOf = (endpoint: Endpoint): string => (endpoint.family === 'unix
 export function requestFor(endpoint: Endpoint, options: Call['options'], asProbe: boolean): AttemptRequest {
   const timeoutMs = Number.isFinite(options.attemptTimeoutMs) ? Math.ceil(options.attemptTimeoutMs) : 0
   const halfOpen = options.halfOpen && endpoint.family !== 'unix'
-  return { remote: encodeEndpoint(endpoint), local: sourceFor(endpoint, options), timeoutMs, probe: asProbe, halfOpen }
+  const source = sourceFor(endpoint, options)
+  const local = source && encodeEndpoint(source)
+  return { remote: encodeEndpoint(endpoint), local, timeoutMs, probe: asProbe, halfOpen }
 }
 
-function sourceFor(endpoint: Endpoint, { localAddress, localPort }: ConnectOptions): Uint8Array | undefined {
+/** Where the caller fixed the source, or a part of it. */
+function sourceFor(endpoint: Endpoint, { localAddress, localPort }: ConnectOptions): InetEndpoint | undefined {
   if ((localAddress === undefined && localPort === undefined) || endpoint.family === 'unix') return undefined
   const any = endpoint.family === 'inet' ? '0.0.0.0' : '::'
-  return encodeEndpoint(endpointOf(localAddress ?? any, localPort ?? 0)!)
+  return endpointOf(localAddress ?? any, localPort ?? 0) as InetEndpoint
 }
+
+/** Whether the source address that the caller fixed is of the other family: bind would say EINVAL, and not why. */
+export function refuseFamily(endpoint: Endpoint, options: ConnectOptions): ConnectError | undefined {
+  const source = sourceFor(endpoint, options)
+  if (!source || source.family === endpoint.family) return undefined
+  const means = `The source address is ${familyNames[source.family]}, and ${formatEndpoint(endpoint)} is not.`
+  const remedy = 'Give a localAddress of the target’s family, or leave it out.'
+  const advice = { means, remedy }
+  return new ConnectError({ code: 'EINVAL', syscall: 'bind', endpoint: source, errnoClass: 'misuse', advice })
+}
+
+const familyNames = { inet: 'IPv4', inet6: 'IPv6' }
 
 function recordOf(outcome: Outcome, failure: Failure | undefined, endpoint: string, engine: Engine): AttemptRecord {
   const { state, startedAt, durationMs } = outcome
@@ -248,7 +268,9 @@ function errorOf(outcome: Outcome, endpoint: Endpoint, call: Call): ConnectError
   const timedOutBy = code === 'ETIMEDOUT' ? (failed?.byDeadline ? 'deadline' : 'kernel') : undefined
   const syscall = failed?.call ?? 'connect'
   const advice = failed?.byDeadline ? noAnswerWithin(options.attemptTimeoutMs) : undefined
-  return withoutStack(() => new ConnectError({ code, syscall, endpoint, errnoClass, attempts, timedOutBy, advice }))
+  const at = syscall === 'bind' ? sourceFor(endpoint, options) : endpoint
+  const told = { code, syscall, endpoint: at, errnoClass, attempts, advice }
+  return withoutStack(() => new ConnectError({ ...told, timedOutBy }))
 }
 
 /** Of several failures one speaks for all, and carries an error for each. */

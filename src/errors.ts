@@ -13,6 +13,7 @@ export interface ConnectErrorOptions {
   errno?: number | undefined
   /** The call that failed: socket, bind, connect, queryA, tls. */
   syscall: string
+  /** What it failed at: the target's, but of bind the source. Port 0 where the kernel was to choose. */
   endpoint?: Endpoint | undefined
   /** The name that was asked for, where that is what failed. */
   hostname?: string | undefined
@@ -63,7 +64,7 @@ export class ConnectError extends Error {
     if (endpoint?.family === 'unix') this.path = endpoint.path
     else if (endpoint) {
       this.address = endpoint.address
-      this.port = endpoint.port
+      if (endpoint.port) this.port = endpoint.port
     }
     if (hostname !== undefined) this.hostname = hostname
     if (errors) this.errors = errors
@@ -89,8 +90,9 @@ function messageOf(options: ConnectErrorOptions): string {
   return `${syscall} ${code}${where}: ${detail ?? words}`
 }
 
-/** As Node writes it: a path stands alone. */
+/** As Node writes it: a path stands alone, and so does a source address whose port was left to the kernel. */
 function placeOf(endpoint: Endpoint): string {
+  if (endpoint.family !== 'unix' && endpoint.port === 0) return endpoint.address
   const text = formatEndpoint(endpoint)
   return endpoint.family === 'unix' ? text.slice('unix:'.length) : text
 }

@@ -2,7 +2,7 @@
 import { addressesOf, refuseBlocked } from '../addresses.js'
 import { type AttemptRequest, type Outcome, settleSoon } from '../attempts.js'
 import { binding } from '../binding.js'
-import { type Call, establish, failureOf, hostOf, probe, requestFor } from '../connect.js'
+import { type Call, establish, failureOf, hostOf, probe, refuseFamily, requestFor } from '../connect.js'
 import { type Endpoint, formatEndpoint, formatTarget, type ParsedTarget, parseTarget } from '../core/address.js'
 import type { ErrnoClass } from '../core/errno.js'
 import { toText } from '../core/invalid-target.js'
@@ -85,7 +85,8 @@ export function checkTarget(target: Target, parsed: ParsedTarget, context: Check
 /** The endpoint of a target for which one attempt is the whole check. */
 function oneStep(parsed: ParsedTarget, { settings }: CheckContext): Endpoint | undefined {
   if (parsed.kind !== 'endpoint' || parsed.zone !== undefined || settings.tls || settings.retry) return undefined
-  return refuseBlocked(parsed.endpoint, settings) ? undefined : parsed.endpoint
+  const refused = refuseBlocked(parsed.endpoint, settings) ?? refuseFamily(parsed.endpoint, settings)
+  return refused ? undefined : parsed.endpoint
 }
 
 /** The plain case, which a million targets are: one attempt, whose deadline its engine keeps. */
@@ -168,7 +169,7 @@ async function checkCall(target: Target, context: CheckContext, options?: Connec
     return [{ ...common, ...placeOf(endpoint), status: 'up', connectMs: call!.connectMs!, ...timesOf(call) }]
   } catch (error) {
     if (cancellation.requested) return []
-    return [{ ...common, ...failedResult(error), ...timesOf(call) }]
+    return [{ ...common, ...failedResult(error, call?.endpoint), ...timesOf(call) }]
   }
 }
 
@@ -214,7 +215,8 @@ const timesOf = (call: Call | undefined) => ({
   ...(call?.nameMs === undefined ? {} : { nameMs: Math.round(call.nameMs * 1_000) / 1_000 }),
 })
 
-function failedResult(error: unknown): Omit<CheckResult, 'target' | 'attempts' | 'startedAt'> {
+/** `tried`: the endpoint that was tried last. */
+function failedResult(error: unknown, tried?: Endpoint): Omit<CheckResult, 'target' | 'attempts' | 'startedAt'> {
   if (!(error instanceof ConnectError))
     return {
       status: 'unknown',
@@ -222,10 +224,12 @@ function failedResult(error: unknown): Omit<CheckResult, 'target' | 'attempts' |
       errnoClass: 'unknown',
       reason: sentence(`it could not be checked: ${wordsOf(error)}`),
     }
-  const { code, errnoClass, address, port, path } = error
-  const place = { ...(address && { address }), ...(port && { port }), ...(path && { path }) }
+  const { code, errnoClass, syscall, address, port, path } = error
+  const own = { ...(address && { address }), ...(port && { port }), ...(path && { path }) }
+  // An error of bind tells the source, and the target is what was checked.
+  const place = syscall === 'bind' ? tried && placeOf(tried) : own
   const means = error.meaning()
-  const status = statusFor(error, error.syscall)
+  const status = statusFor(error, syscall)
   const untried = status === 'down' && error.errors?.find(mightHaveAnswered)
   const reason = untried
     ? sentence(`${clause(means)}, and another of its addresses was not tried: ${clause(untried.meaning())}`)

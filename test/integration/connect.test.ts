@@ -111,6 +111,77 @@ describe.each(engines)('%s engine', (engine) => {
     })
   })
 
+  describe('a source that cannot be had', () => {
+    it.each<[string, ConnectOptions, string]>([
+      ['an address of nobody here', { localAddress: '10.255.255.1' }, 'bind EADDRNOTAVAIL 10.255.255.1: '],
+      ['and a port', { localAddress: '10.255.255.1', localPort: 9 }, 'bind EADDRNOTAVAIL 10.255.255.1:9: '],
+    ])('is what the error names, as Node’s does: %s', async (_, options, message) => {
+      const before = held()
+      const error = await failureOf(manager.connect(targets.accept, options))
+      const node = await new Promise<Error>((resolve) => {
+        net.connect({ host: '127.0.0.1', port: portOf(targets.accept), ...(options as object) }).on('error', resolve)
+      })
+      expect(message.startsWith(node.message.split(' - ')[0]!)).toBe(true)
+      expect(error.message.slice(0, message.length)).toBe(message)
+      expect(error).toMatchObject({ syscall: 'bind', errnoClass: 'misuse', address: '10.255.255.1' })
+      expect(error.port).toBe(options.localPort)
+      expect(error.attempts).toMatchObject([{ endpoint: targets.accept }])
+      expect(held()).toEqual(before)
+    })
+
+    it('because its port is in use', async () => {
+      const taken = portOf(targets.accept)
+      for (const localAddress of ['127.0.0.1', undefined]) {
+        const error = await failureOf(manager.connect(targets.accept, { localAddress, localPort: taken }))
+        const address = localAddress ?? '0.0.0.0'
+        expect(error).toMatchObject({ code: 'EADDRINUSE', syscall: 'bind', errnoClass: 'misuse', address, port: taken })
+        expect(error.message.startsWith(`bind EADDRINUSE ${address}:${taken}: `)).toBe(true)
+      }
+    })
+
+    it('leaves a check’s result the address of its target', async () => {
+      const port = portOf(targets.accept)
+      const told = { status: 'unknown', code: 'EADDRNOTAVAIL', errnoClass: 'misuse', address: '127.0.0.1', port }
+      for (const target of [targets.accept, `service.test:${port}`]) {
+        const options = { localAddress: '10.255.255.1', lookup: addresses('127.0.0.1') }
+        for await (const result of manager.check([target], options)) expect(result).toMatchObject(told)
+      }
+    })
+  })
+
+  describe('a source of the other family', () => {
+    const port = () => portOf(targets.accept)
+
+    it.each([
+      ['[::1]', '127.0.0.1', 'IPv4'],
+      ['[::ffff:127.0.0.1]', '127.0.0.1', 'IPv4'],
+      ['127.0.0.1', '::1', 'IPv6'],
+    ])('is refused in plain words: to %s from %s', async (host, localAddress, family) => {
+      const target = `${host}:${port()}`
+      const error = await failureOf(manager.connect(target, { localAddress }))
+      expect(error).toMatchObject({ code: 'EINVAL', syscall: 'bind', errnoClass: 'misuse', address: localAddress })
+      expect(error.message).toMatch(new RegExp(`^bind EINVAL ${localAddress}: the source address is ${family}, and `))
+      expect(error.attempts).toEqual([])
+      for await (const result of manager.check([target], { localAddress }))
+        expect(result).toMatchObject({ status: 'unknown', code: 'EINVAL', errnoClass: 'misuse', attempts: 0 })
+    })
+
+    it('leaves the addresses of a name that are of its own', async () => {
+      const target = `service.test:${port()}`
+      const options = { localAddress: '127.0.0.9', lookup: addresses('::1', '127.0.0.5') }
+      const socket = await manager.connect(target, options)
+      expect(socket).toMatchObject({ remoteAddress: '127.0.0.5', localAddress: '127.0.0.9' })
+      await closed(socket)
+      // Of those it rules out nothing is said, unless there is nothing else.
+      const refused = `service.test:${portOf(targets.refuse)}`
+      for await (const result of manager.check([refused], options))
+        expect(result).toMatchObject({ status: 'down', code: 'ECONNREFUSED', address: '127.0.0.5', attempts: 1 })
+      const error = await failureOf(manager.connect(target, { ...options, lookup: addresses('::1', '::2') }))
+      expect(error).toMatchObject({ code: 'EINVAL', syscall: 'bind', attempts: [] })
+      expect(error.errors).toHaveLength(2)
+    })
+  })
+
   describe('a block list', () => {
     const blockList = new net.BlockList()
     blockList.addSubnet('127.0.0.0', 24, 'ipv4')
