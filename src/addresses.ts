@@ -72,7 +72,7 @@ async function lookedUp(
     return await cancellation.race(lookup(hostname, { signal }))
   } catch (error) {
     if (error === undefined || error === null)
-      throw new TypeError(`lookup of ${hostname} threw ${error}: expected an Error that says why`)
+      throw new TypeError(`${error} was thrown by lookup of ${hostname}: expected an Error that says why`)
     const { code, syscall = 'lookup' } = error as NodeJS.ErrnoException
     const ofName = (code === 'ENOTFOUND' || code === 'EAI_AGAIN') && !(error instanceof ConnectError)
     throw ofName ? unresolvedError(code, syscall, hostname, error) : error

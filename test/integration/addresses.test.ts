@@ -75,7 +75,7 @@ describe('a lookup of the caller’s', () => {
     for (const lookup of [throwing, async () => throwing()]) {
       const error = await failureOf(lookup)
       expect(error).toBeInstanceOf(TypeError)
-      expect(error.message).toBe(`lookup of a.test threw ${nothing}: expected an Error that says why`)
+      expect(error.message).toBe(`${nothing} was thrown by lookup of a.test: expected an Error that says why`)
     }
   })
 
