@@ -172,7 +172,8 @@ function promised(lookup: LookupFunction): ConnectOptions['lookup'] {
     new Promise((resolve, reject) => {
       lookup(hostname, { all: true }, (error, found) => {
         if (error) reject(error)
-        else resolve(typeof found === 'string' ? [found] : found.map(({ address }) => address))
+        // Whatever it found is read, and refused, where every lookup's is.
+        else resolve(Array.isArray(found) ? found.map((each) => each?.address) : [found])
       })
     })
 }

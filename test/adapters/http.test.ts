@@ -135,6 +135,13 @@ describe.each(engines)('%s engine', (engine) => {
       shared.destroy()
     })
 
+    it.each([undefined, 5, [null]])('fails a request whose lookup finds %j', async (found) => {
+      const lookup = ((_name, _options, done) =>
+        setImmediate(done, null, found as never)) as http.RequestOptions['lookup']
+      const { error } = await endOf(http.get('http://name.test/', { agent, lookup }))
+      expect(error?.message).toMatch(/^lookup of name\.test gave an array with (undefined|5): expected /)
+    })
+
     it('makes a connection for whoever asks it to', async () => {
       const { signal } = new AbortController()
       const socket = await new Promise<Socket>((resolve, reject) => {
