@@ -221,14 +221,14 @@ function sourceFor(endpoint: Endpoint, { localAddress, localPort }: ConnectOptio
   return endpointOf(localAddress ?? any, localPort ?? 0) as InetEndpoint
 }
 
-/** Whether the source address that the caller fixed is of the other family: bind would say EINVAL, and not why. */
+/** Whether the source that the caller fixed is of the other family. bind would say EAFNOSUPPORT or EINVAL, and not why. */
 export function refuseFamily(endpoint: Endpoint, options: ConnectOptions): ConnectError | undefined {
   const source = sourceFor(endpoint, options)
   if (!source || source.family === endpoint.family) return undefined
   const means = `The source address is ${familyNames[source.family]}, and ${formatEndpoint(endpoint)} is not.`
   const remedy = 'Give a localAddress of the target’s family, or leave it out.'
   const advice = { means, remedy }
-  return new ConnectError({ code: 'EINVAL', syscall: 'bind', endpoint: source, errnoClass: 'misuse', advice })
+  return new ConnectError({ code: 'EAFNOSUPPORT', syscall: 'bind', endpoint: source, errnoClass: 'misuse', advice })
 }
 
 const familyNames = { inet: 'IPv4', inet6: 'IPv6' }

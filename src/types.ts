@@ -23,7 +23,7 @@ export interface ConnectOptions {
   engine?: EngineName | 'auto' | undefined
   /** By errno class. For connect and open a small policy (3 tries) by default, for check none. */
   retry?: RetryPolicy | false | undefined
-  /** Source address; without it the kernel chooses. */
+  /** Source address; without it the kernel chooses. Of a name, the addresses of its family alone are tried. */
   localAddress?: string | undefined
   /** Source port; 0 or absent lets the kernel choose. */
   localPort?: number | undefined

@@ -164,11 +164,7 @@ export function documentedRows(managers: Managers, lacking: Lacking): Row[] {
       errnoClass: 'misuse',
       how: 'an address of another family than the socket’s',
       ...connects(unheardOfFamily),
-      manager: opens(
-        managers,
-        (sockets) => ({ target: targetOf(sockets.refusing('inet')), options: { localAddress: '::1' } }),
-        { syscall: 'bind' },
-      ),
+      manager: 'a manager looks at the family of a source before the kernel does',
     },
     {
       code: 'EISCONN',

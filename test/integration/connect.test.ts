@@ -159,11 +159,18 @@ describe.each(engines)('%s engine', (engine) => {
     ])('is refused in plain words: to %s from %s', async (host, localAddress, family) => {
       const target = `${host}:${port()}`
       const error = await failureOf(manager.connect(target, { localAddress }))
-      expect(error).toMatchObject({ code: 'EINVAL', syscall: 'bind', errnoClass: 'misuse', address: localAddress })
-      expect(error.message).toMatch(new RegExp(`^bind EINVAL ${localAddress}: the source address is ${family}, and `))
+      expect(error).toMatchObject({
+        code: 'EAFNOSUPPORT',
+        syscall: 'bind',
+        errnoClass: 'misuse',
+        address: localAddress,
+      })
+      expect(error.message).toMatch(
+        new RegExp(`^bind EAFNOSUPPORT ${localAddress}: the source address is ${family}, and `),
+      )
       expect(error.attempts).toEqual([])
       for await (const result of manager.check([target], { localAddress }))
-        expect(result).toMatchObject({ status: 'unknown', code: 'EINVAL', errnoClass: 'misuse', attempts: 0 })
+        expect(result).toMatchObject({ status: 'unknown', code: 'EAFNOSUPPORT', errnoClass: 'misuse', attempts: 0 })
     })
 
     it('leaves the addresses of a name that are of its own', async () => {
@@ -177,7 +184,7 @@ describe.each(engines)('%s engine', (engine) => {
       for await (const result of manager.check([refused], options))
         expect(result).toMatchObject({ status: 'down', code: 'ECONNREFUSED', address: '127.0.0.5', attempts: 1 })
       const error = await failureOf(manager.connect(target, { ...options, lookup: addresses('::1', '::2') }))
-      expect(error).toMatchObject({ code: 'EINVAL', syscall: 'bind', attempts: [] })
+      expect(error).toMatchObject({ code: 'EAFNOSUPPORT', syscall: 'bind', attempts: [] })
       expect(error.errors).toHaveLength(2)
     })
   })
