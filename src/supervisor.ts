@@ -133,6 +133,12 @@ export abstract class SupervisedAttempt extends Linked implements Cancellable {
     if (!this.engine.startsAtOnce) this.#handedOverAt = Date.now()
   }
 
+  /** Only where that took longer than the connect: some time always passes, and says nothing. */
+  #noteStart({ startedAt, durationMs }: Outcome): void {
+    const waitedMs = startedAt - (this.#handedOverAt ?? startedAt)
+    if (waitedMs > durationMs) this.#patience?.hasWaited(waitedMs)
+  }
+
   #leave(): void {
     this.#pass?.end()
     this.#againPass?.end()
@@ -140,7 +146,7 @@ export abstract class SupervisedAttempt extends Linked implements Cancellable {
   }
 
   #settle(outcome: Outcome): void {
-    if (this.#handedOverAt !== undefined) this.#patience?.hasWaited(outcome.startedAt - this.#handedOverAt)
+    this.#noteStart(outcome)
     const failure = this.judge(outcome)
     diagnostics.attemptEnd(this, outcome, failure)
     const local = failure?.errnoClass === 'local'

@@ -154,7 +154,7 @@ export class Patience {
 
   /** It had to wait for so long, as was seen afterwards. Milliseconds. */
   hasWaited(ms: number): void {
-    this.#waitedMs += Math.max(0, ms)
+    this.#waitedMs += ms
   }
 
   waitedMs(now: number): number {

@@ -105,7 +105,7 @@ describe.each(engines)('%s engine', (engine) => {
       const before = held()
       const { signal } = new AbortController()
       const { error, held: left } = await atSettlement(
-        manager.connect(targets[behaviour], { signal, timeoutMs: 30 }),
+        manager.connect(targets[behaviour], { signal, timeoutMs: 100 }),
         signal,
       )
       expect(error).toMatchObject({
@@ -114,7 +114,7 @@ describe.each(engines)('%s engine', (engine) => {
         timedOutBy: 'deadline',
         errnoClass: 'timed-out',
       })
-      expect(error!.message).toContain('30 ms')
+      expect(error!.message).toContain('100 ms')
       expect(left).toEqual(before)
     })
 

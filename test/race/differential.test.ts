@@ -115,7 +115,7 @@ function scheduleOf(each: number): Step[] {
       tries: pick([1, 1, 2]),
       afterMs: Math.floor(random() * 50),
       // Of two addresses the second has its turn after 250 ms at the earliest.
-      endMs: 20 + Math.floor(random() * 80),
+      endMs: 60 + Math.floor(random() * 60),
     }
   })
 }
