@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { type AddressInfo, createServer } from 'node:net'
+import { constants } from 'node:os'
 import { setTimeout } from 'node:timers/promises'
 import type { CheckResult } from 'cancelpoint'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -23,6 +24,12 @@ async function stalled(pid: number): Promise<void> {
     await setTimeout(50)
     quiet = before > 32_768 && written() === before ? quiet + 1 : 0
   }
+}
+
+/** Whether a process has a handler for SIGINT. */
+function catchesInterrupts(pid: number): boolean {
+  const [, caught] = /^SigCgt:\s+(\w+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))!
+  return ((BigInt(`0x${caught}`) >> BigInt(constants.signals.SIGINT - 1)) & 1n) === 1n
 }
 
 describe('an interrupted check', () => {
@@ -67,6 +74,7 @@ describe('an interrupted check', () => {
     child.stdout!.pause()
     await stalled(child.pid!)
     child.kill('SIGINT')
+    await expect.poll(() => catchesInterrupts(child.pid!), { timeout: 10_000 }).toBe(false)
     await setTimeout(300)
     expect(child.exitCode).toBeNull()
     child.kill('SIGINT')
