@@ -117,9 +117,14 @@ export class RetryPlan {
 }
 
 /** Full jitter over base * 2^(n-1), capped, at the latest by what a timer can wait. `failed` counts from 1. */
-export function backoffMs(failed: number, { baseMs, capMs }: Pick<Rule, 'baseMs' | 'capMs'>, random: Random): number {
-  return random() * Math.min(capMs, baseMs * 2 ** (failed - 1), limits.timerAtMostMs)
+export function backoffMs(failed: number, steps: Steps, random: Random): number {
+  return random() * stepMs(failed, steps)
 }
+
+type Steps = Pick<Rule, 'baseMs' | 'capMs'>
+
+const stepMs = (failed: number, { baseMs, capMs }: Steps) =>
+  Math.min(capMs, baseMs * 2 ** (failed - 1), limits.timerAtMostMs)
 
 /**
  * One call's patience with this machine. A local failure costs the target nothing, and is not waited out for ever; what
@@ -137,8 +142,9 @@ export class Patience {
     this.#requeues += 1
     const patient = this.#requeues <= limits.requeuesAtMost && now - this.#since < limits.requeuePatienceMs
     if (!patient) return { action: 'give-up', because: 'patience' }
-    const step = { baseMs: limits.requeueBaseMs, capMs: limits.requeueCapMs }
-    return { action: 'requeue', delayMs: backoffMs(this.#requeues, step, random) }
+    // At least half of each step: of many that wait out the same lack, none may be done with it by chance.
+    const half = stepMs(this.#requeues, { baseMs: limits.requeueBaseMs, capMs: limits.requeueCapMs }) / 2
+    return { action: 'requeue', delayMs: half + random() * half }
   }
 
   /** The call waits for its turn from now on. */

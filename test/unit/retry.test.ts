@@ -192,6 +192,16 @@ describe('patience with this machine', () => {
     expect(delays.slice(0, 8)).toEqual([20, 40, 80, 160, 320, 640, 1000, 1000])
   })
 
+  it('lasts for some seconds whatever the dice say', () => {
+    const patience = new Patience()
+    let now = 0
+    for (let decision = patience.after(now, () => 0); decision.action !== 'give-up'; ) {
+      now += decision.delayMs
+      decision = patience.after(now, () => 0)
+    }
+    expect(now).toBeGreaterThan(3_000)
+  })
+
   it('ends by time as well', () => {
     const patience = new Patience()
     expect(patience.after(0, whole).action).toBe('requeue')
