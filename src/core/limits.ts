@@ -42,7 +42,7 @@ export const budgetMinPerSecond = 10
 export const budgetSeconds = 10
 
 /** A local failure is waited out for some seconds, then told: whoever waits longer can call again. */
-export const requeuesAtMost = 12
+export const requeuesAtMost = 10
 export const requeuePatienceMs = 5_000
 export const requeueBaseMs = 20
 export const requeueCapMs = 1_000

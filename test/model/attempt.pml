@@ -44,6 +44,7 @@ typedef Slot {
   bool ours;      /* `outbox` is the environment's */
   bool drained;
   bool addresses; /* not NULL */
+  bool handed_over;
 #ifdef NONBLOCKING
   byte cancel_asked;
   byte cancel_noted;

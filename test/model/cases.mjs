@@ -45,6 +45,8 @@ export const mutants = [
   { name: 'close_skips_lanes', sizes: workerDies, fails: [deadlock] },
   { name: 'close_forgets_queue', sizes: workerDies, fails: [deadlock] },
   { name: 'sweep_forgets_claimed', sizes: environmentDies, fails: ['nothing_is_left'] },
+  { name: 'sweep_forgets_handed_over', sizes: environmentDies, fails: ['nothing_is_left'] },
+  { name: 'sweep_closes_by_number', sizes: environmentDies, fails: ['closed_or_delivered_once'] },
   { name: 'post_ignores_close', sizes: environmentDies, fails: ['nothing_is_left'] },
   { name: 'handler_forgets_success', sizes: { ...small, BORROWED: 1 }, fails: ['success_stands'] },
   { name: 'events_by_descriptor', sizes: watchedAgain, fails: ['reaches_only_its_attempt'] },

@@ -83,7 +83,10 @@ inline deliver() {
 #endif
 }
 
-/* attempts.ts:disown: a claim ends by it, as the caller's socket, or by close, where a cancel has come (connect.ts:firstToConnect) */
+/*
+ * attempts.ts:disown: a claim ends by it, after the caller's socket was made (descriptor.ts:adopt), or by close, where a cancel
+ * has come (connect.ts:firstToConnect). A worker may be ended before the socket has taken the descriptor, or after that.
+ */
 inline end_claim() {
   atomic {
     slot = (STATE_OF(slots[0].word) == CLAIMED -> 0 : SLOTS - 1);
@@ -92,7 +95,15 @@ inline end_claim() {
 #ifndef MUTANT_connect_forgets_cancel
     :: asked[id] -> attempt_disown(slot); close_descriptor_of(fd)
 #endif
-    :: else -> deliver(); attempt_disown(slot)
+    :: else ->
+       attempt_hand_over(slot);
+       if
+       :: true -> deliver(); attempt_disown(slot)
+#ifdef ENVIRONMENT_MAY_DIE
+       :: true -> deliver(); ended = true
+       :: true -> ended = true
+#endif
+       fi
     fi;
     fd = 0; id = 0; slot = 0
   }
@@ -100,7 +111,7 @@ inline end_claim() {
 
 proctype Environment() {
   byte id, slot, target, seen, fd, on_lane, outcome, made, unsettled, repeats;
-  bool exchanged, burying, yields, more, was_drained, content;
+  bool exchanged, burying, yields, more, was_drained, content, handed_over, ended;
 #ifdef NONBLOCKING
   byte begun;
 #endif
@@ -140,7 +151,12 @@ proctype Environment() {
      };
      cancel_one()
   :: rung || more -> settle_some()
-  :: SOME_SLOT(CLAIMED) -> end_claim()
+  :: SOME_SLOT(CLAIMED) ->
+     end_claim();
+     if
+     :: ended -> break
+     :: else
+     fi
 #ifdef NONBLOCKING
   :: !engine_gone && SOME_SLOT(RESERVED) -> /* nonblocking.ts:#start */
      atomic {

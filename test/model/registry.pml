@@ -12,6 +12,7 @@ inline close_descriptor_of(id) {
 inline attempt_reserve() {
   slots[slot].ours = true;
   slots[slot].drained = false;
+  slots[slot].handed_over = false;
 #ifndef NONBLOCKING
   slots[slot].grouped = false;
 #endif
@@ -171,10 +172,29 @@ inline attempt_claim() {
   outcome = (exchanged -> CLAIMED : CANCELLED)
 }
 
+/* registry.c:attempt_hand_over */
+inline attempt_hand_over(slot) { slots[slot].handed_over = true }
+
 /* registry.c:attempt_disown, into `fd` */
 inline attempt_disown(slot) {
   fd = slots[slot].fd;
   attempt_free(slot)
+}
+
+/* registry.c:sweep_claimed: what Node has taken it has closed by now, and so it is that socket no more */
+inline sweep_claimed(slot) {
+  handed_over = slots[slot].handed_over;
+  attempt_disown(slot);
+  if
+#if defined(MUTANT_sweep_forgets_handed_over)
+  :: !handed_over -> atomic { close_descriptor_of(fd) }
+#elif defined(MUTANT_sweep_closes_by_number)
+  :: true -> atomic { close_descriptor_of(fd) }
+#else
+  :: !handed_over || descriptor_open[fd] -> atomic { close_descriptor_of(fd) }
+#endif
+  :: else
+  fi
 }
 
 /* registry.c:attempts_sweep */
@@ -189,8 +209,7 @@ inline attempts_sweep() {
        if
        :: outcome == CLAIMED ->
 #ifndef MUTANT_sweep_forgets_claimed
-          attempt_disown(slot);
-          atomic { close_descriptor_of(fd) }
+          sweep_claimed(slot)
 #else
           attempt_free(slot)
 #endif

@@ -28,6 +28,7 @@ const secondsAtMost = options.full ? 600 : 120
 const folderOf = {
   'attempts.ts': 'src',
   'connect.ts': 'src',
+  'descriptor.ts': 'src',
   'blocking.ts': 'src/engines',
   'nonblocking.ts': 'src/engines',
 }
