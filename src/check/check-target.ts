@@ -69,16 +69,17 @@ export function readTarget(target: Target): ParsedTarget | CheckResult {
 
 export function checkTarget(target: Target, parsed: ParsedTarget, context: CheckContext, done: Done): void {
   const written = formatTarget(target)
-  const startedAt = Date.now()
-  // A block list of the caller's making may throw, and anything; what never came to a result would be waited for for ever.
-  const failed = (error: unknown) => done([{ target: written, startedAt, ...failedResult(error), attempts: 0 }])
   try {
     const endpoint = oneStep(parsed, context)
     if (endpoint) new EndpointCheck(written, endpoint, context, done).begin()
-    else if (context.settings.allAddresses && parsed.kind === 'name') checkAddresses(target, context).then(done, failed)
-    else checkCall(target, context).then(done, failed)
+    else {
+      const everyAddress = context.settings.allAddresses && parsed.kind === 'name'
+      const results = everyAddress ? checkAddresses(target, context) : checkCall(target, context)
+      results.then(done, (error) => done([failedCheck(written, Date.now(), error)]))
+    }
   } catch (error) {
-    settleSoon(() => failed(error))
+    // A block list of the caller's making may throw, and anything; what never came to a result would be waited for for ever.
+    settleSoon(() => done([failedCheck(written, Date.now(), error)]))
   }
 }
 
@@ -200,7 +201,7 @@ async function checkAddresses(target: Target, context: CheckContext): Promise<Ch
     return (await Promise.all(each)).flat()
   } catch (error) {
     if (cancellation.requested) return []
-    return [{ target: formatTarget(target), startedAt, ...failedResult(error), attempts: 0 }]
+    return [failedCheck(formatTarget(target), startedAt, error)]
   }
 }
 
@@ -213,6 +214,14 @@ const timesOf = (call: Call | undefined) => ({
   attempts: call?.attempts.length ?? 0,
   // A difference of two floating-point numbers has digits that nobody measured.
   ...(call?.nameMs === undefined ? {} : { nameMs: Math.round(call.nameMs * 1_000) / 1_000 }),
+})
+
+/** Of a check that came to no attempt. */
+const failedCheck = (target: string, startedAt: number, error: unknown): CheckResult => ({
+  target,
+  startedAt,
+  ...failedResult(error),
+  attempts: 0,
 })
 
 /** `tried`: the endpoint that was tried last. */
