@@ -116,7 +116,14 @@ export function reserve(waiters: readonly Waiter[]): number {
 }
 
 /** For a worker, or for later. */
-export const idsOf = (waiters: readonly Waiter[]): Float64Array => Float64Array.from(waiters, ({ id }) => id)
+export function idsOf(waiters: readonly Waiter[]): Float64Array {
+  writeIds(waiters)
+  return ids.slice(0, waiters.length)
+}
+
+function writeIds(waiters: readonly Waiter[]): void {
+  for (let i = 0; i < waiters.length; i++) ids[i] = waiters[i]!.id
+}
 
 function waitFor(id: number, waiter: Waiter): void {
   waiter.id = id
@@ -147,7 +154,7 @@ export function cancel(id: number): void {
 
 /** Hands what is reserved to the reactor, which this environment has started. */
 export function submit(waiters: readonly Waiter[]): void {
-  for (let i = 0; i < waiters.length; i++) ids[i] = waiters[i]!.id
+  writeIds(waiters)
   const over = binding.submit(ids, waiters.length)
   undrained += over
   if (over > 0) queueMicrotask(settleSome)
