@@ -12,8 +12,7 @@ import {
   endpointOf,
   type SocketAddress,
 } from './core/address.js'
-import { show } from './core/invalid-target.js'
-import { type Kinds, numberKind, objectKind, requireKind, requireKinds } from './core/kinds.js'
+import { type Kinds, kind, numberKind, objectKind, requireKind, requireKinds } from './core/kinds.js'
 import * as limits from './core/limits.js'
 import { domains } from './core/sockaddr.js'
 import { BlockingEngine } from './engines/blocking.js'
@@ -60,7 +59,7 @@ export function socket(domain: keyof typeof domains, type: keyof typeof types = 
 
 /** O_NONBLOCK on or off. fcntl(2). */
 export function setNonblocking(fd: number, on: boolean): void {
-  if (typeof on !== 'boolean') throw new TypeError(`on is ${show(on)}: expected true or false`)
+  requireKind('on', on, boolean)
   must(binding.setNonblocking(number(fd), on), 'fcntl')
 }
 
@@ -164,6 +163,7 @@ export function close(fd: number): void {
 /** setsockopt(2) takes an int, and the high bits must not be lost silently. Of a time below 0 it makes EDOM, EINVAL or none. */
 const int = numberKind('a whole number of 32 bits', (value) => value === (value | 0))
 const time = numberKind('whole milliseconds of 32 bits, from 0 up', (value) => value === (value | 0) && value >= 0)
+const boolean = kind('true or false', (value) => typeof value === 'boolean')
 const optionsKind = objectKind('{ signal }')
 const connectKinds = { signal: signalKind }
 const pollKinds = { ...connectKinds, timeoutMs: numberKind('milliseconds from 0 up, or Infinity', (ms) => ms >= 0) }

@@ -3,6 +3,7 @@ import type { Socket } from 'node:net'
 import type { ConnectionOptions } from 'node:tls'
 import type { buildConnector, Dispatcher } from 'undici'
 
+import { isObject, kind, requireKinds } from '../core/kinds.js'
 import { sharedManager } from '../default-manager.js'
 import type { ConnectionManager } from '../manager.js'
 import { requireOptions } from '../options.js'
@@ -89,10 +90,10 @@ export function connector(options: ConnectorOptions = {}): Connector {
 
 function requireConnectorOptions(options: ConnectorOptions): void {
   requireAdapterOptions(options)
-  const { tls } = options
-  if (tls === undefined || (typeof tls === 'object' && tls !== null)) return
-  throw new TypeError(`tls is ${String(tls)}: expected an object as tls.connect takes it, for the https: origins`)
+  requireKinds(options, connectorKinds)
 }
+
+const connectorKinds = { tls: kind('an object as tls.connect takes it, for the https: origins', isObject) }
 
 const httpPort = 80
 const httpsPort = 443
