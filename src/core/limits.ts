@@ -41,7 +41,10 @@ export const retryBudget = 0.2
 export const budgetMinPerSecond = 10
 export const budgetSeconds = 10
 
-/** A local failure is waited out for some seconds, then told: whoever waits longer can call again. */
+/**
+ * A local failure is waited out for some seconds, then told: whoever waits longer can call again. One attempt's requeues are
+ * too few to be what fails a pool: see failuresAtMost.
+ */
 export const requeuesAtMost = 10
 export const requeuePatienceMs = 5_000
 export const requeueBaseMs = 20
