@@ -1,8 +1,7 @@
-import { spawnSync } from 'node:child_process'
-import { fileURLToPath } from 'node:url'
 import type { CheckOptions, CheckResult, ManagerOptions } from 'cancelpoint'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { LabTarget } from '#internal/lab/fleet'
+import { answerInNamespace, refusalOfNamespace } from '../support/namespace.js'
 import { type Answer, compare, type Request, startFleetProcess, verdictsOf } from '../support/verdicts.mjs'
 import { engines, warmManager } from '../support/warm-up.js'
 
@@ -98,20 +97,15 @@ describe('it gets none', () => {
   })
 })
 
-const namespaceScript = fileURLToPath(new URL('fixtures/honest-namespace.mjs', import.meta.url))
-const inNamespace = ['-Urnm', process.execPath, namespaceScript]
 type NamespaceAnswer = { refused: string } | { fair: Answer; limited: Record<(typeof engines)[number], Answer> }
 
 describe('in a namespace of its own the same verdicts', () => {
-  const { status, stderr } = spawnSync('unshare', ['-Urnm', 'true'], { encoding: 'utf8' })
-  const refused = status === 0 ? '' : `, skipped: ${stderr || 'no unshare here'}`
+  const refused = refusalOfNamespace('-Urnm')
+  const skipped = refused && `, skipped: ${refused}`
   let answers: Record<string, NamespaceAnswer>
 
   beforeAll(() => {
-    if (refused) return
-    const { stdout, stderr } = spawnSync('unshare', inNamespace, { encoding: 'utf8' })
-    expect(stderr).toBe('')
-    answers = JSON.parse(stdout)
+    if (!refused) answers = answerInNamespace('-Urnm', 'honest-namespace')
   }, 60_000)
 
   const limits = [
@@ -121,7 +115,7 @@ describe('in a namespace of its own the same verdicts', () => {
   ] as const
   const each = limits.flatMap(([how, limit]) => engines.map((engine) => [how, engine, limit] as const))
 
-  it.skipIf(refused).for(each)(`%s, %s engine${refused}`, ([, engine, limit], { skip }) => {
+  it.skipIf(refused).for(each)(`%s, %s engine${skipped}`, ([, engine, limit], { skip }) => {
     const answer = answers[limit]!
     if ('refused' in answer) return skip(answer.refused)
     const limited = answer.limited[engine]

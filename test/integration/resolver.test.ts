@@ -1,17 +1,16 @@
-import { spawnSync } from 'node:child_process'
 import { createSocket } from 'node:dgram'
 import { getEventListeners, once } from 'node:events'
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
 import { ConnectError } from 'cancelpoint'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import * as limits from '#internal/core/limits'
 import { Resolver } from '#internal/resolver'
 import { runFixture } from '../support/child.js'
 import { NameServer, typeA, typeAaaa, v4, v6, type Zone } from '../support/dns-server.js'
+import { answerInNamespace, refusalOfNamespace } from '../support/namespace.js'
 
 const zone: Zone = {
   'both.test': { [typeA]: [v4(1), v4(2), v4(1)], [typeAaaa]: [v6(1)] },
@@ -144,14 +143,11 @@ describe('names not in DNS', () => {
   })
 })
 
-const serversUnread = fileURLToPath(new URL('fixtures/servers-unread.mjs', import.meta.url))
-const { status, stderr: reason } = spawnSync('unshare', ['-Urnm', 'true'], { encoding: 'utf8' })
-const refused = status === 0 ? '' : `, skipped: ${reason || 'no unshare here'}`
+const refused = refusalOfNamespace('-Urnm')
+const skipped = refused && `, skipped: ${refused}`
 
-it.skipIf(refused)(`resolv.conf's servers are asked even where c-ares could not read it${refused}`, () => {
-  const { stdout, stderr } = spawnSync('unshare', ['-Urnm', process.execPath, serversUnread], { encoding: 'utf8' })
-  expect(stderr).toBe('')
-  expect(JSON.parse(stdout)).toEqual({ '127.0.0.1': 0, '127.0.0.2': 2 })
+it.skipIf(refused)(`resolv.conf's servers are asked even where c-ares could not read it${skipped}`, () => {
+  expect(answerInNamespace('-Urnm', 'servers-unread')).toEqual({ '127.0.0.1': 0, '127.0.0.2': 2 })
 })
 
 describe('cancelling', () => {

@@ -1,9 +1,7 @@
 /** The order of a name's addresses by what the kernel says of them. Nothing here is sent to anybody beyond loopback. */
-import { spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { constants, tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { binding } from '#internal/binding'
 import { establish } from '#internal/connect'
@@ -15,6 +13,7 @@ import { callOver } from '../support/call.js'
 import { openDescriptors } from '../support/counts.js'
 import { listen } from '../support/events.js'
 import { countCalls } from '../support/moments.js'
+import { answerInNamespace, refusalOfNamespace } from '../support/namespace.js'
 import { inet, inetName, lackingIpv6, Sockets } from '../support/sockets.mjs'
 import { engines } from '../support/warm-up.js'
 
@@ -96,13 +95,12 @@ describe('a race', () => {
   })
 })
 
-const namespaceScript = fileURLToPath(new URL('fixtures/sources-namespace.mjs', import.meta.url))
-const { status, stderr: reason } = spawnSync('unshare', ['-Urnm', 'true'], { encoding: 'utf8' })
-const refused = status === 0 ? '' : `, skipped: ${reason || 'no unshare here'}`
+const refused = refusalOfNamespace('-Urnm')
+const skipped = refused && `, skipped: ${refused}`
 
-it.skipIf(refused)(`no attempt is wasted on IPv6 where there is no way to it${refused}`, { timeout: 60_000 }, () => {
-  const { stdout, stderr } = spawnSync('unshare', ['-Urnm', process.execPath, namespaceScript], { encoding: 'utf8' })
-  expect(stderr).toBe('')
+it.skipIf(refused)(`no attempt is wasted on IPv6 where there is no way to it${skipped}`, { timeout: 60_000 }, () => {
   const straight = { status: 'up', address: '127.0.0.1', attempts: 1 }
-  expect(JSON.parse(stdout)).toEqual(Object.fromEntries(engines.map((engine) => [engine, straight])))
+  expect(answerInNamespace('-Urnm', 'sources-namespace')).toEqual(
+    Object.fromEntries(engines.map((engine) => [engine, straight])),
+  )
 })
