@@ -1,5 +1,5 @@
 /** What people write first: connect(2) in the worker itself. It blocks the thread inside native code, where nothing reaches it. */
-import { binding } from '../src/binding.js'
+import { binding } from '../src/bridge/binding.js'
 
 const AF_INET = 2
 const SOCK_STREAM = 1

@@ -27,7 +27,7 @@ namespace {
 using Napi::CallbackInfo;
 using Napi::Value;
 
-constexpr size_t kOutcomeFields = 8;  // see Drain and src/binding.ts
+constexpr size_t kOutcomeFields = 8;  // see Drain and src/bridge/binding.ts
 constexpr size_t kDrainAtOnce = 256;
 constexpr size_t kCancelsAtOnce = 1024;
 // So many cancels that may end a thread are sent straight from this one in so many nanoseconds; what is over goes to the reaper.
@@ -118,7 +118,7 @@ Value Reserve(const CallbackInfo& info) {
   return Number(info, static_cast<double>(reserved));
 }
 static_assert(sizeof(attempt_request) == 20 && offsetof(attempt_request, remote_length) == 14,
-              "src/attempts.ts writes this layout");
+              "src/bridge/registry.ts writes this layout");
 
 // laneOptions(maxLanes, stackBytes, idleMs): for the lanes that this environment will start.
 Value LaneOptions(const CallbackInfo& info) {

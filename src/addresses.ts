@@ -1,13 +1,12 @@
 /** Names to endpoints: by the resolver, or by the caller's own lookup; and which of them a block list bars. */
 import { isIP } from 'node:net'
 import { inspect } from 'node:util'
-
+import { interfaceIndex } from './bridge/interfaces.js'
 import type { Cancellation } from './cancellation.js'
 import type { Call } from './connect.js'
 import { type Endpoint, endpointOf, type ParsedTarget, unmapIpv4 } from './core/address.js'
 import type { Family, InetEndpoint } from './core/race.js'
 import { ConnectError, unresolvedError } from './errors.js'
-import { interfaceIndex } from './interfaces.js'
 import { readable } from './parsed-file.js'
 import { requeued } from './supervisor.js'
 import type { ConnectOptions } from './types.js'

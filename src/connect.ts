@@ -3,7 +3,7 @@
  * lets go of it before the call's promise settles.
  */
 import { askFor, type NamedTarget, type NumericTarget, refuseBlocked, withZone } from './addresses.js'
-import type { AttemptRequest, Claim, Outcome } from './attempts.js'
+import type { AttemptRequest, Claim, Outcome } from './bridge/registry.js'
 import type { Cancellation } from './cancellation.js'
 import { type Endpoint, encodeEndpoint, endpointOf, formatEndpoint, type ParsedTarget } from './core/address.js'
 import type { Expiring } from './core/expiring.js'

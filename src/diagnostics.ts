@@ -9,7 +9,7 @@
  */
 import { channel } from 'node:diagnostics_channel'
 
-import type { Outcome } from './attempts.js'
+import type { Outcome } from './bridge/registry.js'
 import { formatTarget } from './core/address.js'
 import type { Decision, Failure } from './core/retry.js'
 import type { Engine } from './engines/engine.js'

@@ -1,6 +1,6 @@
+export { Descriptor, ledger } from './bridge/descriptor.js'
 export type { ErrnoClass } from './core/errno.js'
 export { connect } from './default-manager.js'
-export { Descriptor, ledger } from './descriptor.js'
 export { classify, errnos } from './errnos.js'
 export { ConnectError } from './errors.js'
 export { ConnectionManager } from './manager.js'

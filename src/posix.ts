@@ -2,8 +2,9 @@
  * The documented function itself: connect(2) and its kin on descriptors that are the caller's own. Nothing is opened, closed
  * or set here but what the caller asks for; a blocking connect waits on a lane, where it can be cancelled.
  */
-import type { NativeRequest, Outcome } from './attempts.js'
-import { AttemptFlag, binding } from './binding.js'
+
+import { AttemptFlag, binding } from './bridge/binding.js'
+import type { NativeRequest, Outcome } from './bridge/registry.js'
 import { Cancellation } from './cancellation.js'
 import {
   decodeSocketAddress,

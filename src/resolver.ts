@@ -5,7 +5,7 @@
  */
 import { isIP } from 'node:net'
 
-import { settleSoon } from './attempts.js'
+import { settleSoon } from './bridge/registry.js'
 import { Expiring } from './core/expiring.js'
 import * as limits from './core/limits.js'
 import { type Answer, DnsQuery, type RecordCache, type ServerOptions } from './dns-query.js'

@@ -1,5 +1,5 @@
 /** A name's addresses in order of preference (core/preference.ts), by the source addresses that the kernel would use now. */
-import { binding } from './binding.js'
+import { binding } from './bridge/binding.js'
 import { decodeSocketAddress, encodeEndpoint } from './core/address.js'
 import { type Destination, sortByPreference } from './core/preference.js'
 import type { InetEndpoint } from './core/race.js'

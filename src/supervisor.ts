@@ -2,7 +2,7 @@
  * Carries out what core/retry decides. An attempt goes through the gates and is requeued while this machine is what
  * fails; a call's tries are repeated after their backoff. A cancel ends every wait at once.
  */
-import { type AttemptRequest, type Outcome, settleSoon } from './attempts.js'
+import { type AttemptRequest, type Outcome, settleSoon } from './bridge/registry.js'
 import type { Cancellable, Cancellation } from './cancellation.js'
 import { Linked } from './core/list.js'
 import type { Random } from './core/random.js'

@@ -1,5 +1,5 @@
 /** What an engine is: something that runs attempts. The manager knows nothing else of one. */
-import type { NativeRequest, Outcome } from '../attempts.js'
+import type { NativeRequest, Outcome } from '../bridge/registry.js'
 import type { EngineName, EngineStats } from '../types.js'
 
 export interface Attempt {

@@ -3,9 +3,8 @@
  * thread, deadlines included. What cannot be waited for there, an AF_UNIX listener whose backlog is full, goes to a lane.
  */
 import { constants } from 'node:os'
-
-import { type NativeRequest, type Outcome, submit, type Waiter } from '../attempts.js'
-import { binding } from '../binding.js'
+import { binding } from '../bridge/binding.js'
+import { type NativeRequest, type Outcome, submit, type Waiter } from '../bridge/registry.js'
 import * as limits from '../core/limits.js'
 import { isUnix } from '../core/sockaddr.js'
 import type { Attempt, Engine, EngineLoad, Queued } from './engine.js'

@@ -3,7 +3,7 @@
  * the limit waits and holds nothing, and each attempt settles once, its place taken by the next.
  */
 import { constants } from 'node:os'
-
+import { binding } from '../bridge/binding.js'
 import {
   cancel,
   idsOf,
@@ -13,8 +13,7 @@ import {
   reserve,
   settleSoon,
   type Waiter,
-} from '../attempts.js'
-import { binding } from '../binding.js'
+} from '../bridge/registry.js'
 import * as limits from '../core/limits.js'
 import { Linked, List } from '../core/list.js'
 import type { Attempt, EngineLoad, Queued } from './engine.js'

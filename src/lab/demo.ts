@@ -3,9 +3,8 @@
  * what is left. Exits with 0 if all was as it should be.
  */
 import { readdirSync } from 'node:fs'
-
+import { ledger } from '../bridge/descriptor.js'
 import { Report, table } from '../check/report.js'
-import { ledger } from '../descriptor.js'
 import { ConnectionManager } from '../manager.js'
 import type { CheckResult } from '../types.js'
 import { type Behaviour, type Fleet, type LabTarget, startFleet } from './fleet.js'

@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import net from 'node:net'
 import { getSystemErrorName } from 'node:util'
 
-import { binding } from '../binding.js'
+import { binding } from '../bridge/binding.js'
 import * as posix from '../posix.js'
 
 /** Where a lab listener is reached: a port of any loopback address, or an abstract AF_UNIX name without its `@`. */

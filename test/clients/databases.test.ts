@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest'
-import { binding } from '#internal/binding'
+import { binding } from '#internal/bridge/binding'
 import { portOf, useStations } from '../support/stations.js'
 import { engines } from '../support/warm-up.js'
 import { abortInConnect, expectAbortInConnect, leavesNothing } from './abort.js'

@@ -1,6 +1,6 @@
 import type { TLSSocket } from 'node:tls'
 import { afterEach, describe, expect, it } from 'vitest'
-import { binding } from '#internal/binding'
+import { binding } from '#internal/bridge/binding'
 import { selfSigned } from '../support/certificate.js'
 import { portOf, useStations } from '../support/stations.js'
 import { engines } from '../support/warm-up.js'

@@ -1,5 +1,5 @@
 /** Errnos that only a machine's routes, rules and settings bring about, and those that only the seam gives. */
-import { binding } from '#internal/binding'
+import { binding } from '#internal/bridge/binding'
 import { errnoOf } from '#internal/errnos'
 import type { Sockets } from '../support/sockets.mjs'
 import type { askNamespace } from './namespace.js'

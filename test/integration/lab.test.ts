@@ -4,7 +4,7 @@ import net from 'node:net'
 import { networkInterfaces } from 'node:os'
 import * as posix from 'cancelpoint/posix'
 import { afterEach, describe, expect, it } from 'vitest'
-import { binding } from '#internal/binding'
+import { binding } from '#internal/bridge/binding'
 import { type Fleet, startFleet } from '#internal/lab/fleet'
 
 const openDescriptors = () => readdirSync('/proc/self/fd').length

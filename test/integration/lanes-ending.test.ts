@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ConnectionManager, ledger } from 'cancelpoint'
 import { expect, it } from 'vitest'
-import { binding } from '#internal/binding'
+import { binding } from '#internal/bridge/binding'
 import { laneStackBytes } from '#internal/core/limits'
 import { startFleet } from '#internal/lab/fleet'
 

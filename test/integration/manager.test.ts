@@ -1,7 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import { ConnectionManager, connect, ledger, type ManagerOptions } from 'cancelpoint'
 import { afterEach, describe, expect, it } from 'vitest'
-import { binding } from '#internal/binding'
+import { binding } from '#internal/bridge/binding'
 import { lanesAtMost } from '#internal/core/limits'
 import { closed } from '#internal/secure'
 import { atSettlement } from '../support/cancelled.js'

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { ConnectError } from 'cancelpoint'
 import * as posix from 'cancelpoint/posix'
 import { afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { binding } from '#internal/binding'
+import { binding } from '#internal/bridge/binding'
 import { freshName, inet, inet6, lackingIpv6, Sockets, unix } from '../support/sockets.mjs'
 
 const sockets = new Sockets()

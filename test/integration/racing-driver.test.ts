@@ -1,6 +1,6 @@
 /** The driver of races by itself, over attempts that end when the test says so: orders of events that no kernel gives on demand. */
 import { describe, expect, it } from 'vitest'
-import type { Outcome } from '#internal/attempts'
+import type { Outcome } from '#internal/bridge/registry'
 import { Cancellation } from '#internal/cancellation'
 import type { InetEndpoint } from '#internal/core/race'
 import { ConnectError } from '#internal/errors'

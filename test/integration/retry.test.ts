@@ -1,7 +1,7 @@
 import { constants } from 'node:os'
 import type { ConnectError, ConnectionManager, ManagerOptions, RetryPolicy, Target } from 'cancelpoint'
 import { afterEach, describe, expect, it, onTestFinished } from 'vitest'
-import { binding } from '#internal/binding'
+import { binding } from '#internal/bridge/binding'
 import { requeuesAtMost } from '#internal/core/limits'
 import { behaviours } from '#internal/lab/behaviours'
 import { closed } from '#internal/secure'

@@ -1,5 +1,5 @@
 /*
- * The environment that calls: src/attempts.ts over native/addon.cc. One thread, so one thing at a time; what it does
+ * The environment that calls: src/bridge/registry.ts over native/addon.cc. One thread, so one thing at a time; what it does
  * next is open. It reserves, cancels anything it ever reserved, settles when its bell was rung, and ends.
  */
 #define MAY_CANCEL(an_id) (!content && reserved[an_id] && (!asked[an_id] || repeats < REPEATS))

@@ -1,5 +1,5 @@
 /*
- * The part of an environment, as native/addon.cc and src/attempts.ts play it: an outbox whose ring wakes the
+ * The part of an environment, as native/addon.cc and src/bridge/registry.ts play it: an outbox whose ring wakes the
  * environment's thread, lanes once it starts some, and outcomes drained in slices, each claimed at once.
  */
 #ifndef ENVIRONMENT_H

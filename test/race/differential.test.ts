@@ -16,7 +16,7 @@ import {
 } from 'cancelpoint'
 import * as posix from 'cancelpoint/posix'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { binding } from '#internal/binding'
+import { binding } from '#internal/bridge/binding'
 import { closed } from '#internal/secure'
 import { held } from '../support/counts.js'
 import { listen } from '../support/events.js'

@@ -1,6 +1,6 @@
 /** Ways to be there at the right moment. Each arms the seam; `afterEach(clearFaults)` disarms it. */
 import { setTimeout as wait } from 'node:timers/promises'
-import { binding } from '#internal/binding'
+import { binding } from '#internal/bridge/binding'
 
 /** Counts calls from now on, without any effect on them. */
 export function countCalls(): void {

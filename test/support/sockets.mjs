@@ -7,7 +7,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { networkInterfaces, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import * as posix from 'cancelpoint/posix'
-import { binding } from '#internal/binding'
+import { binding } from '#internal/bridge/binding'
 
 /**
  * @typedef {'inet' | 'inet6' | 'unix'} Domain

@@ -106,8 +106,8 @@ describe('the modules', () => {
 
   it('reach the addon through one loader', () => {
     const filesThat = (pattern: RegExp) => linesThat(pattern, code).map((line) => line.split(':')[0])
-    expect(filesThat(/require\('node-gyp-build'\)\(|dlopen\(/)).toEqual(['src/addon.cts'])
-    expect(filesThat(/addon\.cjs'/)).toEqual(['src/binding.ts', 'workers/lanes.cts'])
+    expect(filesThat(/require\('node-gyp-build'\)\(|dlopen\(/)).toEqual(['src/bridge/addon.cts'])
+    expect(filesThat(/addon\.cjs'/)).toEqual(['src/bridge/binding.ts', 'workers/lanes.cts'])
     expect(localImportsOf('workers/lanes.cts')).toEqual(['binding', 'engines/blocking'])
   })
 })

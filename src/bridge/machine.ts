@@ -1,8 +1,7 @@
 /** What this machine allows: descriptors and local ports. A limit that cannot be read does not limit. */
 import { closeSync, openSync, readdirSync, readFileSync } from 'node:fs'
-
+import { descriptorCeiling } from '../core/window.js'
 import { binding } from './binding.js'
-import { descriptorCeiling } from './core/window.js'
 
 /** How many attempts may hold a descriptor at once, what is open already and a reserve left out. */
 export function descriptorsFree(): number {

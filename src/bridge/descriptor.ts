@@ -1,10 +1,9 @@
 /** Owned descriptors: who closes what, the step into net.Socket, and the count of it all. */
 import { Socket } from 'node:net'
 import { isMainThread } from 'node:worker_threads'
-
-import type { Claim } from './attempts.js'
+import type { Ledger } from '../types.js'
 import { binding } from './binding.js'
-import type { Ledger } from './types.js'
+import type { Claim } from './registry.js'
 
 export interface AdoptOptions {
   noDelay?: boolean | undefined

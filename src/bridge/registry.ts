@@ -2,9 +2,10 @@
  * This environment's side of the registry: reserves ids, keeps who waits for which, and settles them as outcomes
  * come back. Outcomes reach it straight from native code, whatever worker the attempt ran under.
  */
+
+import { attemptsPerTask, outcomesPerSlice } from '../core/limits.js'
+import { littleEndian } from '../core/sockaddr.js'
 import { AttemptFlag, AttemptState, binding, outcomeFields } from './binding.js'
-import { attemptsPerTask, outcomesPerSlice } from './core/limits.js'
-import { littleEndian } from './core/sockaddr.js'
 
 /** One connect(2) to ask for. */
 export interface AttemptRequest {

@@ -1,5 +1,5 @@
 /**
- * The only loader of the addon, for src/binding.ts and the workers. CommonJS, because a worker may be ended at any moment:
+ * The only loader of the addon, for src/bridge/binding.ts and the workers. CommonJS, because a worker may be ended at any moment:
  * within a require() of an ES module that aborts the process, by assertions of Node 20's, 22's and 26's, and within an
  * import() Node 20 leaves the descriptor open that it reads the file from.
  */
