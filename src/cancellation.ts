@@ -5,7 +5,7 @@
  */
 import { batchCancels, settleSoon } from './bridge/registry.js'
 import { Linked, List } from './core/list.js'
-import { abortError, lateAbortError } from './errors.js'
+import { abortError, lateAbortError } from './errors/errors.js'
 
 /** Calls that share a signal, and its only listener. */
 class Fanout {

@@ -5,7 +5,7 @@
 import pTimeout from 'p-timeout'
 
 import * as limits from './core/limits.js'
-import { withoutStack } from './errors.js'
+import { withoutStack } from './errors/errors.js'
 
 export class Deadline {
   readonly #endsAt: number

@@ -1,8 +1,8 @@
 export { Descriptor, ledger } from './bridge/descriptor.js'
 export type { ErrnoClass } from './core/errno.js'
 export { connect } from './default-manager.js'
-export { classify, errnos } from './errnos.js'
-export { ConnectError } from './errors.js'
+export { classify, errnos } from './errors/errnos.js'
+export { ConnectError } from './errors/errors.js'
 export { ConnectionManager } from './manager.js'
 export type {
   AttemptRecord,

@@ -2,7 +2,7 @@
 import { closeSync, openSync, readSync, statSync } from 'node:fs'
 
 import { classify } from './core/errno.js'
-import { ConnectError, type ConnectErrorOptions } from './errors.js'
+import { ConnectError, type ConnectErrorOptions } from './errors/errors.js'
 
 /** Large block lists in hosts files have some 6 MB. What lies beyond is not read. */
 const bytesAtMost = 16 * 1024 * 1024

@@ -17,8 +17,8 @@ import { type Kinds, kind, numberKind, objectKind, requireKind, requireKinds } f
 import * as limits from './core/limits.js'
 import { domains } from './core/sockaddr.js'
 import { BlockingEngine } from './engines/blocking.js'
-import { classify, codeOf, errnoOf, isFamilyDisabled } from './errnos.js'
-import { abortError, ConnectError, lateAbortError } from './errors.js'
+import { classify, codeOf, errnoOf, isFamilyDisabled } from './errors/errnos.js'
+import { abortError, ConnectError, lateAbortError } from './errors/errors.js'
 import { signalKind } from './options.js'
 
 export type { SocketAddress } from './core/address.js'

@@ -5,7 +5,7 @@
 import { batchCancels, type Outcome, settleSoon } from './bridge/registry.js'
 import type { Cancellation } from './cancellation.js'
 import { type Family, type InetEndpoint, type Order, Race, type RaceAction, type RaceEvent } from './core/race.js'
-import { ConnectError, lateAbortError } from './errors.js'
+import { ConnectError, lateAbortError } from './errors/errors.js'
 
 export interface Course {
   /** As formatEndpoint writes it. */

@@ -4,8 +4,8 @@ import { type ConnectionOptions, type TLSSocket, connect as tlsConnect } from 'n
 
 import type { Cancellation } from './cancellation.js'
 import type { Call } from './connect.js'
-import { classify } from './errnos.js'
-import { ConnectError } from './errors.js'
+import { classify } from './errors/errnos.js'
+import { ConnectError } from './errors/errors.js'
 
 /** TLS on top of a connected socket. Cancelled or failed, both are closed before the promise settles. */
 export async function secure(socket: Socket, call: Call): Promise<TLSSocket> {

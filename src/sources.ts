@@ -4,7 +4,7 @@ import { decodeSocketAddress, encodeEndpoint } from './core/address.js'
 import { type Destination, sortByPreference } from './core/preference.js'
 import type { InetEndpoint } from './core/race.js'
 import { domains } from './core/sockaddr.js'
-import { codeOf } from './errnos.js'
+import { codeOf } from './errors/errnos.js'
 
 /** SOCK_DGRAM: its connect(2) looks up the route, waits for nothing and sends nothing. */
 const datagram = 2

@@ -10,7 +10,7 @@ import { type Failure, Patience, type RetryBudget, RetryPlan } from './core/retr
 import type { Deadline } from './deadline.js'
 import * as diagnostics from './diagnostics.js'
 import type { Attempt, Engine } from './engines/engine.js'
-import { ConnectError } from './errors.js'
+import { ConnectError } from './errors/errors.js'
 import type { Gate, Pass } from './gate.js'
 import type { RetryPolicy, Target } from './types.js'
 

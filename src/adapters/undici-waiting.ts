@@ -8,7 +8,7 @@
 import type { Dispatcher } from 'undici'
 
 import { Cancellation } from '../cancellation.js'
-import { lateAbortError } from '../errors.js'
+import { lateAbortError } from '../errors/errors.js'
 
 interface Origin {
   waiting: Set<WaitingRequest>

@@ -8,7 +8,7 @@ import { type Endpoint, formatEndpoint, formatTarget, type ParsedTarget, parseTa
 import type { ErrnoClass } from '../core/errno.js'
 import { toText } from '../core/invalid-target.js'
 import type { Failure } from '../core/retry.js'
-import { ConnectError, clause, meaningOf, noAnswerWithin, sentence } from '../errors.js'
+import { ConnectError, clause, meaningOf, noAnswerWithin, sentence } from '../errors/errors.js'
 import { closed, secure } from '../secure.js'
 import { SupervisedAttempt } from '../supervisor.js'
 import type { CheckResult, ConnectOptions, Target } from '../types.js'

@@ -3,7 +3,7 @@ import type { Command } from 'commander'
 
 import { printable, table } from '../check/report.js'
 import { advise, classes, classify, codes, type ErrnoClass } from '../core/errno.js'
-import { codeOf, errnoOf } from '../errnos.js'
+import { codeOf, errnoOf } from '../errors/errnos.js'
 import { UsageError } from './exit-code.js'
 import { standardOutput } from './output.js'
 

@@ -8,7 +8,7 @@ import type { Worker } from 'node:worker_threads'
 import { Piscina } from 'piscina'
 import { idsOf, type NativeRequest, type Outcome, type Waiter } from '../bridge/registry.js'
 import * as limits from '../core/limits.js'
-import { codeOf } from '../errnos.js'
+import { codeOf } from '../errors/errnos.js'
 import type { Attempt, Engine, EngineLoad, Queued } from './engine.js'
 import { type GiveUp, Staging } from './staging.js'
 

@@ -1,6 +1,6 @@
 /** Errnos that only a machine's routes, rules and settings bring about, and those that only the seam gives. */
 import { binding } from '#internal/bridge/binding'
-import { errnoOf } from '#internal/errnos'
+import { errnoOf } from '#internal/errors/errnos'
 import type { Sockets } from '../support/sockets.mjs'
 import type { askNamespace } from './namespace.js'
 import { type Managers, observeOpenAtOnce, targetOf } from './observe.mjs'

@@ -5,7 +5,7 @@
  */
 import { ConnectionManager, classify } from 'cancelpoint'
 import * as posix from 'cancelpoint/posix'
-import { codeOf } from '#internal/errnos'
+import { codeOf } from '#internal/errors/errnos'
 import { held } from '../support/held.mjs'
 import { Sockets } from '../support/sockets.mjs'
 

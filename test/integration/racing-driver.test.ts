@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import type { Outcome } from '#internal/bridge/registry'
 import { Cancellation } from '#internal/cancellation'
 import type { InetEndpoint } from '#internal/core/race'
-import { ConnectError } from '#internal/errors'
+import { ConnectError } from '#internal/errors/errors'
 import { type Course, race } from '#internal/racing'
 
 const at = (last: number): InetEndpoint => ({ family: 'inet', address: `127.0.0.${last}`, port: 80 })

@@ -4,8 +4,8 @@ import { ConnectError, classify, errnos } from 'cancelpoint'
 import { describe, expect, it } from 'vitest'
 import type { ErrnoClass } from '#internal/core/errno'
 import { Patience } from '#internal/core/retry'
-import { codeOf, errnoOf } from '#internal/errnos'
-import { abortError, deadlineError, lateAbortError, managerClosedError, unresolvedError } from '#internal/errors'
+import { codeOf, errnoOf } from '#internal/errors/errnos'
+import { abortError, deadlineError, lateAbortError, managerClosedError, unresolvedError } from '#internal/errors/errors'
 
 describe('numbers', () => {
   it.each<[string, number]>([

@@ -1,10 +1,10 @@
 /** What calls reject with. An AbortError looks as Node's own does; everything else says what to do next. */
-import { type Endpoint, formatEndpoint } from './core/address.js'
-import { type Advice, advise, classes, type ErrnoClass } from './core/errno.js'
-import * as limits from './core/limits.js'
-import type { Failure, Patience } from './core/retry.js'
+import { type Endpoint, formatEndpoint } from '../core/address.js'
+import { type Advice, advise, classes, type ErrnoClass } from '../core/errno.js'
+import * as limits from '../core/limits.js'
+import type { Failure, Patience } from '../core/retry.js'
+import type { AttemptRecord } from '../types.js'
 import { errnoOf } from './errnos.js'
-import type { AttemptRecord } from './types.js'
 
 export interface ConnectErrorOptions {
   /** 'ECONNREFUSED', 'ENOTFOUND', 'ERR_BLOCKED'. */

@@ -2,8 +2,8 @@
 import { constants, networkInterfaces } from 'node:os'
 import { getSystemErrorMap } from 'node:util'
 
-import { type Advice, classify as classifyCode, codes, type ErrnoClass, type ErrnoContext } from './core/errno.js'
-import { kind, objectKind, requireKind } from './core/kinds.js'
+import { type Advice, classify as classifyCode, codes, type ErrnoClass, type ErrnoContext } from '../core/errno.js'
+import { kind, objectKind, requireKind } from '../core/kinds.js'
 
 const numbers = new Map<string, number>()
 const names = new Map<number, string>()
