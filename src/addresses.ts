@@ -7,7 +7,7 @@ import type { Call } from './connect.js'
 import { type Endpoint, endpointOf, type ParsedTarget, unmapIpv4 } from './core/address.js'
 import type { Family, InetEndpoint } from './core/race.js'
 import { ConnectError, unresolvedError } from './errors/errors.js'
-import { readable } from './parsed-file.js'
+import { readable } from './names/parsed-file.js'
 import { requeued } from './supervisor.js'
 import type { ConnectOptions } from './types.js'
 

@@ -6,7 +6,7 @@ import { type ConnectionManager, type ConnectOptions, type Descriptor, ledger, t
 import * as posix from 'cancelpoint/posix'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { binding } from '#internal/bridge/binding'
-import { Resolver } from '#internal/resolver'
+import { Resolver } from '#internal/names/resolver'
 import { closed } from '#internal/secure'
 import { atSettlement, expectAbort } from '../support/cancelled.js'
 import { held, listenersOn } from '../support/counts.js'

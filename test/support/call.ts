@@ -8,7 +8,7 @@ import { Patience, RetryBudget } from '#internal/core/retry'
 import { Deadline } from '#internal/deadline'
 import type { Engine } from '#internal/engines/engine'
 import { Gate } from '#internal/gate'
-import type { Resolver } from '#internal/resolver'
+import type { Resolver } from '#internal/names/resolver'
 
 export function callOver(
   target: Target,

@@ -1,5 +1,5 @@
 /** The hosts file: names to numeric addresses. */
-import { endpointOf } from './core/address.js'
+import { endpointOf } from '../core/address.js'
 import { ParsedFile } from './parsed-file.js'
 
 export class HostsFile {

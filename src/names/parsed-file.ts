@@ -1,8 +1,8 @@
 /** A small file of this machine's, read again when it has changed. */
 import { closeSync, openSync, readSync, statSync } from 'node:fs'
 
-import { classify } from './core/errno.js'
-import { ConnectError, type ConnectErrorOptions } from './errors/errors.js'
+import { classify } from '../core/errno.js'
+import { ConnectError, type ConnectErrorOptions } from '../errors/errors.js'
 
 /** Large block lists in hosts files have some 6 MB. What lies beyond is not read. */
 const bytesAtMost = 16 * 1024 * 1024

@@ -5,11 +5,11 @@
  */
 import { isIP } from 'node:net'
 
-import { settleSoon } from './bridge/registry.js'
-import { Expiring } from './core/expiring.js'
-import * as limits from './core/limits.js'
+import { settleSoon } from '../bridge/registry.js'
+import { Expiring } from '../core/expiring.js'
+import * as limits from '../core/limits.js'
+import { abortError, ConnectError, lateAbortError } from '../errors/errors.js'
 import { type Answer, DnsQuery, type RecordCache, type ServerOptions } from './dns-query.js'
-import { abortError, ConnectError, lateAbortError } from './errors/errors.js'
 import { HostsFile, normalise } from './hosts-file.js'
 import { readable } from './parsed-file.js'
 import { ResolvConf } from './resolv-conf.js'
