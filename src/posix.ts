@@ -5,7 +5,7 @@
 
 import { AttemptFlag, binding } from './bridge/binding.js'
 import type { NativeRequest, Outcome } from './bridge/registry.js'
-import { Cancellation } from './cancellation.js'
+import { Cancellation } from './call/cancellation.js'
 import {
   decodeSocketAddress,
   type Endpoint,

@@ -4,7 +4,7 @@ import https from 'node:https'
 import type { LookupFunction, Socket } from 'node:net'
 import type { ConnectionOptions } from 'node:tls'
 
-import { Cancellation } from '../cancellation.js'
+import { Cancellation } from '../call/cancellation.js'
 import { sharedManager } from '../default-manager.js'
 import type { ConnectionManager } from '../manager.js'
 import type { ConnectOptions, Target } from '../types.js'

@@ -7,7 +7,7 @@
  */
 import type { Dispatcher } from 'undici'
 
-import { Cancellation } from '../cancellation.js'
+import { Cancellation } from '../call/cancellation.js'
 import { lateAbortError } from '../errors/errors.js'
 
 interface Origin {

@@ -1,16 +1,17 @@
 /** One target of a check: what is tried, and what it says of the target. */
-import { addressesOf, refuseBlocked } from '../addresses.js'
+
 import { binding } from '../bridge/binding.js'
 import { Descriptor } from '../bridge/descriptor.js'
 import { type AttemptRequest, type Outcome, settleSoon } from '../bridge/registry.js'
-import { type Call, establish, failureOf, hostOf, probe, refuseFamily, requestFor } from '../connect.js'
+import { addressesOf, refuseBlocked } from '../call/addresses.js'
+import { type Call, establish, failureOf, hostOf, probe, refuseFamily, requestFor } from '../call/connect.js'
+import { SupervisedAttempt } from '../call/supervisor.js'
+import { closed, secure } from '../call/tls.js'
 import { type Endpoint, formatEndpoint, formatTarget, type ParsedTarget, parseTarget } from '../core/address.js'
 import type { ErrnoClass } from '../core/errno.js'
 import { toText } from '../core/invalid-target.js'
 import type { Failure } from '../core/retry.js'
 import { ConnectError, clause, meaningOf, noAnswerWithin, sentence } from '../errors/errors.js'
-import { closed, secure } from '../secure.js'
-import { SupervisedAttempt } from '../supervisor.js'
 import type { CheckResult, ConnectOptions, Target } from '../types.js'
 import type { CheckContext } from './check.js'
 

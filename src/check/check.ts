@@ -3,13 +3,13 @@
  * what is in flight and what the consumer has not yet taken never exceed the concurrency together.
  */
 import { settleSoon } from '../bridge/registry.js'
-import type { Cancellation } from '../cancellation.js'
-import { type Call, hostOf } from '../connect.js'
+import type { Cancellation } from '../call/cancellation.js'
+import { type Call, hostOf } from '../call/connect.js'
+import type { Gate } from '../call/gate.js'
+import type { Supervision } from '../call/supervisor.js'
 import * as limits from '../core/limits.js'
 import type { Engine } from '../engines/engine.js'
 import { abortError } from '../errors/errors.js'
-import type { Gate } from '../gate.js'
-import type { Supervision } from '../supervisor.js'
 import type { CheckOptions, CheckResult, ConnectOptions, Target } from '../types.js'
 import { checkTarget, readTarget, standInLine } from './check-target.js'
 

@@ -1,7 +1,7 @@
 /**
  * Happy Eyeballs, RFC 8305, as a pure state machine: addresses come in as they are resolved, attempts are started one
  * after the other before the last has answered, and the first to connect wins. `now` is passed in, in milliseconds of
- * one monotonic clock; src/racing.ts races for real.
+ * one monotonic clock; src/call/racing.ts races for real.
  */
 import { type Endpoint, formatEndpoint } from './address.js'
 import * as limits from './limits.js'

@@ -1,6 +1,6 @@
 /**
  * How much may be under way at once, and how fast more may start. Pure: `now` is passed in, in milliseconds of one
- * monotonic clock; src/gate.ts carries out what is decided here.
+ * monotonic clock; src/call/gate.ts carries out what is decided here.
  */
 import * as limits from './limits.js'
 

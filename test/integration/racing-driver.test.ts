@@ -1,10 +1,10 @@
 /** The driver of races by itself, over attempts that end when the test says so: orders of events that no kernel gives on demand. */
 import { describe, expect, it } from 'vitest'
 import type { Outcome } from '#internal/bridge/registry'
-import { Cancellation } from '#internal/cancellation'
+import { Cancellation } from '#internal/call/cancellation'
+import { type Course, race } from '#internal/call/racing'
 import type { InetEndpoint } from '#internal/core/race'
 import { ConnectError } from '#internal/errors/errors'
-import { type Course, race } from '#internal/racing'
 
 const at = (last: number): InetEndpoint => ({ family: 'inet', address: `127.0.0.${last}`, port: 80 })
 const [first, second] = [at(1), at(2)]

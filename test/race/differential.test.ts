@@ -17,7 +17,7 @@ import {
 import * as posix from 'cancelpoint/posix'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { binding } from '#internal/bridge/binding'
-import { closed } from '#internal/secure'
+import { closed } from '#internal/call/tls'
 import { held } from '../support/counts.js'
 import { listen } from '../support/events.js'
 import { randomFrom } from '../support/random.js'

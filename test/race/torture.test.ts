@@ -4,7 +4,7 @@ import { ConnectError, ConnectionManager, type ConnectOptions, ledger } from 'ca
 import * as posix from 'cancelpoint/posix'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { binding } from '#internal/bridge/binding'
-import { closed } from '#internal/secure'
+import { closed } from '#internal/call/tls'
 import { held, nothingLeft, threads } from '../support/counts.js'
 import { errnosOf } from '../support/man-pages.js'
 import { countCalls } from '../support/moments.js'

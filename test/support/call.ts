@@ -1,13 +1,13 @@
 /** A call as a manager makes it, over an engine and a resolver of the test's own. */
-import { Cancellation } from '#internal/cancellation'
-import type { Call } from '#internal/connect'
+import { Cancellation } from '#internal/call/cancellation'
+import type { Call } from '#internal/call/connect'
+import { Deadline } from '#internal/call/deadline'
+import { Gate } from '#internal/call/gate'
 import { parseTarget, type Target } from '#internal/core/address'
 import { Expiring } from '#internal/core/expiring'
 import { seeded } from '#internal/core/random'
 import { Patience, RetryBudget } from '#internal/core/retry'
-import { Deadline } from '#internal/deadline'
 import type { Engine } from '#internal/engines/engine'
-import { Gate } from '#internal/gate'
 import type { Resolver } from '#internal/names/resolver'
 
 export function callOver(

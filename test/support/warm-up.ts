@@ -1,6 +1,6 @@
 /** Opens once what the pool, the resolver and libuv open for good, so that counts compare afterwards. */
 import { ConnectionManager, type ManagerOptions } from 'cancelpoint'
-import { closed } from '#internal/secure'
+import { closed } from '#internal/call/tls'
 
 /** What tables run over. */
 export { engineNames as engines } from '#internal/types'

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { Cancellation } from '#internal/cancellation'
+import { Cancellation } from '#internal/call/cancellation'
 import { listenersOn } from '../support/counts.js'
 
 describe('a cancellation', () => {

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { Gate, type Pass } from '#internal/call/gate'
 import * as limits from '#internal/core/limits'
 import { InFlightWindow, TokenBucket } from '#internal/core/window'
-import { Gate, type Pass } from '#internal/gate'
 import { randomFrom } from '../support/random.js'
 
 beforeEach(() => {

@@ -4,8 +4,8 @@
  */
 import pTimeout from 'p-timeout'
 
-import * as limits from './core/limits.js'
-import { withoutStack } from './errors/errors.js'
+import * as limits from '../core/limits.js'
+import { withoutStack } from '../errors/errors.js'
 
 export class Deadline {
   readonly #endsAt: number

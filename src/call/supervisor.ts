@@ -2,17 +2,17 @@
  * Carries out what core/retry decides. An attempt goes through the gates and is requeued while this machine is what
  * fails; a call's tries are repeated after their backoff. A cancel ends every wait at once.
  */
-import { type AttemptRequest, type Outcome, settleSoon } from './bridge/registry.js'
+import { type AttemptRequest, type Outcome, settleSoon } from '../bridge/registry.js'
+import { Linked } from '../core/list.js'
+import type { Random } from '../core/random.js'
+import { type Failure, Patience, type RetryBudget, RetryPlan } from '../core/retry.js'
+import type { Attempt, Engine } from '../engines/engine.js'
+import { ConnectError } from '../errors/errors.js'
+import type { RetryPolicy, Target } from '../types.js'
 import type { Cancellable, Cancellation } from './cancellation.js'
-import { Linked } from './core/list.js'
-import type { Random } from './core/random.js'
-import { type Failure, Patience, type RetryBudget, RetryPlan } from './core/retry.js'
 import type { Deadline } from './deadline.js'
 import * as diagnostics from './diagnostics.js'
-import type { Attempt, Engine } from './engines/engine.js'
-import { ConnectError } from './errors/errors.js'
 import type { Gate, Pass } from './gate.js'
-import type { RetryPolicy, Target } from './types.js'
 
 /** What the calls of a manager share. */
 export interface Supervision {

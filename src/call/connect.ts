@@ -2,24 +2,25 @@
  * The main path of one connect: target, addresses, the race of their attempts, descriptor. Each step that holds something
  * lets go of it before the call's promise settles.
  */
+
+import type { AttemptRequest, Claim, Outcome } from '../bridge/registry.js'
+import { type Endpoint, encodeEndpoint, endpointOf, formatEndpoint, type ParsedTarget } from '../core/address.js'
+import type { Expiring } from '../core/expiring.js'
+import * as limits from '../core/limits.js'
+import type { InetEndpoint } from '../core/race.js'
+import { type Failure, type Patience, speaker } from '../core/retry.js'
+import type { Engine } from '../engines/engine.js'
+import { classify, codeOf, isFamilyDisabled } from '../errors/errnos.js'
+import { ConnectError, noAnswerWithin, withoutStack } from '../errors/errors.js'
+import { normalise } from '../names/hosts-file.js'
+import type { Resolver } from '../names/resolver.js'
+import { byPreference } from '../names/sources.js'
+import type { AttemptRecord, ConnectOptions } from '../types.js'
 import { askFor, type NamedTarget, type NumericTarget, refuseBlocked, withZone } from './addresses.js'
-import type { AttemptRequest, Claim, Outcome } from './bridge/registry.js'
 import type { Cancellation } from './cancellation.js'
-import { type Endpoint, encodeEndpoint, endpointOf, formatEndpoint, type ParsedTarget } from './core/address.js'
-import type { Expiring } from './core/expiring.js'
-import * as limits from './core/limits.js'
-import type { InetEndpoint } from './core/race.js'
-import { type Failure, type Patience, speaker } from './core/retry.js'
 import type { Deadline } from './deadline.js'
-import type { Engine } from './engines/engine.js'
-import { classify, codeOf, isFamilyDisabled } from './errors/errnos.js'
-import { ConnectError, noAnswerWithin, withoutStack } from './errors/errors.js'
-import { normalise } from './names/hosts-file.js'
-import type { Resolver } from './names/resolver.js'
-import { byPreference } from './names/sources.js'
 import { race } from './racing.js'
 import { SupervisedAttempt, type Supervision } from './supervisor.js'
-import type { AttemptRecord, ConnectOptions } from './types.js'
 
 /** One call in progress: what it may use, what it has tried, and how it is cancelled. */
 export interface Call {

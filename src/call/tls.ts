@@ -1,11 +1,10 @@
 /** TLS on top of a connected socket. Whatever ends it early closes both before the call goes on. */
 import type { Socket } from 'node:net'
 import { type ConnectionOptions, type TLSSocket, connect as tlsConnect } from 'node:tls'
-
+import { classify } from '../errors/errnos.js'
+import { ConnectError } from '../errors/errors.js'
 import type { Cancellation } from './cancellation.js'
 import type { Call } from './connect.js'
-import { classify } from './errors/errnos.js'
-import { ConnectError } from './errors/errors.js'
 
 /** TLS on top of a connected socket. Cancelled or failed, both are closed before the promise settles. */
 export async function secure(socket: Socket, call: Call): Promise<TLSSocket> {

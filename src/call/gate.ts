@@ -2,9 +2,9 @@
  * The line in front of an engine: carries out what core/window decides. Whoever enters starts at once if there is room
  * and waits its turn otherwise; nothing is held meanwhile, and a place in the line can be left at any time.
  */
-import * as limits from './core/limits.js'
-import { Linked, List } from './core/list.js'
-import type { InFlightWindow, TokenBucket } from './core/window.js'
+import * as limits from '../core/limits.js'
+import { Linked, List } from '../core/list.js'
+import type { InFlightWindow, TokenBucket } from '../core/window.js'
 
 export interface GateOptions {
   /** Under way at once; none for no limit. */

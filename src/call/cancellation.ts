@@ -3,9 +3,9 @@
  * them. A Cancellation is one call's: whatever ends the call (the signal, the deadline, the manager's close) asks
  * here, first come first served, and each step of the call that holds something listens.
  */
-import { batchCancels, settleSoon } from './bridge/registry.js'
-import { Linked, List } from './core/list.js'
-import { abortError, lateAbortError } from './errors/errors.js'
+import { batchCancels, settleSoon } from '../bridge/registry.js'
+import { Linked, List } from '../core/list.js'
+import { abortError, lateAbortError } from '../errors/errors.js'
 
 /** Calls that share a signal, and its only listener. */
 class Fanout {

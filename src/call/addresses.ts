@@ -1,15 +1,15 @@
 /** Names to endpoints: by the resolver, or by the caller's own lookup; and which of them a block list bars. */
 import { isIP } from 'node:net'
 import { inspect } from 'node:util'
-import { interfaceIndex } from './bridge/interfaces.js'
+import { interfaceIndex } from '../bridge/interfaces.js'
+import { type Endpoint, endpointOf, type ParsedTarget, unmapIpv4 } from '../core/address.js'
+import type { Family, InetEndpoint } from '../core/race.js'
+import { ConnectError, unresolvedError } from '../errors/errors.js'
+import { readable } from '../names/parsed-file.js'
+import type { ConnectOptions } from '../types.js'
 import type { Cancellation } from './cancellation.js'
 import type { Call } from './connect.js'
-import { type Endpoint, endpointOf, type ParsedTarget, unmapIpv4 } from './core/address.js'
-import type { Family, InetEndpoint } from './core/race.js'
-import { ConnectError, unresolvedError } from './errors/errors.js'
-import { readable } from './names/parsed-file.js'
 import { requeued } from './supervisor.js'
-import type { ConnectOptions } from './types.js'
 
 export type NamedTarget = Extract<ParsedTarget, { kind: 'name' }>
 export type NumericTarget = Extract<ParsedTarget, { kind: 'endpoint' }>

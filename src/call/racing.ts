@@ -2,10 +2,10 @@
  * Carries out what core/race decides: the names that are asked for, the attempts under way, and the one timer. Settles
  * once all of them have ended and every loser has let go of what it held.
  */
-import { batchCancels, type Outcome, settleSoon } from './bridge/registry.js'
+import { batchCancels, type Outcome, settleSoon } from '../bridge/registry.js'
+import { type Family, type InetEndpoint, type Order, Race, type RaceAction, type RaceEvent } from '../core/race.js'
+import { ConnectError, lateAbortError } from '../errors/errors.js'
 import type { Cancellation } from './cancellation.js'
-import { type Family, type InetEndpoint, type Order, Race, type RaceAction, type RaceEvent } from './core/race.js'
-import { ConnectError, lateAbortError } from './errors/errors.js'
 
 export interface Course {
   /** As formatEndpoint writes it. */
