@@ -2,10 +2,9 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Command, Option } from 'commander'
-
-import { readTargets } from '../src/check/input.js'
-import { printable } from '../src/check/report.js'
 import { exitCodes } from '../src/cli/exit-code.js'
+import { readTargets } from '../src/cli/input.js'
+import { printable } from '../src/cli/report.js'
 import { ConnectionManager } from '../src/index.js'
 import { type Result, runScenario } from './harness.js'
 import { describeMachine } from './machine.js'

@@ -1,17 +1,16 @@
 /** `cancelpoint check`: connects to every target, records, closes, and says what it found. */
 import { type Command, Option } from 'commander'
-
-import { countTargets, type Input, type Problem, readTargets } from '../check/input.js'
-import { printable, Report } from '../check/report.js'
 import { checkAttemptTimeoutMs, lanesAtMost } from '../core/limits.js'
 import { type Fleet, startFleet } from '../lab/fleet.js'
 import { ConnectionManager } from '../manager.js'
 import { type CheckResult, type EngineName, engineNames } from '../types.js'
 import { countUpTo, durationUpTo, ratePerSecond } from './arguments.js'
 import { exitCodes, UsageError } from './exit-code.js'
+import { countTargets, type Input, type Problem, readTargets } from './input.js'
 import { onInterrupt } from './interrupt.js'
 import { standardOutput } from './output.js'
 import { type Progress, silent, startProgress } from './progress.js'
+import { printable, Report } from './report.js'
 
 interface CheckFlags {
   file?: string[]

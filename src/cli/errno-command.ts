@@ -1,11 +1,10 @@
 /** `cancelpoint errno`: the errno table for people. */
 import type { Command } from 'commander'
-
-import { printable, table } from '../check/report.js'
 import { advise, classes, classify, codes, type ErrnoClass } from '../core/errno.js'
 import { codeOf, errnoOf } from '../errors/errnos.js'
 import { UsageError } from './exit-code.js'
 import { standardOutput } from './output.js'
+import { printable, table } from './report.js'
 
 export function addErrnoCommand(program: Command): void {
   program

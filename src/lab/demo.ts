@@ -4,7 +4,7 @@
  */
 import { readdirSync } from 'node:fs'
 import { ledger } from '../bridge/descriptor.js'
-import { Report, table } from '../check/report.js'
+import { Report, table } from '../cli/report.js'
 import { ConnectionManager } from '../manager.js'
 import type { CheckResult } from '../types.js'
 import { type Behaviour, type Fleet, type LabTarget, startFleet } from './fleet.js'

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { afterAll, describe, expect, it } from 'vitest'
-import { countTargets, type Input, type Problem, readTargets } from '#internal/check/input'
+import { countTargets, type Input, type Problem, readTargets } from '#internal/cli/input'
 
 const directory = mkdtempSync(join(tmpdir(), 'cancelpoint-input-'))
 afterAll(() => rmSync(directory, { recursive: true }))

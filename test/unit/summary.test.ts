@@ -1,7 +1,7 @@
 import type { CheckResult } from 'cancelpoint'
 import { describe, expect, it } from 'vitest'
-import { Report } from '#internal/check/report'
-import { Summary } from '#internal/check/summary'
+import { Report } from '#internal/cli/report'
+import { Summary } from '#internal/cli/summary'
 
 const result = (target: string, rest: Partial<CheckResult>): CheckResult => ({
   target,
