@@ -1,5 +1,5 @@
 /** What people read: the machine, a table a scenario, and every figure beside its aim. */
-import { table } from '../src/cli/report.js'
+import { table } from '../src/cli/table.js'
 import type { Result } from './harness.js'
 import type { Machine } from './machine.js'
 import type { Column, Scenario } from './scenario.js'

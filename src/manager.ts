@@ -1,6 +1,6 @@
 /** ConnectionManager: owns the engines, the resolver, the limits and every call in progress; nothing is left when it is closed. */
 import type { Socket } from 'node:net'
-import { Descriptor } from './bridge/descriptor.js'
+import { closeSocket, Descriptor } from './bridge/descriptor.js'
 import { descriptorsFree, localPorts } from './bridge/machine.js'
 import { Cancellation } from './call/cancellation.js'
 import { type Call, establish } from './call/connect.js'
@@ -8,15 +8,15 @@ import { Deadline } from './call/deadline.js'
 import * as diagnostics from './call/diagnostics.js'
 import { Gate } from './call/gate.js'
 import { type Supervision, supervise } from './call/supervisor.js'
-import { closed, secure } from './call/tls.js'
+import { secure } from './call/tls.js'
 import { check } from './check/check.js'
-import { parseTarget } from './core/address.js'
 import { Expiring } from './core/expiring.js'
 import { Intensity } from './core/intensity.js'
 import * as limits from './core/limits.js'
 import { List } from './core/list.js'
 import { seeded } from './core/random.js'
 import { Patience, RetryBudget } from './core/retry.js'
+import { parseTarget } from './core/target.js'
 import { InFlightWindow, TokenBucket } from './core/window.js'
 import { BlockingEngine } from './engines/blocking.js'
 import type { Engine } from './engines/engine.js'
@@ -86,7 +86,7 @@ export class ConnectionManager implements AsyncDisposable {
         const socket = new Descriptor((await establish(call)).claim, call.options).adopt()
         return call.options.tls ? secure(socket, call) : socket
       },
-      closed,
+      closeSocket,
     )
   }
 

@@ -1,5 +1,5 @@
 /** Checks of what a caller passes in: one clear error that names the option, what came and what was expected. */
-import { endpointOf } from './core/address.js'
+import { endpointOf } from './core/endpoint.js'
 import { show } from './core/invalid-target.js'
 import {
   isObject,

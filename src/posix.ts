@@ -6,22 +6,16 @@
 import { AttemptFlag, binding } from './bridge/binding.js'
 import type { NativeRequest, Outcome } from './bridge/registry.js'
 import { Cancellation } from './call/cancellation.js'
-import {
-  decodeSocketAddress,
-  type Endpoint,
-  encodeSocketAddress,
-  endpointOf,
-  type SocketAddress,
-} from './core/address.js'
+import { type Endpoint, endpointOf } from './core/endpoint.js'
 import { type Kinds, kind, numberKind, objectKind, requireKind, requireKinds } from './core/kinds.js'
 import * as limits from './core/limits.js'
-import { domains } from './core/sockaddr.js'
+import { decodeSocketAddress, domains, encodeSocketAddress, type SocketAddress } from './core/sockaddr.js'
 import { BlockingEngine } from './engines/blocking.js'
 import { classify, codeOf, errnoOf, isFamilyDisabled } from './errors/errnos.js'
 import { abortError, ConnectError, lateAbortError } from './errors/errors.js'
 import { signalKind } from './options.js'
 
-export type { SocketAddress } from './core/address.js'
+export type { SocketAddress } from './core/sockaddr.js'
 
 const types = { stream: 1, dgram: 2 } as const
 /** An attempt holds its address's length in 16 bits. The kernel takes 128 bytes, and refuses more by the length alone. */

@@ -6,8 +6,8 @@ import type { ErrnoClass } from './core/errno.js'
 
 import type { RetryPolicy } from './core/retry.js'
 
-export type { Target } from './core/address.js'
 export type { RetryPolicy, RetryRule } from './core/retry.js'
+export type { Target } from './core/target.js'
 
 /** `auto` leaves the choice to the manager. */
 export const engineNames = ['blocking', 'nonblocking'] as const

@@ -1,7 +1,7 @@
 /** The stage of connects that succeed: the loopback server, or the targets the caller named. */
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
-import { parseTarget } from '../../src/core/address.js'
+import { parseTarget } from '../../src/core/target.js'
 import type { Peers } from '../peers.js'
 import type { OpenStage, Settings } from '../scenario.js'
 import { openAccepting } from '../servers.js'

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { Piscina } from 'piscina'
 
-import { encodeSocketAddress } from '../../src/core/address.js'
+import { encodeSocketAddress } from '../../src/core/sockaddr.js'
 import { ledger } from '../../src/index.js'
 import type { Metrics, Scenario } from '../scenario.js'
 import {

@@ -78,6 +78,15 @@ function asSocket(fd: number, { noDelay, keepAlive, allowHalfOpen = false }: Ado
   return socket
 }
 
+/** Destroys a socket and waits until its descriptor is closed. */
+export function closeSocket(socket: Socket): Promise<void> {
+  if (socket.closed) return Promise.resolve()
+  return new Promise((resolve) => {
+    socket.once('close', () => resolve())
+    socket.destroy()
+  })
+}
+
 /**
  * What the whole process owns, counted in native code: descriptors and address buffers of lanes, registry and
  * Descriptors, lanes not yet joined, attempts not yet settled. Adopted sockets and cancelpoint/posix's

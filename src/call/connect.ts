@@ -4,15 +4,17 @@
  */
 
 import type { AttemptRequest, Claim, Outcome } from '../bridge/registry.js'
-import { type Endpoint, encodeEndpoint, endpointOf, formatEndpoint, type ParsedTarget } from '../core/address.js'
+import type { InetEndpoint } from '../core/endpoint.js'
+import { type Endpoint, endpointOf, formatEndpoint, hostOf } from '../core/endpoint.js'
 import type { Expiring } from '../core/expiring.js'
+import { normaliseHostname } from '../core/hostname.js'
 import * as limits from '../core/limits.js'
-import type { InetEndpoint } from '../core/race.js'
 import { type Failure, type Patience, speaker } from '../core/retry.js'
+import { encodeEndpoint } from '../core/sockaddr.js'
+import type { ParsedTarget } from '../core/target.js'
 import type { Engine } from '../engines/engine.js'
 import { classify, codeOf, isFamilyDisabled } from '../errors/errnos.js'
 import { ConnectError, noAnswerWithin, withoutStack } from '../errors/errors.js'
-import { normalise } from '../names/hosts-file.js'
 import type { Resolver } from '../names/resolver.js'
 import { byPreference } from '../names/sources.js'
 import type { AttemptRecord, ConnectOptions } from '../types.js'
@@ -106,7 +108,7 @@ async function raceFor(target: NamedTarget, call: Call, asProbe: boolean): Promi
   const errors: ConnectError[] = []
   // Of what the source rules out nothing is said, unless nothing else is left.
   const ruledOut: ConnectError[] = []
-  const key = `${normalise(target.hostname)}:${target.port}`
+  const key = `${normaliseHostname(target.hostname)}:${target.port}`
   const winner = await race(
     {
       lastGood: lastGood.get(key, performance.now()),
@@ -202,9 +204,6 @@ class CallAttempt extends SupervisedAttempt {
     this.#done(outcome)
   }
 }
-
-/** What limits per host count by. */
-export const hostOf = (endpoint: Endpoint): string => (endpoint.family === 'unix' ? endpoint.path : endpoint.address)
 
 /** What an engine is asked for; a probe closes what it has connected with a reset. */
 export function requestFor(endpoint: Endpoint, options: Call['options'], asProbe: boolean): AttemptRequest {

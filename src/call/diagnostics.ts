@@ -10,8 +10,8 @@
 import { channel } from 'node:diagnostics_channel'
 
 import type { Outcome } from '../bridge/registry.js'
-import { formatTarget } from '../core/address.js'
 import type { Decision, Failure } from '../core/retry.js'
+import { formatTarget } from '../core/target.js'
 import type { Engine } from '../engines/engine.js'
 import type { AttemptRecord, Target } from '../types.js'
 

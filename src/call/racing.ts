@@ -3,7 +3,8 @@
  * once all of them have ended and every loser has let go of what it held.
  */
 import { batchCancels, type Outcome, settleSoon } from '../bridge/registry.js'
-import { type Family, type InetEndpoint, type Order, Race, type RaceAction, type RaceEvent } from '../core/race.js'
+import type { Family, InetEndpoint } from '../core/endpoint.js'
+import { type Order, Race, type RaceAction, type RaceEvent } from '../core/race.js'
 import { ConnectError, lateAbortError } from '../errors/errors.js'
 import type { Cancellation } from './cancellation.js'
 

@@ -1,6 +1,7 @@
 /** TLS on top of a connected socket. Whatever ends it early closes both before the call goes on. */
 import type { Socket } from 'node:net'
 import { type ConnectionOptions, type TLSSocket, connect as tlsConnect } from 'node:tls'
+import { closeSocket } from '../bridge/descriptor.js'
 import { classify } from '../errors/errnos.js'
 import { ConnectError } from '../errors/errors.js'
 import type { Cancellation } from './cancellation.js'
@@ -18,21 +19,12 @@ export async function secure(socket: Socket, call: Call): Promise<TLSSocket> {
     await handshake(secured, call.cancellation)
     return secured
   } catch (error) {
-    await Promise.all([secured && closed(secured), closed(socket)])
+    await Promise.all([secured && closeSocket(secured), closeSocket(socket)])
     // Refused by node:tls before it began: options that are none.
     if (!secured) throw error
     call.cancellation.throwIfRequested()
     throw protocolError(error as NodeJS.ErrnoException, call)
   }
-}
-
-/** Destroys a socket and waits until its descriptor is closed. */
-export function closed(socket: Socket): Promise<void> {
-  if (socket.closed) return Promise.resolve()
-  return new Promise((resolve) => {
-    socket.once('close', () => resolve())
-    socket.destroy()
-  })
 }
 
 function handshake(secured: TLSSocket, cancellation: Cancellation): Promise<void> {

@@ -1,17 +1,19 @@
 /** One target of a check: what is tried, and what it says of the target. */
 
 import { binding } from '../bridge/binding.js'
-import { Descriptor } from '../bridge/descriptor.js'
+import { closeSocket, Descriptor } from '../bridge/descriptor.js'
 import { type AttemptRequest, type Outcome, settleSoon } from '../bridge/registry.js'
 import { addressesOf, refuseBlocked } from '../call/addresses.js'
-import { type Call, establish, failureOf, hostOf, probe, refuseFamily, requestFor } from '../call/connect.js'
+import { type Call, establish, failureOf, probe, refuseFamily, requestFor } from '../call/connect.js'
 import { SupervisedAttempt } from '../call/supervisor.js'
-import { closed, secure } from '../call/tls.js'
-import { type Endpoint, formatEndpoint, formatTarget, type ParsedTarget, parseTarget } from '../core/address.js'
+import { secure } from '../call/tls.js'
+import { type Endpoint, formatEndpoint, hostOf } from '../core/endpoint.js'
 import type { ErrnoClass } from '../core/errno.js'
 import { toText } from '../core/invalid-target.js'
 import type { Failure } from '../core/retry.js'
-import { ConnectError, clause, meaningOf, noAnswerWithin, sentence } from '../errors/errors.js'
+import { formatTarget, type ParsedTarget, parseTarget } from '../core/target.js'
+import { clause, sentence } from '../core/text.js'
+import { ConnectError, meaningOf, noAnswerWithin } from '../errors/errors.js'
 import type { CheckResult, ConnectOptions, Target } from '../types.js'
 import type { CheckContext } from './check.js'
 
@@ -177,7 +179,7 @@ async function checkCall(target: Target, context: CheckContext, options?: Connec
 
 async function probeSecurely(call: Call): Promise<Endpoint> {
   const { claim, endpoint } = await establish(call)
-  await closed(await secure(new Descriptor(claim).adopt(), call))
+  await closeSocket(await secure(new Descriptor(claim).adopt(), call))
   return endpoint
 }
 

@@ -4,9 +4,10 @@
  */
 import { settleSoon } from '../bridge/registry.js'
 import type { Cancellation } from '../call/cancellation.js'
-import { type Call, hostOf } from '../call/connect.js'
+import type { Call } from '../call/connect.js'
 import type { Gate } from '../call/gate.js'
 import type { Supervision } from '../call/supervisor.js'
+import { hostOf } from '../core/endpoint.js'
 import * as limits from '../core/limits.js'
 import type { Engine } from '../engines/engine.js'
 import { abortError } from '../errors/errors.js'

@@ -1,6 +1,7 @@
 /** `cancelpoint check`: connects to every target, records, closes, and says what it found. */
 import { type Command, Option } from 'commander'
 import { checkAttemptTimeoutMs, lanesAtMost } from '../core/limits.js'
+import { printable } from '../core/text.js'
 import { type Fleet, startFleet } from '../lab/fleet.js'
 import { ConnectionManager } from '../manager.js'
 import { type CheckResult, type EngineName, engineNames } from '../types.js'
@@ -10,7 +11,7 @@ import { countTargets, type Input, type Problem, readTargets } from './input.js'
 import { onInterrupt } from './interrupt.js'
 import { standardOutput } from './output.js'
 import { type Progress, silent, startProgress } from './progress.js'
-import { printable, Report } from './report.js'
+import { Report } from './report.js'
 
 interface CheckFlags {
   file?: string[]

@@ -1,10 +1,11 @@
 /** `cancelpoint errno`: the errno table for people. */
 import type { Command } from 'commander'
 import { advise, classes, classify, codes, type ErrnoClass } from '../core/errno.js'
+import { printable } from '../core/text.js'
 import { codeOf, errnoOf } from '../errors/errnos.js'
 import { UsageError } from './exit-code.js'
 import { standardOutput } from './output.js'
-import { printable, table } from './report.js'
+import { table } from './table.js'
 
 export function addErrnoCommand(program: Command): void {
   program

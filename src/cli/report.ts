@@ -1,10 +1,11 @@
 /** A check's results as people read them: a table, what they add up to, and what each kind of failure means. */
 import { styleText } from 'node:util'
-import Table from 'cli-table3'
 
 import { advise } from '../core/errno.js'
+import { printable } from '../core/text.js'
 import type { CheckResult } from '../types.js'
 import { type FailureCount, type Latency, Summary } from './summary.js'
+import { table } from './table.js'
 
 export interface RenderOptions {
   colour: boolean
@@ -129,33 +130,6 @@ function sentence({ code, errnoClass, reason }: FailureCount): string {
   const known = inOwnWords.has(code) ? undefined : advise(code, errnoClass)
   if (known) return `${known.means} ${known.remedy}`
   return reason === undefined ? 'no more is known about it.' : printable(reason)
-}
-
-/** Columns with two spaces between them, no lines. */
-export function table(rows: readonly string[][]): string {
-  const none = { top: '', 'top-mid': '', 'top-left': '', 'top-right': '' }
-  const text = new Table({
-    chars: {
-      ...none,
-      ...{ bottom: '', 'bottom-mid': '', 'bottom-left': '', 'bottom-right': '' },
-      ...{ left: '', 'left-mid': '', mid: '', 'mid-mid': '', right: '', 'right-mid': '', middle: '  ' },
-    },
-    style: { 'padding-left': 0, 'padding-right': 0, head: [], border: [] },
-  })
-  text.push(...rows.map((row) => [...row]))
-  return text
-    .toString()
-    .split('\n')
-    .map((line) => `  ${line.trimEnd()}`)
-    .join('\n')
-}
-
-/** Control characters made visible: targets come from files, and a terminal obeys them. */
-export function printable(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this is about
-  return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g, (character) => {
-    return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
-  })
 }
 
 const clipped = (text: string): string =>

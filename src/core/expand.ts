@@ -1,5 +1,8 @@
 /** Ranges of targets, written in one word, one after the other: never as a list. */
-import { formatIpv4, formatIpv6, InvalidTargetError, parseIpv4, parseIpv6, parsePort, parseTarget } from './address.js'
+
+import { InvalidTargetError } from './invalid-target.js'
+import { formatIpv4, formatIpv6, parseIpv4, parseIpv6 } from './ip.js'
+import { parsePort, parseTarget } from './target.js'
 
 /** All of a /8 on one port: more in one word is a slip of the pen. */
 export const targetsPerRange = 16_777_216

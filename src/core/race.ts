@@ -3,11 +3,8 @@
  * after the other before the last has answered, and the first to connect wins. `now` is passed in, in milliseconds of
  * one monotonic clock; src/call/racing.ts races for real.
  */
-import { type Endpoint, formatEndpoint } from './address.js'
+import { type Family, formatEndpoint, type InetEndpoint } from './endpoint.js'
 import * as limits from './limits.js'
-
-export type Family = 'inet' | 'inet6'
-export type InetEndpoint = Exclude<Endpoint, { family: 'unix' }>
 
 export type RaceEvent =
   /** The answer to the questions for these families, or that there is none. */

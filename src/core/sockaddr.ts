@@ -2,7 +2,7 @@
  * Linux's socket addresses: bytes as connect(2) takes them, and back. The family is in the machine's byte order, the
  * port in network order; sockaddr_in has 16 bytes, sockaddr_in6 28, sockaddr_un 2 and the path.
  */
-import type { Endpoint } from './address.js'
+import type { Endpoint } from './endpoint.js'
 import { InvalidTargetError } from './invalid-target.js'
 import { formatIpv4, formatIpv6, parseIpv6, splitZone, writeIpv4 } from './ip.js'
 

@@ -1,8 +1,9 @@
 /** What calls reject with. An AbortError looks as Node's own does; everything else says what to do next. */
-import { type Endpoint, formatEndpoint } from '../core/address.js'
+import { type Endpoint, formatEndpoint } from '../core/endpoint.js'
 import { type Advice, advise, classes, type ErrnoClass } from '../core/errno.js'
 import * as limits from '../core/limits.js'
 import type { Failure, Patience } from '../core/retry.js'
+import { clause, sentence } from '../core/text.js'
 import type { AttemptRecord } from '../types.js'
 import { errnoOf } from './errnos.js'
 
@@ -105,16 +106,6 @@ export function meaningOf(failure: Failure, advice = advise(failure.code, failur
 /** An attempt whose `attemptTimeoutMs` ran out: the limit is told, not when somebody noticed. */
 export function noAnswerWithin(attemptTimeoutMs: number): Advice {
   return { ...advise('ETIMEDOUT', 'timed-out')!, means: `No answer within ${attemptTimeoutMs} ms.` }
-}
-
-/** A sentence as a part of one. */
-export function clause(text: string): string {
-  return `${text[0]!.toLowerCase()}${text.slice(1, -1)}`
-}
-
-/** A part as a sentence of its own. */
-export function sentence(text: string): string {
-  return `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? '' : '.'}`
 }
 
 /** As far as a call has come: see connect.ts. */

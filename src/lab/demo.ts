@@ -4,7 +4,8 @@
  */
 import { readdirSync } from 'node:fs'
 import { ledger } from '../bridge/descriptor.js'
-import { Report, table } from '../cli/report.js'
+import { Report } from '../cli/report.js'
+import { table } from '../cli/table.js'
 import { ConnectionManager } from '../manager.js'
 import type { CheckResult } from '../types.js'
 import { type Behaviour, type Fleet, type LabTarget, startFleet } from './fleet.js'

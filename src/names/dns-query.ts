@@ -4,9 +4,9 @@
  */
 import { promises as dns } from 'node:dns'
 import { lackOfDescriptors } from '../bridge/machine.js'
+import type { Family } from '../core/endpoint.js'
 import type { Expiring } from '../core/expiring.js'
 import * as limits from '../core/limits.js'
-import type { Family } from '../core/race.js'
 import { ConnectError, unresolvedError } from '../errors/errors.js'
 import { candidatesOf, type ResolvRules } from './resolv-conf.js'
 import type { Slots } from './slots.js'

@@ -1,5 +1,6 @@
 /** The hosts file: names to numeric addresses. */
-import { endpointOf } from '../core/address.js'
+import { endpointOf } from '../core/endpoint.js'
+import { normaliseHostname } from '../core/hostname.js'
 import { ParsedFile } from './parsed-file.js'
 
 export class HostsFile {
@@ -16,15 +17,10 @@ export class HostsFile {
    */
   lookup(name: string): readonly string[] {
     const { said, lack } = this.#file.read()
-    const known = said.get(normalise(name))
+    const known = said.get(normaliseHostname(name))
     if (!known && lack) throw lack
     return known ?? []
   }
-}
-
-/** Hostnames are told apart without case, and without the dot that ends a full one. */
-export function normalise(name: string): string {
-  return name.toLowerCase().replace(/\.$/, '')
 }
 
 /** Lines of an address and its names, `#` to the end a comment. Addresses that are not numeric are passed over. */
@@ -34,7 +30,7 @@ export function parseHosts(text: string): Map<string, string[]> {
     const [address, ...names] = line.replace(/#.*/s, '').trim().split(/\s+/)
     if (!address || !endpointOf(address, 0)) continue
     for (const name of names) {
-      const key = normalise(name)
+      const key = normaliseHostname(name)
       const known = addresses.get(key)
       if (!known) addresses.set(key, [address])
       else if (!known.includes(address)) known.push(address)

@@ -2,7 +2,7 @@
 import { isIP } from 'node:net'
 import { hostname } from 'node:os'
 
-import { normalise } from './hosts-file.js'
+import { normaliseHostname } from '../core/hostname.js'
 import { ParsedFile } from './parsed-file.js'
 
 export interface ResolvRules {
@@ -55,10 +55,10 @@ export function parseResolvConf(text: string): ResolvRules {
 
 /** The full names to ask for, in order, in lower case and without the dot at the end. */
 export function candidatesOf(written: string, { search = localDomain(), ndots }: ResolvRules): readonly string[] {
-  const name = normalise(written)
+  const name = normaliseHostname(written)
   if (written.endsWith('.')) return [name]
   const longer = search
-    .map((domain) => normalise(domain === '.' ? name : `${name}.${domain}`))
+    .map((domain) => normaliseHostname(domain === '.' ? name : `${name}.${domain}`))
     .filter((full) => full !== name && full.length <= nameLengthAtMost)
   const dots = name.split('.').length - 1
   return dots >= ndots ? [name, ...longer] : [...longer, name]

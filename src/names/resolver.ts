@@ -7,10 +7,11 @@ import { isIP } from 'node:net'
 
 import { settleSoon } from '../bridge/registry.js'
 import { Expiring } from '../core/expiring.js'
+import { normaliseHostname } from '../core/hostname.js'
 import * as limits from '../core/limits.js'
 import { abortError, ConnectError, lateAbortError } from '../errors/errors.js'
 import { type Answer, DnsQuery, type RecordCache, type ServerOptions } from './dns-query.js'
-import { HostsFile, normalise } from './hosts-file.js'
+import { HostsFile } from './hosts-file.js'
 import { readable } from './parsed-file.js'
 import { ResolvConf } from './resolv-conf.js'
 import { Slots } from './slots.js'
@@ -74,7 +75,7 @@ export class Resolver {
   async query(hostname: string, { signal }: { signal: AbortSignal }, told: (answer: Answer) => void): Promise<void> {
     if (signal.aborted) throw abortError(signal.reason)
     if (this.#closed) throw closedError()
-    const addresses = readable({ hostname }, () => this.#known(normalise(hostname)))
+    const addresses = readable({ hostname }, () => this.#known(normaliseHostname(hostname)))
     if (addresses.length > 0) told({ families: ['inet6', 'inet'], addresses })
     else await this.#join(hostname, signal, told)
   }

@@ -1,9 +1,8 @@
 /** A name's addresses in order of preference (core/preference.ts), by the source addresses that the kernel would use now. */
 import { binding } from '../bridge/binding.js'
-import { decodeSocketAddress, encodeEndpoint } from '../core/address.js'
+import type { InetEndpoint } from '../core/endpoint.js'
 import { type Destination, sortByPreference } from '../core/preference.js'
-import type { InetEndpoint } from '../core/race.js'
-import { domains } from '../core/sockaddr.js'
+import { decodeSocketAddress, domains, encodeEndpoint } from '../core/sockaddr.js'
 import { codeOf } from '../errors/errnos.js'
 
 /** SOCK_DGRAM: its connect(2) looks up the route, waits for nothing and sends nothing. */

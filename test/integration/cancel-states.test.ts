@@ -6,7 +6,7 @@ import { type ConnectionManager, type ConnectOptions, type Descriptor, ledger, t
 import * as posix from 'cancelpoint/posix'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { binding } from '#internal/bridge/binding'
-import { closed } from '#internal/call/tls'
+import { closeSocket } from '#internal/bridge/descriptor'
 import { Resolver } from '#internal/names/resolver'
 import { atSettlement, expectAbort } from '../support/cancelled.js'
 import { held, listenersOn } from '../support/counts.js'
@@ -224,7 +224,7 @@ describe.each(engines)('%s engine', (engine) => {
   async function expectAlive(value: Socket | Descriptor): Promise<void> {
     const socket = 'adopt' in value ? value.adopt() : value
     await new Promise<void>((resolve, reject) => socket.write('x', (error) => (error ? reject(error) : resolve())))
-    await closed(socket)
+    await closeSocket(socket)
   }
 
   describe('connect cancelled', () => {

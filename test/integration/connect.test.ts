@@ -3,10 +3,11 @@ import net from 'node:net'
 import tls from 'node:tls'
 import { ConnectError, type ConnectionManager, type ConnectOptions, connect } from 'cancelpoint'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { closeSocket } from '#internal/bridge/descriptor'
 import { Cancellation } from '#internal/call/cancellation'
 import type { Call } from '#internal/call/connect'
-import { closed, secure } from '#internal/call/tls'
-import { parseTarget } from '#internal/core/address'
+import { secure } from '#internal/call/tls'
+import { parseTarget } from '#internal/core/target'
 import { selfSigned } from '../support/certificate.js'
 import { held } from '../support/counts.js'
 import { portOf, useStations } from '../support/stations.js'
@@ -43,14 +44,14 @@ describe.each(engines)('%s engine', (engine) => {
       const socket = await manager.connect(`service.test:${portOf(targets.accept)}`, { lookup })
       expect(socket.remoteAddress).toBe('127.0.0.5')
       expect(seen).toEqual(['service.test'])
-      await closed(socket)
+      await closeSocket(socket)
     })
 
     it('that fail are passed over', async () => {
       const lookup = addresses('::1', '127.0.0.6')
       const socket = await manager.connect({ host: 'service.test', port: portOf(targets.accept) }, { lookup })
       expect(socket.remoteAddress).toBe('127.0.0.6')
-      await closed(socket)
+      await closeSocket(socket)
     })
 
     it('that all fail are all told', async () => {
@@ -178,7 +179,7 @@ describe.each(engines)('%s engine', (engine) => {
       const options = { localAddress: '127.0.0.9', lookup: addresses('::1', '127.0.0.5') }
       const socket = await manager.connect(target, options)
       expect(socket).toMatchObject({ remoteAddress: '127.0.0.5', localAddress: '127.0.0.9' })
-      await closed(socket)
+      await closeSocket(socket)
       // Of those it rules out nothing is said, unless there is nothing else.
       const refused = `service.test:${portOf(targets.refuse)}`
       for await (const result of manager.check([refused], options))
@@ -203,7 +204,7 @@ describe.each(engines)('%s engine', (engine) => {
       const lookup = addresses('127.0.0.1', '::ffff:127.0.0.1', '127.0.1.1')
       const socket = await manager.connect(`service.test:${portOf(targets.accept)}`, { lookup, blockList })
       expect(socket.remoteAddress).toBe('127.0.1.1')
-      await closed(socket)
+      await closeSocket(socket)
       const barred = manager.connect('service.test:1', { lookup: addresses('127.0.0.1', '::1'), blockList })
       const error = await failureOf(barred)
       expect(error.errors?.map((each) => (each as ConnectError).code)).toEqual(['ERR_BLOCKED', 'ERR_BLOCKED'])
@@ -237,7 +238,7 @@ describe.each(engines)('%s engine', (engine) => {
         let text = ''
         for await (const chunk of socket) text += chunk
         expect(text).toBe('secret')
-        await closed(socket)
+        await closeSocket(socket)
       }
       await settledTo(before)
     })
@@ -331,7 +332,7 @@ describe.each(engines)('%s engine', (engine) => {
     it('is the default manager’s', async () => {
       const socket = await connect(targets.accept)
       expect(socket.readableFlowing).toBeNull()
-      await closed(socket)
+      await closeSocket(socket)
       await expect(connect(targets.refuse)).rejects.toMatchObject({ code: 'ECONNREFUSED' })
     })
 

@@ -7,7 +7,7 @@ import { type ConnectionManager, Descriptor, ledger } from 'cancelpoint'
 import * as posix from 'cancelpoint/posix'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { binding } from '#internal/bridge/binding'
-import { closed } from '#internal/call/tls'
+import { closeSocket } from '#internal/bridge/descriptor'
 import { held } from '../support/counts.js'
 import { portOf, useStations } from '../support/stations.js'
 import { engines, warmManager } from '../support/warm-up.js'
@@ -101,7 +101,7 @@ describe.each(engines)('%s engine', (engine) => {
       expect(() => descriptor.adopt()).toThrow(gone)
       descriptor.close()
       await new Promise<void>((resolve) => socket.write('still there', () => resolve()))
-      await closed(socket)
+      await closeSocket(socket)
       expect(held()).toEqual(before)
     })
 
@@ -131,7 +131,7 @@ describe.each(engines)('%s engine', (engine) => {
         localAddress: '127.0.0.1',
       })
       expect(socket.localPort).toBeGreaterThan(0)
-      await closed(socket)
+      await closeSocket(socket)
     })
 
     it('loses nothing that was sent before anybody listens', async () => {
@@ -163,14 +163,14 @@ describe.each(engines)('%s engine', (engine) => {
       await other.close()
       await new Promise<void>((resolve, reject) => socket.write('x', (error) => (error ? reject(error) : resolve())))
       expect(socket.readyState).toBe('open')
-      await closed(socket)
+      await closeSocket(socket)
     })
 
     it('may be half open, if asked for', async () => {
       for (const allowHalfOpen of [true, false]) {
         const socket = await manager.connect(targets.accept, { allowHalfOpen, noDelay: true, keepAlive: true })
         expect(socket.allowHalfOpen).toBe(allowHalfOpen)
-        await closed(socket)
+        await closeSocket(socket)
       }
     })
   })
@@ -179,7 +179,7 @@ describe.each(engines)('%s engine', (engine) => {
     it('is what was asked for', async () => {
       const socket = await manager.connect(targets.accept, { localAddress: '127.9.8.7' })
       expect(socket.localAddress).toBe('127.9.8.7')
-      await closed(socket)
+      await closeSocket(socket)
       const probe = net.createServer().listen(0, '127.0.0.1')
       await once(probe, 'listening')
       const { port } = probe.address() as net.AddressInfo

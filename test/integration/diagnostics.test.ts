@@ -3,7 +3,7 @@ import { constants } from 'node:os'
 import type { ConnectionManager } from 'cancelpoint'
 import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { binding } from '#internal/bridge/binding'
-import { closed } from '#internal/call/tls'
+import { closeSocket } from '#internal/bridge/descriptor'
 import { held } from '../support/counts.js'
 import { channels, listen, type Message } from '../support/events.js'
 import { useStations } from '../support/stations.js'
@@ -32,7 +32,7 @@ describe.each(engines)('diagnostics_channel, %s engine', (engine) => {
 
   it('tells a connect: start, end, delivery', async () => {
     told = listen()
-    await closed(await manager.connect(targets.accept))
+    await closeSocket(await manager.connect(targets.accept))
     const attempt = { endpoint: targets.accept, engine }
     const attempts = [{ ...attempt, startedAt: number, durationMs: number }]
     expectTold(
@@ -81,7 +81,7 @@ describe.each(engines)('diagnostics_channel, %s engine', (engine) => {
 
   it('is told nothing where nobody listens', async () => {
     const spies = channels.map((name) => vi.spyOn(channel(`cancelpoint:${name}`), 'publish'))
-    await closed(await manager.connect(targets.accept))
+    await closeSocket(await manager.connect(targets.accept))
     await manager.connect(targets.refuse, { retry: { tries: 2, baseMs: 1 } }).catch(() => {})
     await manager.connect(targets.hang, { signal: AbortSignal.timeout(20) }).catch(() => {})
     for (const spy of spies) expect(spy).not.toHaveBeenCalled()

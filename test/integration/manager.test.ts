@@ -2,7 +2,7 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { ConnectionManager, connect, ledger, type ManagerOptions } from 'cancelpoint'
 import { afterEach, describe, expect, it } from 'vitest'
 import { binding } from '#internal/bridge/binding'
-import { closed } from '#internal/call/tls'
+import { closeSocket } from '#internal/bridge/descriptor'
 import { lanesAtMost } from '#internal/core/limits'
 import { atSettlement } from '../support/cancelled.js'
 import { held, listenersOn, nothingLeft, threads } from '../support/counts.js'
@@ -145,7 +145,7 @@ describe.each(engines)('%s engine', (engine) => {
       await one.close()
       expect(await ending).toBe('ABORT_ERR')
       expect(listenersOn(controller.signal)).toBe(1)
-      await closed(await other.connect(targets.accept))
+      await closeSocket(await other.connect(targets.accept))
       controller.abort()
       expect(await going).toBe('ABORT_ERR')
       await other.close()
@@ -218,7 +218,7 @@ describe.each(engines)('%s engine', (engine) => {
         },
       }
       expect(manager.stats()).toEqual({ ...idle, delivered: 0, failed: 0, cancelled: 0, retries: 0 })
-      await closed(await manager.connect(targets.accept))
+      await closeSocket(await manager.connect(targets.accept))
       ;(await manager.open(targets.accept)).close()
       await codeOf(manager.connect(targets.refuse))
       await codeOf(manager.connect(targets.hang, { signal: AbortSignal.timeout(20) }))
@@ -309,7 +309,7 @@ describe('options', () => {
 
 describe('the default manager', () => {
   it('is shared and stays open', async () => {
-    await closed(await connect(targets.accept))
+    await closeSocket(await connect(targets.accept))
     expect(await codeOf(connect(targets.refuse))).toBe('ECONNREFUSED')
   })
 })

@@ -4,9 +4,9 @@ import { type ConnectError, ConnectionManager, ledger } from 'cancelpoint'
 import * as posix from 'cancelpoint/posix'
 import { afterEach, describe, expect, it, onTestFinished } from 'vitest'
 import { binding } from '#internal/bridge/binding'
+import { closeSocket } from '#internal/bridge/descriptor'
 import type { NativeRequest, Outcome } from '#internal/bridge/registry'
-import { closed } from '#internal/call/tls'
-import { encodeEndpoint } from '#internal/core/address'
+import { encodeEndpoint } from '#internal/core/sockaddr'
 import type { Attempt, Engine } from '#internal/engines/engine'
 import { NonblockingEngine } from '#internal/engines/nonblocking'
 import { bindAbstract, listenFull, serve } from '#internal/lab/loopback'
@@ -32,7 +32,7 @@ describe('its threads', () => {
     const [one, other, unused] = [manage(), manage(), manage()]
     expect(threads()).toBe(before)
     for (const manager of [one, other]) {
-      await closed(await manager.connect(targets.accept))
+      await closeSocket(await manager.connect(targets.accept))
       await expect(manager.connect(targets.refuse)).rejects.toMatchObject({ code: 'ECONNREFUSED' })
       for await (const { status } of manager.check([targets.accept])) expect(status).toBe('up')
       expect(threads()).toBe(before + 1)
@@ -49,7 +49,7 @@ describe('its threads', () => {
     expect(threads()).toBe(before)
     expect(ledger()).toEqual(nothingLeft)
     // And is started again for whoever comes next.
-    await closed(await manage().connect(targets.accept))
+    await closeSocket(await manage().connect(targets.accept))
     expect(threads()).toBe(before + 1)
   })
 })
@@ -83,7 +83,7 @@ describe('the choice of engine', () => {
       engines: { blocking: { inFlight: 1, queued: 0 }, nonblocking: { inFlight: 2, queued: 0 } },
     })
     for (const engine of ['blocking', 'nonblocking'] as const)
-      await closed(await manager.connect(targets.accept, { engine }))
+      await closeSocket(await manager.connect(targets.accept, { engine }))
     const list = [targets.accept, targets.refuse]
     const verdicts = await Promise.all(
       (['blocking', 'nonblocking'] as const).map(async (engine) => {
@@ -108,7 +108,7 @@ describe('the choice of engine', () => {
     onTestFinished(told.stop)
     const since = performance.now()
     const calls = Array.from({ length: 12 }, async (_, i) =>
-      closed(await manager.connect(targets.accept, { engine: i % 2 ? 'blocking' : 'nonblocking' })),
+      closeSocket(await manager.connect(targets.accept, { engine: i % 2 ? 'blocking' : 'nonblocking' })),
     )
     await Promise.all(calls)
     const starts = told.heard.flatMap(({ channel, at }) => (channel === 'attempt:start' ? [at - since] : []))
@@ -149,7 +149,7 @@ describe('an AF_UNIX backlog that is full', () => {
     expect(manager.stats().engines).toMatchObject({ blocking: { inFlight: 1 }, nonblocking: { inFlight: 0 } })
     expect(ledger()).toEqual({ descriptors: 1, buffers: 1, lanes: 1, attempts: 1 })
     await makeRoom()
-    await closed(await call)
+    await closeSocket(await call)
     const { attempts } = told.of('delivery')[0] as { attempts: ConnectError['attempts'] }
     expect(attempts).toMatchObject([{ endpoint: target, engine: 'nonblocking' }])
     expect(told.heard.map(({ channel }) => channel)).toEqual(['attempt:start', 'attempt:end', 'delivery'])
@@ -169,7 +169,7 @@ describe('an AF_UNIX backlog that is full', () => {
     })
     expect(ledger()).toEqual({ descriptors: 2, buffers: 2, lanes: 2, attempts: 2 })
     // Who needs no lane does not wait for one.
-    await closed(await manager.connect(targets.accept))
+    await closeSocket(await manager.connect(targets.accept))
     controller.abort()
     expect(await Promise.all(calls)).toEqual(Array(5).fill('ABORT_ERR'))
     expect(held()).toMatchObject({ descriptors: 0, buffers: 0, attempts: 0 })

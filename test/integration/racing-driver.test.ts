@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import type { Outcome } from '#internal/bridge/registry'
 import { Cancellation } from '#internal/call/cancellation'
 import { type Course, race } from '#internal/call/racing'
-import type { InetEndpoint } from '#internal/core/race'
+import type { InetEndpoint } from '#internal/core/endpoint'
 import { ConnectError } from '#internal/errors/errors'
 
 const at = (last: number): InetEndpoint => ({ family: 'inet', address: `127.0.0.${last}`, port: 80 })

@@ -2,7 +2,7 @@ import { constants } from 'node:os'
 import type { ConnectError, ConnectionManager, ManagerOptions, RetryPolicy, Target } from 'cancelpoint'
 import { afterEach, describe, expect, it, onTestFinished } from 'vitest'
 import { binding } from '#internal/bridge/binding'
-import { closed } from '#internal/call/tls'
+import { closeSocket } from '#internal/bridge/descriptor'
 import { requeuesAtMost } from '#internal/core/limits'
 import { behaviours } from '#internal/lab/behaviours'
 import { atSettlement, expectAbort } from '../support/cancelled.js'
@@ -49,7 +49,7 @@ describe.each(engines)('%s engine', (engine) => {
       const manager = await manage()
       const retry: RetryPolicy = { classes: { 'timed-out': { tries: 9, baseMs: 10 } } }
       const port = 'port' in slow.place ? slow.place.port : 0
-      await closed(await manager.connect({ host: '127.0.0.1', port }, { attemptTimeoutMs: 300, retry }))
+      await closeSocket(await manager.connect({ host: '127.0.0.1', port }, { attemptTimeoutMs: 300, retry }))
       const { attempts } = told.of('delivery').at(-1) as { attempts: ConnectError['attempts'] }
       expect(attempts.map(({ code }) => code)).toEqual(['ETIMEDOUT', 'ETIMEDOUT', undefined])
       expect(manager.stats()).toMatchObject({ retries: 2, requeues: 0, failed: 0 })
@@ -61,7 +61,7 @@ describe.each(engines)('%s engine', (engine) => {
       const lookup = async () => [['::1'], ['127.0.0.1']][asked++]!
       const port = Number(targets.accept.split(':')[1])
       const call = manager.connect({ host: 'moves.test', port }, { lookup, retry: { baseMs: 1 } })
-      await closed(await call)
+      await closeSocket(await call)
       expect(asked).toBe(2)
     })
 
@@ -158,7 +158,7 @@ describe.each(engines)('%s engine', (engine) => {
     ] as const)('is no try of the target’s: %s %s, and then it connects', async (call, errno) => {
       const manager = await manage({ retry: false })
       inject(call, 1, errno)
-      await closed(await manager.connect(targets.accept))
+      await closeSocket(await manager.connect(targets.accept))
       expect(manager.stats()).toMatchObject({ retries: 0, requeues: 1 })
     })
   })
@@ -176,7 +176,7 @@ describe('a failure of this machine that lasts', () => {
     inject('connect', 0, 'EADDRNOTAVAIL')
     await Promise.all(managers.map(({ engine, manager }) => waitsItOut(engine, manager)))
     binding.clearFaults()
-    for (const { manager } of managers) await closed(await manager.connect(targets.accept))
+    for (const { manager } of managers) await closeSocket(await manager.connect(targets.accept))
   })
 
   async function waitsItOut(engine: (typeof engines)[number], manager: ConnectionManager): Promise<void> {

@@ -3,7 +3,7 @@ import { type ConnectError, type ConnectionManager, ledger } from 'cancelpoint'
 import * as posix from 'cancelpoint/posix'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { binding } from '#internal/bridge/binding'
-import { closed } from '#internal/call/tls'
+import { closeSocket } from '#internal/bridge/descriptor'
 import { outcomesPerSlice } from '#internal/core/limits'
 import { atSettlement } from '../support/cancelled.js'
 import { held, listenersOn, nothingLeft } from '../support/counts.js'
@@ -55,7 +55,7 @@ describe.each(engines)('%s engine', (engine) => {
     })
 
     const outcomes: [string, (signal: AbortSignal) => Promise<unknown>][] = [
-      ['a connect', async (signal) => closed(await manager.connect(targets.accept, { signal }))],
+      ['a connect', async (signal) => closeSocket(await manager.connect(targets.accept, { signal }))],
       ['an open', async (signal) => (await manager.open(targets.accept, { signal })).close()],
       ['a refusal', (signal) => manager.connect(targets.refuse, { signal })],
       ['a deadline', (signal) => manager.connect(targets.hang, { signal, timeoutMs: 20 })],
@@ -82,7 +82,7 @@ describe.each(engines)('%s engine', (engine) => {
       const controller = new AbortController()
       const { signal } = controller
       const going = manager.connect(targets.hang, { signal }).catch((error) => error)
-      await closed(await manager.connect(targets.accept, { signal }))
+      await closeSocket(await manager.connect(targets.accept, { signal }))
       expect(listenersOn(signal)).toBe(1)
       controller.abort()
       expect(await going).toMatchObject({ code: 'ABORT_ERR' })
@@ -167,7 +167,7 @@ describe.each(engines)('%s engine', (engine) => {
 
     it('may be Infinity', async () => {
       const call = manager.connect(targets.accept, { timeoutMs: Infinity, attemptTimeoutMs: Infinity })
-      await closed(await call)
+      await closeSocket(await call)
     })
   })
 

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import net from 'node:net'
 import { ConnectionManager } from 'cancelpoint'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { closed } from '#internal/call/tls'
+import { closeSocket } from '#internal/bridge/descriptor'
 import { held } from '../support/counts.js'
 import { engines } from '../support/warm-up.js'
 import { life } from './socket-table/life.js'
@@ -57,7 +57,7 @@ async function run({ peer: does, options, see }: Row, open: Open): Promise<unkno
   try {
     return await see(socket, await peer)
   } finally {
-    await Promise.all([closed(socket), peer.then(closed)])
+    await Promise.all([closeSocket(socket), peer.then(closeSocket)])
   }
 }
 

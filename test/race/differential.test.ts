@@ -17,7 +17,7 @@ import {
 import * as posix from 'cancelpoint/posix'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { binding } from '#internal/bridge/binding'
-import { closed } from '#internal/call/tls'
+import { closeSocket } from '#internal/bridge/descriptor'
 import { held } from '../support/counts.js'
 import { listen } from '../support/events.js'
 import { randomFrom } from '../support/random.js'
@@ -177,7 +177,7 @@ function seen(descriptor: Descriptor): unknown {
 
 async function seenOf(socket: Socket): Promise<unknown> {
   const ends = [socket.remoteAddress, socket.remotePort, socket.readyState]
-  await closed(socket)
+  await closeSocket(socket)
   return ends
 }
 
@@ -246,7 +246,7 @@ describe.each(engines)('a peer that resets at once, %s engine', (engine) => {
       )
     const either = ['connected', 'ECONNRESET refused connect']
     for (let i = 0; i < 20; i += 1) {
-      expect(either).toContain(await verdict(wide.connect(targets.reset).then(closed)))
+      expect(either).toContain(await verdict(wide.connect(targets.reset).then(closeSocket)))
       expect(either).toContain(await verdict(wide.open(targets.reset).then((descriptor) => descriptor.close())))
       for await (const { status, code, errnoClass } of wide.check([targets.reset]))
         expect(['up  ', 'down ECONNRESET refused']).toContain([status, code, errnoClass].join(' '))

@@ -3,8 +3,8 @@ import { ConnectionManager, ledger } from 'cancelpoint'
 import * as posix from 'cancelpoint/posix'
 import { afterEach, describe, expect, it } from 'vitest'
 import { binding } from '#internal/bridge/binding'
+import { closeSocket } from '#internal/bridge/descriptor'
 import { descriptorsFree } from '#internal/bridge/machine'
-import { closed } from '#internal/call/tls'
 import { held, listenersOn, nothingLeft, threads } from '../support/counts.js'
 import { blockedInConnect, countCalls } from '../support/moments.js'
 import { randomFrom } from '../support/random.js'
@@ -128,7 +128,7 @@ async function cancelOne(manager: ConnectionManager, random: () => number, becam
     const value = await call
     became.delivered += 1
     if ('adopt' in value) value.close()
-    else await closed(value)
+    else await closeSocket(value)
     // What never was cancelled may hang no longer than this test does.
     controller.abort()
   } catch (error) {

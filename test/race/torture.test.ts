@@ -4,7 +4,7 @@ import { ConnectError, ConnectionManager, type ConnectOptions, ledger } from 'ca
 import * as posix from 'cancelpoint/posix'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { binding } from '#internal/bridge/binding'
-import { closed } from '#internal/call/tls'
+import { closeSocket } from '#internal/bridge/descriptor'
 import { held, nothingLeft, threads } from '../support/counts.js'
 import { errnosOf } from '../support/man-pages.js'
 import { countCalls } from '../support/moments.js'
@@ -66,7 +66,7 @@ describe.each(engines)('%s engine', (engine) => {
   const options: ConnectOptions = { retry: false, attemptTimeoutMs: 2_000 }
 
   async function connectAndDestroy(): Promise<void> {
-    await closed(await manager.connect(targets.accept, options))
+    await closeSocket(await manager.connect(targets.accept, options))
   }
 
   async function openAndClose(): Promise<void> {

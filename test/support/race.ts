@@ -1,5 +1,6 @@
 /** Races as their tests write them: addresses, events, and what a race did with them in virtual time. */
-import { type Family, type InetEndpoint, type Order, Race, type RaceEvent, type RaceOptions } from '#internal/core/race'
+import type { Family, InetEndpoint } from '#internal/core/endpoint'
+import { type Order, Race, type RaceEvent, type RaceOptions } from '#internal/core/race'
 
 /** `4a`, `6b`: an address of that family. One object a name, as a driver has it. */
 const endpoints = new Map<string, InetEndpoint>()

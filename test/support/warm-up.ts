@@ -1,6 +1,6 @@
 /** Opens once what the pool, the resolver and libuv open for good, so that counts compare afterwards. */
 import { ConnectionManager, type ManagerOptions } from 'cancelpoint'
-import { closed } from '#internal/call/tls'
+import { closeSocket } from '#internal/bridge/descriptor'
 
 /** What tables run over. */
 export { engineNames as engines } from '#internal/types'
@@ -12,6 +12,6 @@ export { engineNames as engines } from '#internal/types'
 export async function warmManager(accepting: string, options: ManagerOptions = {}) {
   const manager = new ConnectionManager({ retry: false, engine: 'blocking', ...options })
   for (const engine of new Set(['blocking', options.engine ?? 'blocking'] as const))
-    await closed(await manager.connect(accepting, { engine }))
+    await closeSocket(await manager.connect(accepting, { engine }))
   return manager
 }

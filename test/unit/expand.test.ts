@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { InvalidTargetError, parseTarget } from '../../src/core/address.js'
 import { expandTargets, targetsPerRange, wordsOfLine } from '../../src/core/expand.js'
+import { InvalidTargetError } from '../../src/core/invalid-target.js'
+import { parseTarget } from '../../src/core/target.js'
 
 describe('expandTargets', () => {
   it.each<[string, string[]]>([

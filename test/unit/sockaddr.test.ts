@@ -1,18 +1,15 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { type Endpoint, endpointOf, formatEndpoint } from '../../src/core/endpoint.js'
+import { InvalidTargetError } from '../../src/core/invalid-target.js'
+import { formatIpv6, parseIpv6 } from '../../src/core/ip.js'
 import {
   decodeSocketAddress,
-  type Endpoint,
   encodeEndpoint,
   encodeSocketAddress,
-  endpointOf,
-  formatEndpoint,
-  formatIpv6,
-  InvalidTargetError,
-  parseIpv6,
-  parseTarget,
   type SocketAddress,
-} from '../../src/core/address.js'
+} from '../../src/core/sockaddr.js'
+import { parseTarget } from '../../src/core/target.js'
 
 describe('socket addresses', () => {
   const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex')

@@ -1,23 +1,16 @@
 /** Targets as people write them, and the endpoints they name. Pure: names are not resolved, interfaces not looked up. */
+
+import { type Endpoint, formatPath } from './endpoint.js'
+import { isDigitsAndDots, parseHostname } from './hostname.js'
 import { InvalidTargetError, toText } from './invalid-target.js'
 import { formatIpv6, parseIpv4, parseIpv6, splitZone } from './ip.js'
 import { pathBytesAtMost } from './sockaddr.js'
-
-export { InvalidTargetError } from './invalid-target.js'
-export { formatIpv4, formatIpv6, parseIpv4, parseIpv6, unmapIpv4 } from './ip.js'
-export { decodeSocketAddress, encodeEndpoint, encodeSocketAddress, type SocketAddress } from './sockaddr.js'
 
 /**
  * What a person writes. Strings: `host:port`, `tcp://host:port`, `1.2.3.4:80`, `[::1]:80`, `unix:/path`,
  * `unix:@abstract`. A path that starts with `@` or NUL is in Linux's abstract namespace.
  */
 export type Target = string | { host: string; port: number } | { path: string }
-
-/** One numeric socket address, its text in canonical form. An abstract path is kept with its leading NUL. */
-export type Endpoint =
-  | { family: 'inet'; address: string; port: number }
-  | { family: 'inet6'; address: string; port: number; scopeId?: number }
-  | { family: 'unix'; path: string }
 
 /** `zone`: an interface's name, to be turned into a scope id where interfaces can be looked up. */
 export type ParsedTarget =
@@ -102,38 +95,11 @@ function parseHost(host: string, port: number, given: Target): ParsedTarget {
   if (host !== '' && isDigitsAndDots(host)) {
     throw new InvalidTargetError(given, 'four numbers from 0 to 255 without leading zeros', 'correct the IPv4 address')
   }
-  return { kind: 'name', hostname: parseHostname(host, given), port }
-}
-
-/** RFC 1123, with the underscores that service names have, and a trailing dot. */
-function parseHostname(host: string, given: Target): string {
-  const hostname = isAscii(host) ? host : punycode(host)
-  const labels = hostname.split('.')
-  if (labels.length > 1 && labels.at(-1) === '') labels.pop()
-  const valid = labels.every((label) => /^[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?$/i.test(label))
-  if (!valid || isDigitsAndDots(hostname) || hostname.length > (hostname.endsWith('.') ? 254 : 253)) {
+  const hostname = parseHostname(host)
+  if (hostname === undefined) {
     throw new InvalidTargetError(given, `${forms}, a host in letters, digits, '-', '_' and '.'`, 'correct the host')
   }
-  return hostname
-}
-
-/** Empty, and so refused, where it has no such form. The ASCII that would end a URL's host is refused before. */
-function punycode(host: string): string {
-  if (/[\0-,/:-@[-^`{-\x7f]/.test(host)) return ''
-  try {
-    return new URL(`http://${host}`).hostname
-  } catch {
-    return ''
-  }
-}
-
-function isAscii(text: string): boolean {
-  for (let i = 0; i < text.length; i += 1) if (text.charCodeAt(i) > 127) return false
-  return true
-}
-
-function isDigitsAndDots(text: string): boolean {
-  return /^[\d.]+$/.test(text)
+  return { kind: 'name', hostname, port }
 }
 
 /** A port as written, 1 to 65535 in plain decimals. */
@@ -171,34 +137,4 @@ export function formatTarget(target: Target): string {
   } catch {
     return toText(target)
   }
-}
-
-/** `127.0.0.1:80`, `[fe80::1%2]:80`, `unix:/path`, `unix:@name`. */
-export function formatEndpoint(endpoint: Endpoint): string {
-  switch (endpoint.family) {
-    case 'inet':
-      return `${endpoint.address}:${endpoint.port}`
-    case 'inet6':
-      return `[${endpoint.address}${endpoint.scopeId ? `%${endpoint.scopeId}` : ''}]:${endpoint.port}`
-    case 'unix':
-      return formatPath(endpoint.path)
-  }
-}
-
-function formatPath(path: string): string {
-  return `unix:${path.startsWith('\0') ? `@${path.slice(1)}` : path}`
-}
-
-/**
- * Numeric text and a port (0 to 65535) as an endpoint; undefined where they are none. `fe80::1%2` is read, a zone by
- * name is not. A scope id that is given wins.
- */
-export function endpointOf(address: string, port: number, scopeId?: number): Endpoint | undefined {
-  if (!(Number.isInteger(port) && port >= 0 && port <= 65_535)) return undefined
-  if (parseIpv4(address)) return { family: 'inet', address, port }
-  const { address: numeric, scopeId: written, zone } = splitZone(address)
-  const bytes = zone === undefined ? parseIpv6(numeric) : undefined
-  if (!bytes) return undefined
-  const scope = scopeId ?? written
-  return { family: 'inet6', address: formatIpv6(bytes), port, ...(scope ? { scopeId: scope } : {}) }
 }

@@ -1,17 +1,10 @@
 import { isIPv4, isIPv6, SocketAddress as NodeSocketAddress } from 'node:net'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import {
-  type Endpoint,
-  endpointOf,
-  formatIpv6,
-  formatTarget,
-  InvalidTargetError,
-  parseIpv4,
-  parseIpv6,
-  parseTarget,
-  unmapIpv4,
-} from '../../src/core/address.js'
+import { type Endpoint, endpointOf } from '../../src/core/endpoint.js'
+import { InvalidTargetError } from '../../src/core/invalid-target.js'
+import { formatIpv6, parseIpv4, parseIpv6, unmapIpv4 } from '../../src/core/ip.js'
+import { formatTarget, parseTarget } from '../../src/core/target.js'
 import type { Target } from '../../src/types.js'
 
 const inet = (address: string, port: number) => ({ kind: 'endpoint', endpoint: { family: 'inet', address, port } })
