@@ -34,7 +34,7 @@ static inline int64_t cpu_us(void) {
          usage.ru_stime.tv_usec;
 }
 
-/* The address of number `index`, as bench/scenarios/targets.ts spreads them. */
+/* The address of number `index`, as bench/setup/targets.ts spreads them. */
 static inline struct sockaddr_in target_at(uint32_t index, uint16_t port) {
   uint32_t host = 127u << 24 | (1 + index / 62500 % 250) << 16 | (1 + index / 250 % 250) << 8 | (1 + index % 250);
   return (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(host)};

@@ -5,7 +5,6 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { ledger } from '../../src/index.js'
 import { type EngineName, engineNames } from '../../src/types.js'
 import { betweenEngines, type Contestant, type Lookup, type Metrics, type Scenario } from '../scenario.js'
-import { percentiles } from '../statistics.js'
 import {
   type Hanging,
   managerFor,
@@ -15,7 +14,8 @@ import {
   tcpTarget,
   untilBlocked,
   warmUp,
-} from './blocked.js'
+} from '../setup/blocked.js'
+import { percentiles } from '../statistics.js'
 
 const sizes = [100, 1_000, 10_000]
 const of =

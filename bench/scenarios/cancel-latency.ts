@@ -4,7 +4,6 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { ledger } from '../../src/index.js'
 import { type EngineName, engineNames } from '../../src/types.js'
 import { betweenEngines, type Contestant, type Metrics, micro, type Scenario, type Settings } from '../scenario.js'
-import { percentiles } from '../statistics.js'
 import {
   block,
   type Hanging,
@@ -15,7 +14,8 @@ import {
   tcpTarget,
   untilBlocked,
   warmUp,
-} from './blocked.js'
+} from '../setup/blocked.js'
+import { percentiles } from '../statistics.js'
 
 const sizes = [1, 100, 1_000, 10_000]
 const one = nameOf(1, 'blocking')

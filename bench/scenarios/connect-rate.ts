@@ -2,11 +2,11 @@
 import { type CheckResult, ConnectionManager } from '../../src/index.js'
 import { type EngineName, engineNames } from '../../src/types.js'
 import { type PeerName, runPeer } from '../peers.js'
+import { type Clock, durations, inFlight, type Loop, loops, rateOf, turns } from '../rates.js'
 import { type Aim, betweenEngines, type Contestant, ratio, type Scenario, Skipped, stageOf } from '../scenario.js'
-import { openRefusing } from '../servers.js'
-import { type Accepting, asNodeTarget, nodeConnect, openAcceptingStage, reset, targetsOf } from './accepting.js'
-import { type Clock, durations, inFlight, type Loop, loops, rateOf, turns } from './rates.js'
-import { targetCount } from './targets.js'
+import { type Accepting, asNodeTarget, nodeConnect, openAcceptingStage, reset, targetsOf } from '../setup/accepting.js'
+import { openRefusing } from '../setup/servers.js'
+import { targetCount } from '../setup/targets.js'
 
 /** What connects come to, and so what a contestant waits for. */
 interface Answer {

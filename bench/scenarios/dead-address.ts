@@ -4,7 +4,7 @@ import { connect, type LookupFunction } from 'node:net'
 import * as limits from '../../src/core/limits.js'
 import { ConnectionManager } from '../../src/index.js'
 import { type Contestant, type Scenario, type Settings, stageOf } from '../scenario.js'
-import { openDeadAndAlive } from '../servers.js'
+import { openDeadAndAlive } from '../setup/servers.js'
 import { percentiles } from '../statistics.js'
 
 interface DeadAddress {

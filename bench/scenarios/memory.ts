@@ -7,7 +7,15 @@ import { laneStackBytes } from '../../src/core/limits.js'
 import { type ConnectionManager, ledger } from '../../src/index.js'
 import { type EngineName, engineNames } from '../../src/types.js'
 import type { Aim, Contestant, Figure, Metrics, Scenario } from '../scenario.js'
-import { type Hanging, managerFor, nameOf, openHangingStage, tcpTarget, untilBlocked, warmUp } from './blocked.js'
+import {
+  type Hanging,
+  managerFor,
+  nameOf,
+  openHangingStage,
+  tcpTarget,
+  untilBlocked,
+  warmUp,
+} from '../setup/blocked.js'
 
 const sizes: Record<EngineName, number[]> = { blocking: [1_000, 5_000], nonblocking: [1_000, 10_000] }
 

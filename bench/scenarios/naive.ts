@@ -16,8 +16,8 @@ import {
   tcpTarget,
   threads,
   untilBlocked,
-} from './blocked.js'
-import { address } from './targets.js'
+} from '../setup/blocked.js'
+import { address } from '../setup/targets.js'
 
 const atOnce = 4
 const times = 5

@@ -12,9 +12,9 @@ import {
   type Scenario,
   type Settings,
 } from '../scenario.js'
-import { openAccepting, openRefusing } from '../servers.js'
-import { asNodeTarget, nodeConnect } from './accepting.js'
-import { address } from './targets.js'
+import { asNodeTarget, nodeConnect } from '../setup/accepting.js'
+import { openAccepting, openRefusing } from '../setup/servers.js'
+import { address } from '../setup/targets.js'
 
 interface Storm {
   accepting: number

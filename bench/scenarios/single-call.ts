@@ -4,8 +4,8 @@ import type { Socket } from 'node:net'
 import { ConnectionManager } from '../../src/index.js'
 import { type EngineName, engineNames } from '../../src/types.js'
 import { type Aim, betweenEngines, type Contestant, installed, micro, ratio, type Scenario } from '../scenario.js'
+import { type Accepting, asNodeTarget, nodeConnect, openAcceptingStage, reset, targetsOf } from '../setup/accepting.js'
 import { percentiles } from '../statistics.js'
-import { type Accepting, asNodeTarget, nodeConnect, openAcceptingStage, reset, targetsOf } from './accepting.js'
 
 const netConnect = 'net.connect'
 const undici = "undici's connector"

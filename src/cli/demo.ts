@@ -4,11 +4,11 @@
  */
 import { readdirSync } from 'node:fs'
 import { ledger } from '../bridge/descriptor.js'
-import { Report } from '../cli/report.js'
-import { table } from '../cli/table.js'
+import { type Behaviour, type Fleet, type LabTarget, startFleet } from '../lab/fleet.js'
 import { ConnectionManager } from '../manager.js'
 import type { CheckResult } from '../types.js'
-import { type Behaviour, type Fleet, type LabTarget, startFleet } from './fleet.js'
+import { Report } from './report.js'
+import { table } from './table.js'
 
 const targetCount = 240
 /** Under a second, so that one attempt meets one dropped SYN of a slow target. */

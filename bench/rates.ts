@@ -1,5 +1,5 @@
 /** How connects a second are counted: loops that go on until their time is over. */
-import type { Metrics, Settings } from '../scenario.js'
+import type { Metrics, Settings } from './scenario.js'
 
 export const inFlight = 256
 

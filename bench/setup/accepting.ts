@@ -4,7 +4,7 @@ import { connect, type Socket } from 'node:net'
 import { parseTarget } from '../../src/core/target.js'
 import type { Peers } from '../peers.js'
 import type { OpenStage, Settings } from '../scenario.js'
-import { openAccepting } from '../servers.js'
+import { openAccepting } from './servers.js'
 import { targets } from './targets.js'
 
 export interface Accepting {

@@ -3,10 +3,10 @@ import { once } from 'node:events'
 import { createServer } from 'node:net'
 import { fileURLToPath } from 'node:url'
 
-import { behaviours } from '../src/lab/behaviours.js'
-import { listenFull, type Place } from '../src/lab/loopback.js'
-import * as posix from '../src/posix.js'
-import { MissingCompiler, type Peers, type Served, serve } from './peers.js'
+import { behaviours } from '../../src/lab/behaviours.js'
+import { listenFull, type Place } from '../../src/lab/loopback.js'
+import * as posix from '../../src/posix.js'
+import { MissingCompiler, type Peers, type Served, serve } from '../peers.js'
 
 export interface AcceptingServer {
   port: number

@@ -2,7 +2,7 @@
 import { once } from 'node:events'
 import { createServer, type Socket } from 'node:net'
 
-import { bindLoopback, droppedSyns } from '../src/lab/loopback.js'
+import { bindLoopback, droppedSyns } from '../../src/lab/loopback.js'
 
 const { fd, place } = bindLoopback()
 /** Closed late, as there. */

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { ConnectionManager, ledger } from '../../src/index.js'
 import type { EngineName } from '../../src/types.js'
 import { type OpenStage, stageOf } from '../scenario.js'
-import { type HangingListeners, openHanging } from '../servers.js'
+import { type HangingListeners, openHanging } from './servers.js'
 import { address } from './targets.js'
 
 export type Hanging = Pick<HangingListeners, 'port' | 'path'>
