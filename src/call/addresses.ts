@@ -1,9 +1,9 @@
 /** Names to endpoints: by the resolver, or by the caller's own lookup; and which of them a block list bars. */
 import { isIP } from 'node:net'
-import { inspect } from 'node:util'
 import { interfaceIndex } from '../bridge/interfaces.js'
 import type { Family, InetEndpoint } from '../core/endpoint.js'
 import { type Endpoint, endpointOf } from '../core/endpoint.js'
+import { show } from '../core/invalid-target.js'
 import { unmapIpv4 } from '../core/ip.js'
 import type { ParsedTarget } from '../core/target.js'
 import { ConnectError, unresolvedError } from '../errors/errors.js'
@@ -84,10 +84,10 @@ function endpointsOf(addresses: unknown, hostname: string, port: number): InetEn
   const refuse = (given: string) => {
     throw new TypeError(`lookup of ${hostname} gave ${given}: expected an array of numeric addresses, as ['127.0.0.1']`)
   }
-  if (!Array.isArray(addresses)) return refuse(inspect(addresses))
+  if (!Array.isArray(addresses)) return refuse(show(addresses))
   return Array.from(addresses, (address: unknown) => {
     const endpoint = typeof address === 'string' ? endpointOf(address, port) : undefined
-    return (endpoint ?? refuse(`an array with ${inspect(address)}`)) as InetEndpoint
+    return (endpoint ?? refuse(`an array with ${show(address)}`)) as InetEndpoint
   })
 }
 

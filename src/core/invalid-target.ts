@@ -1,3 +1,5 @@
+import { printable } from './text.js'
+
 const shownAtMost = 120
 
 /** Something written that is no target or address. The message names it, what was expected, and what to do. */
@@ -14,19 +16,43 @@ export class InvalidTargetError extends Error {
   }
 }
 
-/** For messages: strings in quotes, the rest as text; shortened, with control characters escaped. */
+/** For messages: strings in quotes, the rest as text; shortened, and safe to show. Never throws. */
 export function show(given: unknown): string {
   const text = typeof given === 'string' ? given : toText(given)
   const short = text.length > shownAtMost ? `${text.slice(0, shownAtMost)}…` : text
-  return typeof given === 'string' ? `'${JSON.stringify(short).slice(1, -1).replaceAll('\\"', '"')}'` : short
+  return printable(typeof given === 'string' ? `'${JSON.stringify(short).slice(1, -1).replaceAll('\\"', '"')}'` : short)
 }
 
-/** What is no string, objects as JSON where they have any. Never throws. */
+/** What is no string, objects much as JSON has them and no more of them than a message shows. Never throws. */
 export function toText(given: unknown): string {
-  if (typeof given !== 'object') return String(given)
   try {
-    return JSON.stringify(given) ?? String(given)
+    return typeof given === 'object' ? textOf(given, 0) : String(given)
   } catch {
-    return Object.prototype.toString.call(given)
+    // A revoked Proxy, a getter or a toString that throws.
+    return `${typeof given === 'function' ? 'a function' : 'an object'} that cannot be read`
   }
 }
+
+const depthAtMost = 2
+const membersAtMost = 20
+
+function textOf(value: unknown, depth: number): string {
+  if (typeof value === 'string') return JSON.stringify(value.slice(0, shownAtMost))
+  if (typeof value === 'bigint') return `${value}n`
+  if (typeof value !== 'object' || value === null) return String(value)
+  if (ArrayBuffer.isView(value)) return `${value.constructor.name} of ${value.byteLength} bytes`
+  if (depth > depthAtMost) return '…'
+  if (Array.isArray(value)) return `[${listed(value, (member) => textOf(member, depth + 1))}]`
+  const names = Object.keys(value).filter((name) => isData(value[name as never]))
+  const className = value.constructor?.name ?? 'Object'
+  const members = listed(names, (name) => `${JSON.stringify(name)}:${textOf(value[name as never], depth + 1)}`)
+  return `${className === 'Object' ? '' : `${className} `}{${members}}`
+}
+
+function listed<T>(members: readonly T[], text: (member: T) => string): string {
+  const shown = members.slice(0, membersAtMost).map(text)
+  return (members.length > membersAtMost ? [...shown, '…'] : shown).join(',')
+}
+
+/** JSON leaves out the same. */
+const isData = (value: unknown) => !['function', 'symbol', 'undefined'].includes(typeof value)

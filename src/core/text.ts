@@ -10,10 +10,36 @@ export function sentence(text: string): string {
   return `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? '' : '.'}`
 }
 
-/** Control characters made visible: targets come from files, and a terminal obeys them. */
+/**
+ * What a terminal obeys, what reorders the text around it, and what looks like nothing or like a space: every control and
+ * format character, lone surrogate, private and unassigned code point (category C), every separator but the space
+ * (category Z), all that Unicode lets a font ignore (variation selectors, fillers), and the blank Braille pattern.
+ */
+const unsafe = /(?! )[\p{C}\p{Z}\p{Default_Ignorable_Code_Point}\u2800]/gu
+
+/** Nearly every text is, and a pattern without tables of Unicode tells it ten times as fast. */
+const plainAscii = /^[ -~]*$/
+
+/**
+ * One line that is safe to show: each unsafe character as `\uXXXX`, one beyond U+FFFF as its two surrogates. Text from
+ * outside passes through here before a person sees it.
+ */
 export function printable(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this is about
-  return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g, (character) => {
-    return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
-  })
+  return plainAscii.test(text) ? text : text.replace(unsafe, escaped)
+}
+
+/** The same of several lines, whose ends stay: for messages in which a library has put text from outside. */
+export function printableLines(text: string): string {
+  return text.split('\n').map(printable).join('\n')
+}
+
+/** JSON in one line, safe to show, that reads back as the same value: JSON has unsafe characters in strings alone. */
+export function jsonLine(value: unknown): string {
+  return printable(JSON.stringify(value))
+}
+
+function escaped(character: string): string {
+  let text = ''
+  for (let i = 0; i < character.length; i += 1) text += `\\u${character.charCodeAt(i).toString(16).padStart(4, '0')}`
+  return text
 }

@@ -3,7 +3,7 @@ import { type Endpoint, formatEndpoint } from '../core/endpoint.js'
 import { type Advice, advise, classes, type ErrnoClass } from '../core/errno.js'
 import * as limits from '../core/limits.js'
 import type { Failure, Patience } from '../core/retry.js'
-import { clause, sentence } from '../core/text.js'
+import { clause, printable, sentence } from '../core/text.js'
 import type { AttemptRecord } from '../types.js'
 import { errnoOf } from './errnos.js'
 
@@ -54,7 +54,7 @@ export class ConnectError extends Error {
   readonly #options: ConnectErrorOptions
 
   constructor(options: ConnectErrorOptions) {
-    super(messageOf(options), options.cause === undefined ? undefined : { cause: options.cause })
+    super(printable(messageOf(options)), options.cause === undefined ? undefined : { cause: options.cause })
     this.#options = options
     const { code, endpoint, hostname, errors, timedOutBy } = options
     this.code = code

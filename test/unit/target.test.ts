@@ -117,7 +117,7 @@ describe('parseTarget', () => {
     const without = Object.create(null) as Target
     expect(formatTarget(without)).toBe('{}')
     expect(formatTarget({ host: 'a', port: Symbol('p') } as unknown as Target)).toBe('{"host":"a"}')
-    expect(formatTarget(Object.assign(without, { port: 1n }) as Target)).toBe('[object Object]')
+    expect(formatTarget(Object.assign(without, { port: 1n }) as Target)).toBe('{"port":1n}')
   })
 
   it('shows what was given, shortened and without control characters', () => {
