@@ -27,7 +27,11 @@ export interface ConnectOptions {
   localAddress?: string | undefined
   /** Source port; 0 or absent lets the kernel choose. */
   localPort?: number | undefined
-  /** Applied to resolved addresses, IPv4-mapped ones unmapped. A hit is a ConnectError, code ERR_BLOCKED. */
+  /**
+   * Judges what the kernel will reach: each address as itself and as every address that it stands for (0.0.0.0 and :: as
+   * this machine; IPv4-mapped, NAT64, 6to4 and other forms as the IPv4 address in them). AF_UNIX is this machine: it is
+   * barred by a list that bars 127.0.0.1 or ::1. A hit is a ConnectError, code ERR_BLOCKED, before any packet.
+   */
   blockList?: BlockList | undefined
   /** Replaces the resolver. Must give numeric addresses. An error with code ENOTFOUND or EAI_AGAIN says that of the name. */
   lookup?: ((hostname: string, options: { signal: AbortSignal }) => Promise<string[]>) | undefined

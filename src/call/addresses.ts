@@ -1,10 +1,8 @@
-/** Names to endpoints: by the resolver, or by the caller's own lookup; and which of them a block list bars. */
-import { isIP } from 'node:net'
+/** Names to endpoints: by the resolver, or by the caller's own lookup. */
 import { interfaceIndex } from '../bridge/interfaces.js'
 import type { Family, InetEndpoint } from '../core/endpoint.js'
 import { type Endpoint, endpointOf } from '../core/endpoint.js'
 import { show } from '../core/invalid-target.js'
-import { unmapIpv4 } from '../core/ip.js'
 import type { ParsedTarget } from '../core/target.js'
 import { ConnectError, unresolvedError } from '../errors/errors.js'
 import { readable } from '../names/parsed-file.js'
@@ -103,12 +101,4 @@ export function withZone({ endpoint, zone }: NumericTarget): Endpoint {
     errnoClass: 'misuse',
     detail: `no interface named '${zone}' has an IPv6 address; see 'ip -6 addr' for those that have`,
   })
-}
-
-/** Whether the block list bars an endpoint; an IPv4-mapped address is judged as the IPv4 address it is. */
-export function refuseBlocked(endpoint: Endpoint, { blockList }: ConnectOptions): ConnectError | undefined {
-  if (!blockList || endpoint.family === 'unix') return undefined
-  const address = unmapIpv4(endpoint.address)
-  if (!blockList.check(address, isIP(address) === 4 ? 'ipv4' : 'ipv6')) return undefined
-  return new ConnectError({ code: 'ERR_BLOCKED', syscall: 'connect', endpoint, errnoClass: 'denied' })
 }

@@ -118,12 +118,6 @@ export function isMapped(bytes: Uint8Array): boolean {
   return bytes[10] === 255 && bytes[11] === 255
 }
 
-/** An IPv4-mapped address ('::ffff:1.2.3.4', however written) as the IPv4 address it is; any other text as it is. */
-export function unmapIpv4(address: string): string {
-  const bytes = address.includes(':') ? parseIpv6(address) : undefined
-  return bytes && isMapped(bytes) ? formatIpv4(bytes, 12) : address
-}
-
 /** `fe80::1%eth0` in its parts. A zone of digits is a scope id already; a name has to be looked up by a caller. */
 export function splitZone(text: string): { address: string; scopeId?: number; zone?: string } {
   const percent = text.indexOf('%')

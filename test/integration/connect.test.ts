@@ -195,7 +195,20 @@ describe.each(engines)('%s engine', (engine) => {
     blockList.addSubnet('127.0.0.0', 24, 'ipv4')
     blockList.addAddress('::1', 'ipv6')
 
-    it.each(['127.0.0.1', '[::ffff:127.0.0.1]', '[::ffff:7f00:1]', '[::1]'])('bars %s', async (host) => {
+    it.each([
+      '127.0.0.1',
+      '[::ffff:127.0.0.1]',
+      '[::ffff:7f00:1]',
+      '[::1]',
+      '0.0.0.0',
+      '[::]',
+      '[::ffff:0.0.0.0]',
+      '[::127.0.0.1]',
+      '[64:ff9b::7f00:1]',
+      '[64:ff9b:1::7f00:1]',
+      '[2002:7f00:1::]',
+      '[2001::c000:201:0:0:80ff:fffe]',
+    ])('bars %s', async (host) => {
       const error = await failureOf(manager.connect(`${host}:${portOf(targets.accept)}`, { blockList }))
       expect(error).toMatchObject({ code: 'ERR_BLOCKED', errnoClass: 'denied', attempts: [] })
     })

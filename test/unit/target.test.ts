@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { type Endpoint, endpointOf } from '../../src/core/endpoint.js'
 import { InvalidTargetError } from '../../src/core/invalid-target.js'
-import { formatIpv6, parseIpv4, parseIpv6, unmapIpv4 } from '../../src/core/ip.js'
+import { formatIpv6, parseIpv4, parseIpv6 } from '../../src/core/ip.js'
 import { formatTarget, parseTarget } from '../../src/core/target.js'
 import type { Target } from '../../src/types.js'
 
@@ -164,17 +164,6 @@ describe('IP addresses', () => {
     ['64:ff9b::1.2.3.4', '64:ff9b::102:304'],
   ])('writes %s as %s', (text, expected) => {
     expect(formatIpv6(parseIpv6(text)!)).toBe(expected)
-  })
-
-  it.each([
-    ['::ffff:1.2.3.4', '1.2.3.4'],
-    ['0:0:0:0:0:FFFF:102:304', '1.2.3.4'],
-    ['::1.2.3.4', '::1.2.3.4'],
-    ['1.2.3.4', '1.2.3.4'],
-    ['::1', '::1'],
-    ['localhost', 'localhost'],
-  ])('unmaps %s to %s', (text, expected) => {
-    expect(unmapIpv4(text)).toBe(expected)
   })
 
   const scrap = fc.constantFrom(...'0123456789abcdefF:.', '::', '255', '256', '1.2.3.4', 'ffff', '00', 'g')
