@@ -1,5 +1,6 @@
 export { Descriptor, ledger } from './bridge/descriptor.js'
 export type { ErrnoClass } from './core/errno.js'
+export { expandTargets } from './core/expand.js'
 export { connect } from './default-manager.js'
 export { classify, errnos } from './errors/errnos.js'
 export { ConnectError } from './errors/errors.js'

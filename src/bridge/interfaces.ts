@@ -1,14 +1,26 @@
-/** Interfaces by name: what a zone of an IPv6 address means. */
+/** Interfaces by name and by index: what a zone of an IPv6 address means. */
 import { readFileSync } from 'node:fs'
 import { networkInterfaces } from 'node:os'
 
-/** The index of an interface that has an IPv6 address; undefined where none of that name has one. */
-export function interfaceIndex(name: string): number | undefined {
-  const addresses = linuxAddresses()
+/**
+ * The index of the interface that a zone means, by its name or as it stands; undefined where no interface of that name or
+ * index has an IPv6 address.
+ */
+export function interfaceIndex(zone: string): number | undefined {
+  const index = /^\d+$/.test(zone) ? Number(zone) : undefined
+  const known = interfaces()
+  return known.find(([name]) => name === zone)?.[1] ?? known.find((each) => each[1] === index)?.[1]
+}
+
+/** Those that have an IPv6 address. */
+function interfaces(): [name: string, index: number][] {
+  const lines = linuxAddresses()
+  if (lines) return lines.map((line) => line.trim().split(/\s+/)).map((f) => [f[5]!, Number.parseInt(f[1]!, 16)])
   // Node tells the index of those that have a link-local address.
-  if (addresses === undefined) return networkInterfaces()[name]?.find(({ scopeid }) => scopeid)?.scopeid
-  const line = addresses.map((each) => each.trim().split(/\s+/)).find((fields) => fields[5] === name)
-  return line && Number.parseInt(line[1]!, 16)
+  return Object.entries(networkInterfaces()).flatMap(([name, addresses = []]) => {
+    const scoped = addresses.find(({ scopeid }) => scopeid)
+    return scoped ? [[name, scoped.scopeid!]] : []
+  })
 }
 
 /**
@@ -17,7 +29,7 @@ export function interfaceIndex(name: string): number | undefined {
  */
 function linuxAddresses(): string[] | undefined {
   try {
-    return readFileSync('/proc/net/if_inet6', 'latin1').split('\n')
+    return readFileSync('/proc/net/if_inet6', 'utf8').trim().split('\n')
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
     throw error

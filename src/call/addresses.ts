@@ -89,16 +89,17 @@ function endpointsOf(addresses: unknown, hostname: string, port: number): InetEn
   })
 }
 
-/** A zone by name is this machine's matter: its index is looked up here. */
+/** Whether there is an interface that a zone names is this machine's matter: its index is looked up here. */
 export function withZone({ endpoint, zone }: NumericTarget): Endpoint {
   if (zone === undefined || endpoint.family !== 'inet6' || endpoint.scopeId !== undefined) return endpoint
   const scopeId = readable({ endpoint }, () => interfaceIndex(zone))
   if (scopeId !== undefined) return { ...endpoint, scopeId }
+  const which = /^\d+$/.test(zone) ? `with index ${zone}` : `named ${show(zone)}`
   throw new ConnectError({
     code: 'EINVAL',
     syscall: 'connect',
     endpoint,
     errnoClass: 'misuse',
-    detail: `no interface named '${zone}' has an IPv6 address; see 'ip -6 addr' for those that have`,
+    detail: `no interface ${which} has an IPv6 address; see 'ip -6 addr' for those that have`,
   })
 }

@@ -17,10 +17,17 @@ export function formatEndpoint(endpoint: Endpoint): string {
     case 'inet':
       return `${endpoint.address}:${endpoint.port}`
     case 'inet6':
-      return `[${endpoint.address}${endpoint.scopeId ? `%${endpoint.scopeId}` : ''}]:${endpoint.port}`
+      return `${bracketed(endpoint.address, endpoint.scopeId || undefined)}:${endpoint.port}`
     case 'unix':
       return formatPath(endpoint.path)
   }
+}
+
+/** `[::1]`, `[fe80::1%eth0]`. A zone that begins with 25 would read as RFC 6874's `%25`, so its `%` is written so. */
+export function bracketed(address: string, zone?: string | number): string {
+  if (zone === undefined) return `[${address}]`
+  const text = String(zone)
+  return `[${address}%${text.startsWith('25') && text.length > 2 ? '25' : ''}${text}]`
 }
 
 /** `unix:/path`, `unix:@name`. */

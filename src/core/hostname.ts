@@ -1,25 +1,70 @@
-/** Hostnames: which text is one, and which are the same. */
+/** Hostnames: which text is one, and which are the same. No regular expressions for ASCII: this runs for every target. */
+
+import { printable } from './text.js'
+
+const labelAtMost = 63
+/** Without the dot that ends a full name. */
+const hostnameAtMost = 253
+
+const dot = 46
+const hyphen = 45
+const underscore = 95
 
 /** Hostnames are compared without case, and without the dot that ends a full one. */
 export function normaliseHostname(name: string): string {
   return name.toLowerCase().replace(/\.$/, '')
 }
 
-/** RFC 1123, with the underscores that service names have, and a trailing dot. */
+/**
+ * Letters, digits, hyphens and underscores in labels, and perhaps a final dot; a hostname in another script as punycode.
+ * DNS has names that RFC 1123 forbids, with underscores and with hyphens at the ends of labels. A name of numbers alone
+ * is none: what looks like an address is never asked of DNS.
+ */
 export function parseHostname(host: string): string | undefined {
   const hostname = isAscii(host) ? host : punycode(host)
-  const labels = hostname.split('.')
-  if (labels.length > 1 && labels.at(-1) === '') labels.pop()
-  const valid = labels.every((label) => /^[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?$/i.test(label))
-  if (!valid || isDigitsAndDots(hostname) || hostname.length > (hostname.endsWith('.') ? 254 : 253)) {
-    return undefined
+  return isHostname(hostname) && !isNumeric(hostname) ? hostname : undefined
+}
+
+function isHostname(text: string): boolean {
+  const { length } = text
+  let label = 0
+  for (let i = 0; i < length; i += 1) {
+    const code = text.charCodeAt(i)
+    if (code === dot) {
+      if (label === 0) return false
+      label = 0
+    } else {
+      label += 1
+      if (label > labelAtMost || !isNameCode(code)) return false
+    }
   }
-  return hostname
+  return length > 0 && length <= (label === 0 ? hostnameAtMost + 1 : hostnameAtMost)
+}
+
+function isNameCode(code: number): boolean {
+  const letter = code | 32
+  return (letter >= 97 && letter <= 122) || isDigit(code) || code === hyphen || code === underscore
+}
+
+/**
+ * Whether each label is a number or a range of numbers: `1.2.3`, `0x7f.1`, `127.0.0-1.*`. Such a text is an address, a
+ * range of addresses or a slip, whatever its base: inet_aton(3) reads octal and hexadecimal numbers.
+ */
+export function isNumeric(host: string): boolean {
+  const code = host.charCodeAt(0)
+  return (isDigit(code) || numericMarks.includes(host[0]!)) && host.split('.').every(isNumericLabel)
+}
+
+const numericMarks = '-*,'
+
+function isNumericLabel(label: string): boolean {
+  return label.split(/[-,]/).every((part) => /^(\d*|0x[\da-f]*|\*)$/i.test(part))
 }
 
 /** Empty, and so refused, where it has no such form. The ASCII that would end a URL's host is refused before. */
 function punycode(host: string): string {
-  if (/[\0-,/:-@[-^`{-\x7f]/.test(host)) return ''
+  // Characters that cannot be seen would be dropped: '\u200bunix' must not become 'unix'.
+  if (/[\0-,/:-@[-^`{-\x7f]/.test(host) || printable(host) !== host) return ''
   try {
     return new URL(`http://${host}`).hostname
   } catch {
@@ -32,6 +77,4 @@ function isAscii(text: string): boolean {
   return true
 }
 
-export function isDigitsAndDots(text: string): boolean {
-  return /^[\d.]+$/.test(text)
-}
+const isDigit = (code: number): boolean => code >= 48 && code <= 57

@@ -2,7 +2,7 @@ import { printable } from './text.js'
 
 const shownAtMost = 120
 
-/** Something written that is no target or address. The message names it, what was expected, and what to do. */
+/** Something written that is no target or address. The message names it, what is wrong with it, what was expected, and what to do. */
 export class InvalidTargetError extends Error {
   static {
     InvalidTargetError.prototype.name = 'InvalidTargetError'
@@ -10,9 +10,13 @@ export class InvalidTargetError extends Error {
 
   readonly code = 'ERR_INVALID_TARGET'
 
-  /** @param given as written, of any type; shown shortened and with control characters escaped */
-  constructor(given: unknown, expected: string, remedy: string) {
-    super(`${show(given)} is not a target: expected ${expected}; ${remedy}`)
+  /**
+   * @param given as written, of any type; shown shortened and safe to show
+   * @param wrong what is wrong with it and what was expected, as a clause
+   * @param remedy what to write instead, as a clause
+   */
+  constructor(given: unknown, wrong: string, remedy: string) {
+    super(`${show(given)} is not a target: ${wrong}; ${remedy}`)
   }
 }
 
@@ -40,6 +44,7 @@ function textOf(value: unknown, depth: number): string {
   if (typeof value === 'string') return JSON.stringify(value.slice(0, shownAtMost))
   if (typeof value === 'bigint') return `${value}n`
   if (typeof value !== 'object' || value === null) return String(value)
+  if (value instanceof Error) return `${value.name}: ${value.message}`
   if (ArrayBuffer.isView(value)) return `${value.constructor.name} of ${value.byteLength} bytes`
   if (depth > depthAtMost) return '…'
   if (Array.isArray(value)) return `[${listed(value, (member) => textOf(member, depth + 1))}]`

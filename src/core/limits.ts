@@ -31,6 +31,14 @@ export const attemptsPerTask = 1_000
 /** Outcomes settled in one go; the rest waits for the next turn, so that 10,000 rejections do not hold the event loop. */
 export const outcomesPerSlice = 64
 
+/**
+ * A target, in characters, before anything is done with it: punycode takes time by the square of the length. A hostname
+ * has 253 at most, and one in another script is not four times as long as its punycode.
+ */
+export const targetLengthAtMost = 1_024
+/** A range: lists of ports are long. Nothing is done with it that takes more than time by its length. */
+export const rangeLengthAtMost = 65_536
+
 /** Targets in flight in one check. */
 export const checkConcurrency = 256
 

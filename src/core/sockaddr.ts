@@ -15,7 +15,8 @@ export const pathBytesAtMost = 108
 
 export const littleEndian = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1
 const encoder = new TextEncoder()
-const decoder = new TextDecoder()
+/** Exact: what it cannot read, or would leave out, is another file's name. */
+const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 /**
  * What the calls of `cancelpoint/posix` take and give. A scope id stands behind the address (`fe80::1%2`), an abstract
@@ -79,22 +80,31 @@ function textIn(address: SocketAddress, field: 'address' | 'path'): string {
 const noAddress = (given: unknown) =>
   new InvalidTargetError(
     given,
-    "an address whose family is 'inet', 'inet6', 'unix' or 'unspec', or its bytes",
+    "expected an address whose family is 'inet', 'inet6', 'unix' or 'unspec', or its bytes",
     'give one',
   )
+
+/** Half of a surrogate pair would be encoded as U+FFFD, which is another file's name. */
+export const hasLoneSurrogate = (text: string): boolean => /\p{Cs}/u.test(text)
 
 /** Whether an endpoint's sockaddr, as encodeEndpoint writes it, is one of AF_UNIX. */
 export function isUnix(bytes: Uint8Array): boolean {
   return bytes[littleEndian ? 0 : 1] === domains.unix
 }
 
-/** What the kernel wrote, as people read it. Families and lengths it does not know come back as bytes, a copy. */
+/**
+ * What the kernel wrote, as people read it. Families and lengths it does not know come back as bytes, a copy, and so
+ * do paths that are not UTF-8: no string names their file.
+ */
 export function decodeSocketAddress(bytes: Uint8Array): SocketAddress {
   const { length } = bytes
   const family = length < 2 ? afUnspec : littleEndian ? bytes[0]! | (bytes[1]! << 8) : (bytes[0]! << 8) | bytes[1]!
   const port = () => (bytes[2]! << 8) | bytes[3]!
   if (family === afUnspec) return { family: 'unspec' }
-  if (family === domains.unix) return { family: 'unix', path: decodePath(bytes.subarray(2)) }
+  if (family === domains.unix) {
+    const path = decodePath(bytes.subarray(2))
+    return path === undefined ? { family, bytes: Uint8Array.from(bytes) } : { family: 'unix', path }
+  }
   if (family === domains.inet && length >= 16) return { family: 'inet', address: formatIpv4(bytes, 4), port: port() }
   if (family !== domains.inet6 || length < 28) return { family, bytes: Uint8Array.from(bytes) }
   const scopeId = new DataView(bytes.buffer, bytes.byteOffset).getUint32(24, littleEndian)
@@ -121,6 +131,7 @@ function encodeInet6(address: string, port: number, scopeId: number): Uint8Array
 
 /** A path ends with a NUL; an abstract name starts with one and ends with the length. */
 function encodeUnix(path: string): Uint8Array {
+  if (hasLoneSurrogate(path)) throw invalidAddress(path, 'a path without half of a surrogate pair')
   const name = encoder.encode(path)
   const abstract = name[0] === 0
   const ending = abstract || name.length === 0 ? 0 : 1
@@ -132,9 +143,14 @@ function encodeUnix(path: string): Uint8Array {
   return bytes
 }
 
-function decodePath(bytes: Uint8Array): string {
+/** Undefined where it is not UTF-8. */
+function decodePath(bytes: Uint8Array): string | undefined {
   const end = bytes[0] === 0 ? -1 : bytes.indexOf(0)
-  return decoder.decode(end < 0 ? bytes : bytes.subarray(0, end))
+  try {
+    return decoder.decode(end < 0 ? bytes : bytes.subarray(0, end))
+  } catch {
+    return undefined
+  }
 }
 
 function writeHead(bytes: Uint8Array, family: number, port: number): void {
@@ -149,5 +165,5 @@ function writeFamily(bytes: Uint8Array, family: number): void {
 }
 
 function invalidAddress(given: unknown, expected: string): InvalidTargetError {
-  return new InvalidTargetError(given, expected, 'correct the address')
+  return new InvalidTargetError(given, `expected ${expected}`, 'correct the address')
 }

@@ -1,23 +1,32 @@
 /** Targets as people write them, and the endpoints they name. Pure: names are not resolved, interfaces not looked up. */
 
-import { type Endpoint, formatPath } from './endpoint.js'
-import { isDigitsAndDots, parseHostname } from './hostname.js'
-import { InvalidTargetError, toText } from './invalid-target.js'
-import { formatIpv6, parseIpv4, parseIpv6, splitZone } from './ip.js'
-import { pathBytesAtMost } from './sockaddr.js'
+import { bracketed, type Endpoint, formatPath } from './endpoint.js'
+import { parseHostname } from './hostname.js'
+import { InvalidTargetError, show, toText } from './invalid-target.js'
+import { formatIpv6, parseIpv4, parseIpv6 } from './ip.js'
+import * as limits from './limits.js'
+import { hasLoneSurrogate, pathBytesAtMost } from './sockaddr.js'
+import { faultInHost, faultInObject, faultInPort, faultInText, forms, tooLong } from './target-fault.js'
 
 /**
- * What a person writes. Strings: `host:port`, `tcp://host:port`, `1.2.3.4:80`, `[::1]:80`, `unix:/path`,
- * `unix:@abstract`. A path that starts with `@` or NUL is in Linux's abstract namespace.
+ * What a person writes. Strings: `host:port`, `tcp://host:port`, `1.2.3.4:80`, `[::1]:80`, `[fe80::1%eth0]:80`,
+ * `unix:/path`, `unix:@abstract`. A path that starts with `@` or NUL is in Linux's abstract namespace. An object has
+ * `host` and `port`, or `path`, and nothing else.
  */
 export type Target = string | { host: string; port: number } | { path: string }
 
-/** `zone`: an interface's name, to be turned into a scope id where interfaces can be looked up. */
+/** `zone`: an interface's name or index, to be turned into a scope id where interfaces can be looked up. */
 export type ParsedTarget =
   | { kind: 'endpoint'; endpoint: Endpoint; zone?: string }
   | { kind: 'name'; hostname: string; port: number }
 
-const forms = 'host:port, [IPv6 address]:port, unix:/path or unix:@name'
+/** A target together with what it says. */
+export interface ReadTarget {
+  /** A string that reads back as the same target; as written, where it was one. */
+  text: string
+  parsed: ParsedTarget
+}
+
 const encoder = new TextEncoder()
 
 /**
@@ -26,102 +35,117 @@ const encoder = new TextEncoder()
  * @throws InvalidTargetError
  */
 export function parseTarget(target: Target): ParsedTarget {
-  if (typeof target === 'string') return parseText(target)
-  if (typeof target === 'object' && target !== null) {
-    if ('path' in target && typeof target.path === 'string') return parsePath(target.path, target)
-    if ('host' in target && typeof target.host === 'string') return parseObject(target)
-  }
-  throw new InvalidTargetError(target, `${forms}, { host, port } or { path }`, 'give one of these')
+  return typeof target === 'string' ? parseText(target) : readObject(target).parsed
 }
 
+/**
+ * The same, with the text to show. Each member of an object is read once: what a getter says the second time is not asked.
+ * @throws InvalidTargetError
+ */
+export function readTarget(target: Target): ReadTarget {
+  return typeof target === 'string' ? { text: target, parsed: parseText(target) } : readObject(target)
+}
+
+/** The main path makes no errors: where it comes to nothing, `faultInText` says what is wrong. */
 function parseText(text: string): ParsedTarget {
+  if (text.length > limits.targetLengthAtMost) throw tooLong(text, text.length)
   if (text.startsWith('unix:')) return parsePath(text.slice(5), text)
-  const rest = withoutScheme(text)
-  if (rest.startsWith('[')) return parseBracketed(rest, text)
-  const colon = rest.lastIndexOf(':')
-  if (colon < 0) throw new InvalidTargetError(text, forms, `add the port: ${isPlain(rest) ? rest : 'localhost'}:80`)
-  const host = rest.slice(0, colon)
-  if (host.includes(':')) throw manyColons(rest, text)
-  return parseHost(host, parsePort(rest.slice(colon + 1), text), text)
+  const start = text.startsWith('tcp://') ? 6 : 0
+  const bracket = text.startsWith('[', start)
+  const end = bracket ? text.indexOf(']:', start) : text.lastIndexOf(':')
+  const host = end < start ? '' : text.slice(bracket ? start + 1 : start, end)
+  const port = end < start ? 0 : portOf(text.slice(end + (bracket ? 2 : 1)))
+  const parsed = port === 0 ? undefined : bracket ? parseZoned(host, port, true) : parseHost(host, port)
+  if (!parsed) throw faultInText(text)
+  return parsed
 }
 
-/** Fit to be shown as it is. */
-function isPlain(text: string): boolean {
-  return /^[\w.:%-]{1,64}$/.test(text)
+function readObject(target: Target): ReadTarget {
+  const { host, port, path } = membersOf(target)
+  if (path !== undefined) return { text: formatPath(path), parsed: parsePath(path, target) }
+  if (host.length > limits.targetLengthAtMost) throw tooLong(target, host.length)
+  if (!isPort(port)) throw faultInPort(port, target)
+  const bracket = host.startsWith('[') && host.endsWith(']')
+  const inet6 = bracket || host.includes(':')
+  const parsed = inet6 ? parseZoned(bracket ? host.slice(1, -1) : host, port, bracket) : parseHost(host, port)
+  if (!parsed) throw faultInHost(host, port, target)
+  return { text: textOf(host, port), parsed }
 }
 
-function withoutScheme(text: string): string {
-  const at = text.indexOf('://')
-  if (at < 0) return text
-  if (text.slice(0, at) === 'tcp') return text.slice(at + 3)
-  throw new InvalidTargetError(text, forms, "leave out what stands before '://' and write host and port")
-}
+type Members = { host: string; port: unknown; path?: undefined } | { path: string; host?: undefined; port?: undefined }
 
-function manyColons(rest: string, text: string): InvalidTargetError {
-  const remedy =
-    isPlain(rest) && parseIpv6(splitZone(rest).address)
-      ? `put brackets around the IPv6 address and add the port: [${rest}]:80`
-      : 'put brackets around an IPv6 address: [::1]:80'
-  return new InvalidTargetError(text, forms, remedy)
-}
-
-function parseBracketed(rest: string, text: string): ParsedTarget {
-  const end = rest.indexOf(']:')
-  if (end < 0) throw new InvalidTargetError(text, '[IPv6 address]:port', 'write it like [::1]:80')
-  return parseZoned(rest.slice(1, end), parsePort(rest.slice(end + 2), text), text)
-}
-
-function parseZoned(host: string, port: number, given: Target): ParsedTarget {
-  const { address, scopeId, zone } = splitZone(host)
-  const bytes = parseIpv6(address)
-  if (!bytes) throw new InvalidTargetError(given, 'an IPv6 address between the brackets', 'write it like [::1]:80')
-  if (zone !== undefined && !/^[^\s/%]{1,15}$/.test(zone)) {
-    throw new InvalidTargetError(given, "an interface's name or number after %", 'write it like [fe80::1%eth0]:80')
+/** What an object is made of, by its kinds alone. A caller's getter or Proxy may throw anything. */
+function membersOf(target: unknown): Members {
+  let members: { host?: unknown; port?: unknown; path?: unknown } = {}
+  let fault: InvalidTargetError | undefined
+  try {
+    const { host, port, path } = Object(target) as Record<string, unknown>
+    members = { host, port, path }
+    fault = faultInObject(target, members, typeof target === 'object' && target !== null ? Object.keys(target) : [])
+  } catch (cause) {
+    fault = new InvalidTargetError(target, `reading it threw ${show(cause)}: expected ${forms}`, 'give a plain object')
+    fault.cause = cause
   }
+  if (fault) throw fault
+  return members as Members
+}
+
+/** `uriForm`: between brackets, where RFC 6874 writes `%` as `%25`. */
+function parseZoned(host: string, port: number, uriForm: boolean): ParsedTarget | undefined {
+  const percent = host.indexOf('%')
+  const bytes = parseIpv6(percent < 0 ? host : host.slice(0, percent))
+  if (!bytes) return undefined
   const endpoint: Endpoint = { family: 'inet6', address: formatIpv6(bytes), port }
-  if (scopeId) endpoint.scopeId = scopeId
-  return zone === undefined ? { kind: 'endpoint', endpoint } : { kind: 'endpoint', endpoint, zone }
+  if (percent < 0) return { kind: 'endpoint', endpoint }
+  const written = host.slice(percent + 1)
+  const zone = uriForm && written.startsWith('25') && written.length > 2 ? written.slice(2) : written
+  if (!isZone(zone)) return undefined
+  return zone === '0' ? { kind: 'endpoint', endpoint } : { kind: 'endpoint', endpoint, zone }
 }
 
-function parseObject(target: { host: string; port: number }): ParsedTarget {
-  const { host } = target
-  const port = requirePort(target.port, target)
-  if (host.startsWith('[') && host.endsWith(']')) return parseZoned(host.slice(1, -1), port, target)
-  return host.includes(':') ? parseZoned(host, port, target) : parseHost(host, port, target)
-}
+/** The name of an interface, which is at most 15 bytes without `/` or white space, or its index. */
+const isZone = (zone: string): boolean => /^[^\s/%\p{C}]{1,15}$/u.test(zone)
 
-function parseHost(host: string, port: number, given: Target): ParsedTarget {
+function parseHost(host: string, port: number): ParsedTarget | undefined {
   if (parseIpv4(host)) return { kind: 'endpoint', endpoint: { family: 'inet', address: host, port } }
-  if (host !== '' && isDigitsAndDots(host)) {
-    throw new InvalidTargetError(given, 'four numbers from 0 to 255 without leading zeros', 'correct the IPv4 address')
-  }
   const hostname = parseHostname(host)
-  if (hostname === undefined) {
-    throw new InvalidTargetError(given, `${forms}, a host in letters, digits, '-', '_' and '.'`, 'correct the host')
+  return hostname === undefined ? undefined : { kind: 'name', hostname, port }
+}
+
+/** A port as written, 1 to 65535 in plain decimals; 0 for anything else. */
+export function portOf(text: string): number {
+  const { length } = text
+  if (length === 0 || length > 5 || text.charCodeAt(0) === 48) return 0
+  let port = 0
+  for (let i = 0; i < length; i += 1) {
+    const digit = text.charCodeAt(i) - 48
+    if (digit < 0 || digit > 9) return 0
+    port = port * 10 + digit
   }
-  return { kind: 'name', hostname, port }
+  return port <= 65_535 ? port : 0
 }
 
-/** A port as written, 1 to 65535 in plain decimals. */
-export function parsePort(text: string, given: Target): number {
-  return requirePort(/^[1-9]\d{0,4}$/.test(text) ? Number(text) : Number.NaN, given)
-}
-
-function requirePort(port: number, given: Target): number {
-  if (Number.isInteger(port) && port >= 1 && port <= 65_535) return port
-  throw new InvalidTargetError(given, 'a port from 1 to 65535', 'correct the port')
-}
+const isPort = (port: unknown): port is number => Number.isInteger(port) && Number(port) >= 1 && Number(port) <= 65_535
 
 function parsePath(written: string, given: Target): ParsedTarget {
   const abstract = written.startsWith('@') || written.startsWith('\0')
   const path = abstract ? `\0${written.slice(1)}` : written
-  if (path.length <= (abstract ? 1 : 0)) throw new InvalidTargetError(given, forms, 'add the path')
-  if (!abstract && path.includes('\0')) throw new InvalidTargetError(given, 'a path without NUL', 'correct the path')
+  if (path.length <= (abstract ? 1 : 0)) {
+    throw new InvalidTargetError(given, 'its path is empty: expected unix:/path or unix:@name', 'add the path')
+  }
   const most = abstract ? pathBytesAtMost : pathBytesAtMost - 1
-  const { length } = encoder.encode(path)
+  // Before it is encoded: a character is a byte at least.
+  const length = path.length > most ? path.length : encoder.encode(path).length
   if (length > most) {
-    const expected = abstract ? `an abstract name of at most ${most - 1} bytes` : `a path of at most ${most} bytes`
-    throw new InvalidTargetError(given, expected, `use a shorter one: this has ${length - (abstract ? 1 : 0)}`)
+    const [what, mark] = abstract ? ['an abstract name', 1] : ['a path', 0]
+    const expected = `expected ${what} of at most ${most - mark} bytes`
+    throw new InvalidTargetError(given, expected, `use a shorter one: this has ${length - mark}`)
+  }
+  if (!abstract && path.includes('\0')) {
+    throw new InvalidTargetError(given, 'expected a path without NUL', 'correct the path')
+  }
+  if (hasLoneSurrogate(path)) {
+    throw new InvalidTargetError(given, 'it has half of a surrogate pair: expected a path', 'correct the path')
   }
   return { kind: 'endpoint', endpoint: { family: 'unix', path } }
 }
@@ -130,11 +154,22 @@ function parsePath(written: string, given: Target): ParsedTarget {
 export function formatTarget(target: Target): string {
   if (typeof target === 'string') return target
   try {
-    if ('path' in target) return formatPath(String(target.path))
-    if (!('host' in target)) return toText(target)
-    const host = String(target.host)
-    return host.includes(':') && !host.startsWith('[') ? `[${host}]:${target.port}` : `${host}:${target.port}`
+    const { host, port, path } = target as { host?: unknown; port?: unknown; path?: unknown }
+    if (path !== undefined) return formatPath(String(path))
+    return host === undefined ? toText(target) : textOf(String(host), port as number)
   } catch {
     return toText(target)
   }
+}
+
+function textOf(host: string, port: number): string {
+  if (host === 'unix') return `tcp://unix:${port}`
+  if (host.startsWith('[') || !host.includes(':')) return `${host}:${port}`
+  const [address, zone] = splitOnce(host, '%')
+  return `${bracketed(address, zone)}:${port}`
+}
+
+function splitOnce(text: string, mark: string): [string, string | undefined] {
+  const at = text.indexOf(mark)
+  return at < 0 ? [text, undefined] : [text.slice(0, at), text.slice(at + 1)]
 }

@@ -11,15 +11,47 @@ describe('a zone', () => {
   const refused = lackingIpv6 ?? refusalOfNamespace('-Urn')
   const skipped = refused && `, skipped: ${refused}`
 
-  it.skipIf(refused)(`by name is an interface that has any IPv6 address${skipped}`, () => {
-    const peers = answerInNamespace('-Urn', 'zones')
-    expect(peers).toEqual({ 'fe80::1': 'fe80::1%lo', '2001:db8::1': '2001:db8::1', '::1': '::1' })
-  })
+  it.skipIf(refused)(
+    `is an interface that has any IPv6 address, by name and by index, also as URLs write it${skipped}`,
+    () => {
+      const peers = answerInNamespace('-Urn', 'zones')
+      expect(peers).toEqual({ 'fe80::1': 'fe80::1%lo', '2001:db8::1': '2001:db8::1', '::1': '::1' })
+    },
+  )
 
-  it('of no interface is the caller’s mistake', async () => {
-    const error = await manager.open('[fe80::1%none]:80').catch((error) => error)
+  it.each([
+    ['none', "named 'none'"],
+    ['25none', "named 'none'"],
+    ['4294967295', 'with index 4294967295'],
+    ['25999999', 'with index 999999'],
+    ['99999999999', 'with index 99999999999'],
+  ])('of no interface is the caller’s mistake: %s', async (zone, which) => {
+    const target = `[fe80::1%${zone}]:80`
+    const error = await manager.open(target).catch((error) => error)
     expect(error).toMatchObject({ code: 'EINVAL', errnoClass: 'misuse', address: 'fe80::1', attempts: [] })
-    expect(error.message).toContain("no interface named 'none' has an IPv6 address")
+    expect(error.message).toContain(`no interface ${which} has an IPv6 address`)
+    for await (const result of manager.check([target]))
+      expect(result).toMatchObject({ target, status: 'unknown', code: 'EINVAL', errnoClass: 'misuse', attempts: 0 })
+  })
+})
+
+describe('what looks like an address and is none', () => {
+  const numbers = ['0x7f.1', '0177.0.0.1', '1.2.3', '2130706433', '127.0.0-1.1-2', '127-128.0.0.1', '10.0.0.*', '1-2']
+
+  it.each(numbers)('is never asked of DNS: %s', async (host) => {
+    let asked = 0
+    const lookup = async () => {
+      asked += 1
+      return ['127.0.0.1']
+    }
+    for (const target of [`${host}:80`, `tcp://${host}:80`, { host, port: 80 }]) {
+      expect(await manager.connect(target, { lookup }).catch((error) => error)).toMatchObject({
+        code: 'ERR_INVALID_TARGET',
+      })
+      for await (const result of manager.check([target], { lookup }))
+        expect(result).toMatchObject({ status: 'unknown', code: 'ERR_INVALID_TARGET', errnoClass: 'misuse' })
+    }
+    expect(asked).toBe(0)
   })
 })
 
@@ -79,7 +111,7 @@ describe('a lookup of the caller’s', () => {
     ['127.0.0.1', "'127.0.0.1'"],
     [undefined, 'undefined'],
     [['127.0.0.1', 'b.test'], "an array with 'b.test'"],
-    [[{ address: '127.0.0.1', family: 4 }], "an array with { address: '127.0.0.1', family: 4 }"],
+    [[{ address: '127.0.0.1', family: 4 }], 'an array with {"address":"127.0.0.1","family":4}'],
     [[5], 'an array with 5'],
     [[undefined], 'an array with undefined'],
     [new Array(1), 'an array with undefined'],

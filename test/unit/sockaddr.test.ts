@@ -27,7 +27,9 @@ describe('socket addresses', () => {
   ])('writes %j', (endpoint, text, bytes) => {
     expect(formatEndpoint(endpoint)).toBe(text)
     expect(hex(encodeEndpoint(endpoint))).toBe(bytes)
-    expect(parseTarget(text)).toEqual({ kind: 'endpoint', endpoint })
+    const { scopeId, ...rest } = endpoint as { scopeId?: number }
+    const zone = scopeId === undefined ? {} : { zone: String(scopeId) }
+    expect(parseTarget(text)).toEqual({ kind: 'endpoint', endpoint: rest, ...zone })
   })
 
   it.each<[SocketAddress, string]>([
@@ -47,6 +49,9 @@ describe('socket addresses', () => {
     ['02', { family: 'unspec' }],
     ['01002f610000', { family: 'unix', path: '/a' }],
     ['01002f61', { family: 'unix', path: '/a' }],
+    ['0100efbbbf2f61', { family: 'unix', path: '\ufeff/a' }],
+    ['01002fff00', { family: 1, bytes: Uint8Array.of(1, 0, 0x2f, 0xff, 0) }],
+    ['010000ff', { family: 1, bytes: Uint8Array.of(1, 0, 0, 0xff) }],
     ['0100006100', { family: 'unix', path: '\0a\0' }],
   ])('reads %s as %j', (bytes, address) => {
     expect(decodeSocketAddress(Uint8Array.from(Buffer.from(bytes, 'hex')))).toEqual(address)
@@ -88,6 +93,8 @@ describe('socket addresses', () => {
     [{ family: 'unix', path: 'x'.repeat(108) }, /at most 107/],
     [{ family: 'unix', path: `\0${'x'.repeat(108)}` }, /at most 107/],
     [{ family: 'unix', path: '/a\0b' }, /without NUL/],
+    [{ family: 'unix', path: '/a\ud800' }, /without half of a surrogate pair/],
+    [{ family: 'unix', path: '\0\udc00a' }, /without half of a surrogate pair/],
   ])('refuses %j', (address, message) => {
     expect(() => encodeSocketAddress(address)).toThrow(InvalidTargetError)
     expect(() => encodeSocketAddress(address)).toThrow(message)

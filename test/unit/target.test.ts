@@ -1,10 +1,10 @@
 import { isIPv4, isIPv6, SocketAddress as NodeSocketAddress } from 'node:net'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { type Endpoint, endpointOf } from '../../src/core/endpoint.js'
+import { type Endpoint, endpointOf, formatEndpoint } from '../../src/core/endpoint.js'
 import { InvalidTargetError } from '../../src/core/invalid-target.js'
 import { formatIpv6, parseIpv4, parseIpv6 } from '../../src/core/ip.js'
-import { formatTarget, parseTarget } from '../../src/core/target.js'
+import { formatTarget, parseTarget, readTarget } from '../../src/core/target.js'
 import type { Target } from '../../src/types.js'
 
 const inet = (address: string, port: number) => ({ kind: 'endpoint', endpoint: { family: 'inet', address, port } })
@@ -26,7 +26,14 @@ describe('parseTarget', () => {
     ['[::1]:80', inet6('::1', 80)],
     ['tcp://[2001:DB8:0::0:1]:443', inet6('2001:db8::1', 443)],
     ['[::ffff:1.2.3.4]:80', inet6('::ffff:1.2.3.4', 80)],
-    ['[fe80::1%2]:80', inet6('fe80::1', 80, { scopeId: 2 })],
+    ['[fe80::1%2]:80', inet6('fe80::1', 80, {}, { zone: '2' })],
+    ['[fe80::1%25eth0]:80', inet6('fe80::1', 80, {}, { zone: 'eth0' })],
+    ['tcp://[fe80::1%253]:80', inet6('fe80::1', 80, {}, { zone: '3' })],
+    ['[fe80::1%25]:80', inet6('fe80::1', 80, {}, { zone: '25' })],
+    ['[fe80::1%25253]:80', inet6('fe80::1', 80, {}, { zone: '253' })],
+    ['[fe80::1%250]:80', inet6('fe80::1', 80)],
+    [{ host: 'fe80::1%253', port: 80 }, inet6('fe80::1', 80, {}, { zone: '253' })],
+    [{ host: '[fe80::1%253]', port: 80 }, inet6('fe80::1', 80, {}, { zone: '3' })],
     ['[fe80::1%0]:80', inet6('fe80::1', 80)],
     ['[fe80::1%br-0]:80', inet6('fe80::1', 80, {}, { zone: 'br-0' })],
     [{ host: 'fe80::1%eth0', port: 80 }, inet6('fe80::1', 80, {}, { zone: 'eth0' })],
@@ -43,6 +50,18 @@ describe('parseTarget', () => {
     ['tcp://unix:80', name('unix', 80)],
     ['localhost.:80', name('localhost.', 80)],
     ['_sip._tcp.Example:80', name('_sip._tcp.Example', 80)],
+    ['a-.example:80', name('a-.example', 80)],
+    ['x--.y.test:80', name('x--.y.test', 80)],
+    ['-a.-b-.test.:80', name('-a.-b-.test.', 80)],
+    ['--a:80', name('--a', 80)],
+    ['é-.test:80', name('xn----9fa.test', 80)],
+    ['xn--bcher-kva.example:80', name('xn--bcher-kva.example', 80)],
+    ['127.0.0.1.nip.test:80', name('127.0.0.1.nip.test', 80)],
+    ['0x7f.a:80', name('0x7f.a', 80)],
+    ['10-20-a:80', name('10-20-a', 80)],
+    ['UNIX:80', name('UNIX', 80)],
+    [{ host: 'unix', port: 80 }, name('unix', 80)],
+    [Object.create({ host: 'a', port: 80 }), name('a', 80)],
     ['1and1.example:80', name('1and1.example', 80)],
     ['bücher.example:80', name('xn--bcher-kva.example', 80)],
     ['日本。example:80', name('xn--wgv71a.example', 80)],
@@ -50,17 +69,35 @@ describe('parseTarget', () => {
   ])('reads %j', (target, expected) => {
     expect(parseTarget(target)).toEqual(expected)
     expect(parseTarget(formatTarget(target))).toEqual(expected)
+    const { text, parsed } = readTarget(target)
+    expect(parsed).toEqual(expected)
+    expect(parseTarget(text)).toEqual(expected)
   })
 
   it.each<[unknown, RegExp]>([
-    ['', /add the port: localhost:80/],
+    ['', /it is empty.*localhost:80/],
     ['localhost', /add the port: localhost:80/],
     ['localhost:', /a port from 1 to 65535/],
     ['localhost:0', /a port from 1 to 65535/],
     ['localhost:65536', /a port from 1 to 65535/],
     ['localhost:080', /a port from 1 to 65535/],
     ['localhost:8e1', /a port from 1 to 65535/],
-    ['localhost: 80', /a port from 1 to 65535/],
+    ['localhost:', /missing.*localhost:80$/],
+    ['localhost:0', /no service has port 0/],
+    ['localhost:080', /leading zeros.*write localhost:80$/],
+    ['localhost:99999999', /above 65535/],
+    ['localhost:٨٠', /its port is '٨٠'/],
+    ['localhost:ssh', /its port is 'ssh'.*write the number of ssh: localhost:22$/],
+    ['localhost:constructor', /its port is 'constructor'.*write it as a number$/],
+    ['localhost: 80', /white space/],
+    [' localhost:80', /white space.*write localhost:80$/],
+    ['localhost:80\n', /white space.*write localhost:80$/],
+    ['\u200bunix:80', /it has \\u200b.*can be seen/],
+    ['exa\u00admple.test:80', /it has \\u00ad/],
+    ['a\u202e.test:80', /it has \\u202e/],
+    ['a\ufe0f.test:80', /it has \\ufe0f/],
+    [{ host: '\u2060unix', port: 80 }, /it has \\u2060/],
+    ['\0unix:/a:80', /it has \\u0000/],
     [{ host: 'localhost', port: 0 }, /a port from 1 to 65535/],
     [{ host: 'localhost', port: 80.5 }, /a port from 1 to 65535/],
     [{ host: 'localhost', port: '80' }, /a port from 1 to 65535/],
@@ -80,11 +117,34 @@ describe('parseTarget', () => {
     ['１２７.０.０.１:80', /a host in letters/],
     ['０x7f.1:80', /a host in letters/],
     [':80', /a host in letters/],
-    ['-a.example:80', /a host in letters/],
-    ['a-.example:80', /a host in letters/],
+    ['0x7f.1:80', /no IPv4 address.*read 0x7f.1 as 127.0.0.1, write 127.0.0.1:80$/],
+    ['0177.0.0.1:80', /as 127.0.0.1, write 127.0.0.1:80$/],
+    ['0X7F000001:80', /as 127.0.0.1/],
+    ['0x:80', /no IPv4 address/],
+    ['127.1:80', /as 127.0.0.1/],
+    ['1.2.3.4.5:80', /correct the IPv4 address/],
+    [{ host: '0x7f.1', port: 80 }, /no IPv4 address/],
+    ['127.0.0-1.1-2:80', /it is a range.*expandTargets/],
+    ['127-128.0.0.1:80', /it is a range/],
+    ['10.0.0.*:80', /it is a range/],
+    ['10.0.0.1,2:80', /it is a range/],
+    ['10-20:80', /it is a range/],
+    ['-:80', /it is a range/],
+    ['10.0.0.0/28:80', /it is a range/],
+    ['[::1-::9]:80', /it is a range/],
+    ['[::/126]:80', /it is a range/],
+    ['host:80,443', /it is a range/],
+    ['host:80-90', /it is a range/],
+    [{ host: '127.0.0-1.1', port: 80 }, /it is a range/],
+    [{ host: '10.0.0.0/8', port: 80 }, /it is a range/],
+    ['a:80,b:81', /a list with commas.*by itself: a:80 b:81$/],
+    ['a,b:80', /by itself: a:80 b:80$/],
+    ['10.0.0.1,10.0.0.2:80', /by itself: 10.0.0.1:80 10.0.0.2:80$/],
+    ['*.example:80', /its host has '\*'/],
     ['a..example:80', /a host in letters/],
-    ['.:80', /four numbers/],
-    ['a b:80', /a host in letters/],
+    ['.:80', /a host in letters/],
+    ['..:80', /a host in letters/],
+    ['a b:80', /white space/],
     ['user@host:80', /a host in letters/],
     ['é/path:80', /a host in letters/],
     ['é@evil:80', /a host in letters/],
@@ -92,6 +152,38 @@ describe('parseTarget', () => {
     [`a${label63}:80`, /a host in letters/],
     [`a${host253}:80`, /a host in letters/],
     ['http://host:80', /leave out what stands before ':\/\/'/],
+    ['http://h/', /write h:80$/],
+    ['HTTPS://h/a?b', /write h:443$/],
+    ['postgres://u:p@db/x', /write db:5432$/],
+    ['https://[::1]/', /write \[::1\]:443$/],
+    ['http://', /write localhost:80$/],
+    ['tcp://h:80/', /a slash.*write tcp:\/\/h:80$/],
+    ['tcp://h:p/', /a slash.*write tcp:\/\/h:80$/],
+    ['tcp://h', /add the port: h:80$/],
+    ['h:80/path', /a path follows its port.*write h:80$/],
+    ['h/path:80', /a path.*write h:80$/],
+    ['//h:80', /a path.*write localhost:80$/],
+    ['user:pw@host:80', /a user.*write host:80$/],
+    ['[localhost]:80', /brackets are for IPv6 alone: write localhost:80$/],
+    ['UNIX:/run/a', /write unix:\/run\/a$/],
+    [new URL('https://h/'), /a URL object.*write h:443$/],
+    [new URL('data:x'), /a URL object.*write localhost:80$/],
+    ['unix:/a\ud800', /half of a surrogate pair/],
+    [{ path: '@\udc00' }, /half of a surrogate pair/],
+    [{ path: Buffer.from('/a') }, /its path is Buffer of 2 bytes: expected a string/],
+    [{ host: 'h' }, /its port is missing/],
+    [{ host: 'h', port: '80' }, /write 80 without quotes/],
+    [{ host: 'h', port: 'ssh' }, /write 22 without quotes/],
+    [{ host: 'h:80', port: 80 }, /its host has a port.*: h$/],
+    [{ host: 'tcp://h', port: 80 }, /its host is a URL.*: h$/],
+    [{ host: 'h', port: 80, path: '/a' }, /ambiguous/],
+    [{ port: 80, path: '/a' }, /ambiguous/],
+    [{ hostname: 'h', port: 80 }, /'hostname'.*here it is host$/],
+    [{ socketPath: '/a' }, /'socketPath'.*here it is path$/],
+    [{ host: 'h', prot: 80 }, /'prot'.*did you mean port\?$/],
+    [{ host: 'h', port: 80, timeoutMs: 1 }, /'timeoutMs'.*leave it out$/],
+    [JSON.parse('{"__proto__":{"path":"/a"},"host":"h","port":80}'), /'__proto__'.*leave it out$/],
+    [['localhost:80'], /'0'.*leave it out$/],
     ['unix:', /add the path/],
     ['unix:@', /add the path/],
     [{ path: '' }, /add the path/],
@@ -100,7 +192,7 @@ describe('parseTarget', () => {
     [`unix:/${'é'.repeat(54)}`, /at most 107 bytes.*this has 109/],
     [`unix:@${'x'.repeat(108)}`, /at most 107 bytes.*this has 108/],
     [{}, /give one of these/],
-    [{ host: 1, port: 80 }, /give one of these/],
+    [{ host: 1, port: 80 }, /its host is 1: expected a string/],
     [null, /give one of these/],
     [80, /give one of these/],
     [undefined, /give one of these/],
@@ -130,6 +222,51 @@ describe('parseTarget', () => {
     expect(errorOf(() => parseTarget(10n as unknown as Target)).message).toMatch(/^10 is not a target/)
   })
 
+  it.each<[string, () => Target]>([
+    ['a name in another script', () => `${'é'.repeat(500_000)}:80`],
+    ['one of a member', () => ({ host: 'é'.repeat(500_000), port: 80 })],
+    ['a path', () => `unix:/${'é'.repeat(500_000)}`],
+    ['one of a member', () => ({ path: 'é'.repeat(500_000) })],
+    ['colons', () => ':'.repeat(500_000)],
+    ['numbers', () => `${'1-'.repeat(250_000)}:80`],
+    ['a scheme', () => `${'a'.repeat(500_000)}://`],
+  ])('refuses %s of half a million characters before anything costly', (_, target) => {
+    expect(errorOf(() => parseTarget(target())).message).toMatch(/: (it has 500\d+ characters|expected a path)/)
+  })
+
+  it('reads each member once, and refuses what throws when it is read', () => {
+    let reads = 0
+    const counting = {
+      get host() {
+        reads += 1
+        return reads === 1 ? 'first' : 'second'
+      },
+      port: 80,
+    }
+    expect(readTarget(counting)).toEqual({ text: 'first:80', parsed: name('first', 80) })
+    expect(reads).toBe(1)
+    const revoked = Proxy.revocable({}, {})
+    revoked.revoke()
+    const fail = (): never => {
+      throw new Error('no \u009b')
+    }
+    const throwing = {
+      get host(): string {
+        return fail()
+      },
+      port: 80,
+    }
+    const keys = new Proxy({ host: 'a', port: 80 }, { ownKeys: fail })
+    const prototype = new Proxy({ host: 'a', port: 80 }, { getPrototypeOf: fail })
+    for (const target of [revoked.proxy, throwing, keys, prototype] as Target[]) {
+      const error = errorOf(() => parseTarget(target))
+      expect(error).toMatchObject({ code: 'ERR_INVALID_TARGET', cause: expect.any(Error) })
+      expect(error.message).toMatch(/ is not a target: reading it threw/)
+      expect(error.message).not.toContain('\u009b')
+      expect(typeof formatTarget(target)).toBe('string')
+    }
+  })
+
   it('never throws anything else', () => {
     fc.assert(
       fc.property(fc.oneof(fc.string(), fc.string({ unit: 'binary' }), fc.webAuthority({ withPort: true })), (text) => {
@@ -146,6 +283,28 @@ describe('parseTarget', () => {
     fc.assert(
       fc.property(fc.domain(), fc.integer({ min: 1, max: 65535 }), (hostname, port) => {
         expect(parseTarget(`${hostname}:${port}`)).toEqual(name(hostname, port))
+      }),
+    )
+  })
+})
+
+describe('the text of an endpoint', () => {
+  const endpoints = fc.oneof(
+    fc.record({ family: fc.constant('inet' as const), address: fc.ipV4(), port: fc.integer({ min: 1, max: 65_535 }) }),
+    fc.record({
+      family: fc.constant('inet6' as const),
+      address: fc.ipV6().map((text) => formatIpv6(parseIpv6(text)!)),
+      port: fc.integer({ min: 1, max: 65_535 }),
+      scopeId: fc.oneof(fc.integer({ min: 1, max: 0xffff_ffff }), fc.constantFrom(25, 250, 253, 2525, 25_253)),
+    }),
+  )
+
+  it('reads back as the same endpoint', () => {
+    fc.assert(
+      fc.property(endpoints, (endpoint) => {
+        const { scopeId, ...rest } = endpoint as { scopeId?: number }
+        const zone = scopeId === undefined ? {} : { zone: String(scopeId) }
+        expect(parseTarget(formatEndpoint(endpoint))).toEqual({ kind: 'endpoint', endpoint: rest, ...zone })
       }),
     )
   })
