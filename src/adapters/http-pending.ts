@@ -5,6 +5,8 @@
 import type http from 'node:http'
 import { Socket } from 'node:net'
 
+import { clearTimeout, setTimeout } from '../core/clock.js'
+
 export type Done = (error: Error | null, socket?: Socket) => void
 
 /** Node's Agent below its documented face. agent-base, and so every proxy agent, builds on the same. */

@@ -3,9 +3,11 @@
  * come back. Outcomes reach it straight from native code, whatever worker the attempt ran under.
  */
 
+import { epochMs } from '../core/clock.js'
 import { attemptsPerTask, outcomesPerSlice } from '../core/limits.js'
 import { littleEndian } from '../core/sockaddr.js'
 import { AttemptFlag, AttemptState, binding, outcomeFields } from './binding.js'
+import { askForSlice, safely, settleFrom, settleSlice } from './settling.js'
 
 /** One connect(2) to ask for. */
 export interface AttemptRequest {
@@ -67,9 +69,6 @@ const ids = new Float64Array(attemptsPerTask)
 const outcomes = new Float64Array(outcomesPerSlice * outcomeFields)
 let records = new Uint8Array(4_096)
 let view = new DataView(records.buffer)
-const unstarted: (() => void)[] = []
-let settledInSlice = 0
-let pausing = false
 let heldBack: number[] | undefined
 
 const headerBytes = 20
@@ -158,7 +157,7 @@ export function submit(waiters: readonly Waiter[]): void {
   writeIds(waiters)
   const over = binding.submit(ids, waiters.length)
   undrained += over
-  if (over > 0) queueMicrotask(settleSome)
+  if (over > 0) askForSlice()
 }
 
 /** Sends the cancels that `run` asks for together, so that an abort shared by hundreds is one native call. */
@@ -182,37 +181,13 @@ function sendCancels(): void {
   heldBack!.length = 0
 }
 
-/** Settles something that no native code knows of, soon and at the same pace as what it does. */
-export function settleSoon(settle: () => void): void {
-  unstarted.push(settle)
-  if (unstarted.length === 1) queueMicrotask(settleSome)
-}
-
-/**
- * Settles in slices, so that thousands of rejections do not hold the event loop: after a slice nothing is settled until
- * the loop has gone round, however often the bell rings in between.
- */
-function settleSome(): void {
-  if (pausing) return
-  const some = unstarted.length > 0 ? unstarted.splice(0, outcomesPerSlice - settledInSlice) : []
-  settledInSlice += some.length
-  for (const settle of some) safely(settle)
-  const room = outcomesPerSlice - settledInSlice
+/** The registry's part of a slice. */
+function drain(room: number): number {
   const count = room > 0 ? binding.drain(outcomes, room) : 0
   for (let i = 0; i < count; i++) settleOne(i * outcomeFields)
-  settledInSlice += count
   undrained = 0
   keepAlive()
-  if (settledInSlice === outcomesPerSlice) pause()
-}
-
-function pause(): void {
-  pausing = true
-  setImmediate(() => {
-    pausing = false
-    settledInSlice = 0
-    settleSome()
-  })
+  return count
 }
 
 function settleOne(at: number): void {
@@ -229,20 +204,9 @@ function settleOne(at: number): void {
   safely(() => waiter.settle(outcome))
 }
 
-/** What one settlement throws, a defect or a caller's own code, is uncaught all the same, and costs the others nothing. */
-function safely(settle: () => void): void {
-  try {
-    settle()
-  } catch (error) {
-    setImmediate(() => {
-      throw error
-    })
-  }
-}
-
 function readOutcome(at: number, id: number): Outcome {
   // 0 of one that never came to its connect(2).
-  const startedAt = outcomes[at + 5] || Date.now()
+  const startedAt = outcomes[at + 5] || epochMs()
   const durationMs = outcomes[at + 6]!
   const byDeadline = (outcomes[at + 4]! & 1) !== 0
   const yields = (outcomes[at + 4]! & 2) !== 0
@@ -286,4 +250,5 @@ class OwnClaim implements Claim {
 }
 
 // The addon calls back once for any number of outcomes, until they are drained.
-if (binding.onOutcomes(settleSome) < 0) throw new Error('cancelpoint: no memory is left to start with')
+settleFrom(drain)
+if (binding.onOutcomes(settleSlice) < 0) throw new Error('cancelpoint: no memory is left to start with')

@@ -1,9 +1,11 @@
 /**
- * AbortSignal to cancellation point. One listener a signal, however many calls share it, removed with the last of
- * them. A Cancellation is one call's: whatever ends the call (the signal, the deadline, the manager's close) asks
- * here, first come first served, and each step of the call that holds something listens.
+ * AbortSignal to cancellation point. A signal has one listener, however many calls share it, and the last of them removes
+ * it. A Cancellation belongs to one call. The signal, the deadline and the manager's close ask it for the call's end, of
+ * which the first request counts; each step of the call that holds something joins it, and is told.
  */
-import { batchCancels, settleSoon } from '../bridge/registry.js'
+import { onAbort } from '../bridge/abort-signal.js'
+import { batchCancels } from '../bridge/registry.js'
+import { leaveUncaught, settleSoon } from '../bridge/settling.js'
 import { Linked, List } from '../core/list.js'
 import { abortError, lateAbortError } from '../errors/errors.js'
 
@@ -11,28 +13,47 @@ import { abortError, lateAbortError } from '../errors/errors.js'
 class Fanout {
   readonly calls = new List<Listening>()
   readonly #signal: AbortSignal
-  readonly #listener = () => this.#abortAll()
+  readonly #stopListening: () => void
 
   constructor(signal: AbortSignal) {
     this.#signal = signal
+    this.#stopListening = onAbort(signal, () => this.#abortAll())
     fanouts.set(signal, this)
-    signal.addEventListener('abort', this.#listener, { once: true })
   }
 
   leave(call: Listening): void {
     if (!this.calls.delete(call) || this.calls.size > 0) return
-    this.#signal.removeEventListener('abort', this.#listener)
+    this.#stopListening()
     fanouts.delete(this.#signal)
   }
 
   #abortAll(): void {
-    // Node has removed the listener by now. Those that let go meanwhile find their list gone.
+    // The signal has removed the listener by now. A call that leaves meanwhile finds no list to leave.
     fanouts.delete(this.#signal)
     const makeError = () => lateAbortError(this.#signal.reason)
     batchCancels(() => {
       for (const { cancellation } of this.calls.toArray()) cancellation.request(makeError)
     })
   }
+}
+
+/** Those whose end was asked for, and whose steps have not been told yet. */
+const untold: Cancellation[] = []
+let isTelling = false
+
+/**
+ * Tells the steps of one Cancellation after the other. A step's cancel may run a caller's code (diagnostics subscribers,
+ * abort listeners), which may ask for the end of other calls: this loop tells theirs too, so that no cancel is called from
+ * within another, and native code hears of all of them at once.
+ */
+function tellSteps(): void {
+  if (isTelling) return
+  isTelling = true
+  batchCancels(() => {
+    for (const cancellation of untold) cancellation.tell()
+  })
+  untold.length = 0
+  isTelling = false
 }
 
 const fanouts = new WeakMap<AbortSignal, Fanout>()
@@ -85,7 +106,7 @@ export class Cancellation extends Linked {
     return this.#makeError !== undefined
   }
 
-  /** What the call rejects with, one and the same. Made late: thousands made in one turn would hold it. */
+  /** What the call rejects with, the same each time. It is made late: thousands made in one turn would hold the loop. */
   error(): Error {
     this.#error ??= this.#makeError!()
     return this.#error
@@ -99,7 +120,19 @@ export class Cancellation extends Linked {
   request(error: () => Error): void {
     if (this.requested) return
     this.#makeError = error
-    for (let step = this.#steps.shift(); step; step = this.#steps.shift()) step.cancel()
+    untold.push(this)
+    tellSteps()
+  }
+
+  /** For tellSteps. */
+  tell(): void {
+    for (let step = this.#steps.shift(); step; step = this.#steps.shift()) {
+      try {
+        step.cancel()
+      } catch (error) {
+        leaveUncaught(error)
+      }
+    }
     this.#controller?.abort()
     this.end()
   }
@@ -121,7 +154,7 @@ export class Cancellation extends Linked {
     return () => this.leave(step)
   }
 
-  /** What `work` comes to, or this cancellation's error without waiting for it: for callers' code, which may never settle. */
+  /** Settles as `work` does, or with this cancellation's error, whichever is first: a caller's code may never settle. */
   race<T>(work: Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
       const stop = this.onRequest(() => settleSoon(() => reject(this.error())))

@@ -2,10 +2,13 @@
  * A call's deadline, by p-timeout. A call that is one attempt, begun at once and with a shorter deadline of its own, needs
  * no timer: the deadline is armed by whatever has to be waited for beside that.
  */
-import pTimeout from 'p-timeout'
+import pTimeout, { type Options } from 'p-timeout'
 
+import { clearTimeout, performance, setTimeout } from '../core/clock.js'
 import * as limits from '../core/limits.js'
 import { withoutStack } from '../errors/errors.js'
+
+const customTimers = { setTimeout, clearTimeout } as Options<unknown>['customTimers']
 
 export class Deadline {
   readonly #endsAt: number
@@ -28,7 +31,7 @@ export class Deadline {
       this.#over = resolve
     })
     // p-timeout makes an error of its own in advance, which nobody sees where there is a fallback.
-    withoutStack(() => pTimeout(over, { milliseconds, fallback: this.#expire }))
+    withoutStack(() => pTimeout(over, { milliseconds, fallback: this.#expire, customTimers }))
   }
 
   /** What was bounded is over, in whatever way. */

@@ -1,7 +1,8 @@
 /**
- * The line in front of an engine: carries out what core/window decides. Whoever enters starts at once if there is room
- * and waits its turn otherwise; nothing is held meanwhile, and a place in the line can be left at any time.
+ * The line in front of an engine: carries out what core/window decides. An attempt that enters starts at once if there is
+ * room, and waits its turn otherwise. It holds nothing meanwhile, and can leave the line at any time.
  */
+import { type Clock, mayLoseTimers, nodesClock } from '../core/clock.js'
 import * as limits from '../core/limits.js'
 import { Linked, List } from '../core/list.js'
 import type { InFlightWindow, TokenBucket } from '../core/window.js'
@@ -13,6 +14,7 @@ export interface GateOptions {
   bucket?: TokenBucket | undefined
   /** Under way to one host at once; none for no limit. */
   perHost?: number | undefined
+  clock?: Clock | undefined
 }
 
 /** A place in the line, or under way. */
@@ -43,12 +45,15 @@ export class Gate {
   /** Under way, by host. */
   readonly #hosts = new Map<string, number>()
   readonly #line = new List<Pass>()
-  /** Whose host has all it may have; back into the line as that host's others end. */
+  /** Passes whose host has all it may have. They go back into the line as others of that host end. */
   readonly #parked = new Map<string, List<Pass>>()
   #parkedCount = 0
+  readonly #clock: Clock
   #timer: NodeJS.Timeout | undefined
+  #advancing = false
 
-  constructor({ window, bucket, perHost = Number.POSITIVE_INFINITY }: GateOptions) {
+  constructor({ window, bucket, perHost = Number.POSITIVE_INFINITY, clock = nodesClock }: GateOptions) {
+    this.#clock = clock
     this.#window = window
     this.#bucket = bucket
     this.#perHost = perHost
@@ -69,7 +74,7 @@ export class Gate {
 
   /** This machine ran out of something: see InFlightWindow.cut. */
   cut(): void {
-    this.#window?.cut(performance.now())
+    this.#window?.cut(this.#clock.now())
   }
 
   /** Pass.end. */
@@ -84,27 +89,49 @@ export class Gate {
     } else if (!this.#line.delete(pass)) {
       this.#unpark(host, pass)
     }
-    // Also for one that was called up and leaves before its turn: those parked behind it have nobody else to call them.
+    // Also for one that was called up and leaves before its turn: nothing else calls up those that are parked behind it.
     if (this.#callUp(host) || state === 'under-way') this.#advance()
     if (this.#timer && this.#line.size === 0) this.#sleep()
   }
 
-  /** Starts from the head of the line whatever may start now. */
+  /**
+   * Starts from the head of the line whatever may start now. What starts may enter and leave this gate in turn, thousands
+   * of times: the loop that is under way sees to that, so that no start is called from within another.
+   * @throws what a start threw, its place given back and the others started.
+   */
   #advance(): void {
+    if (this.#advancing) return
+    this.#advancing = true
+    let failure: { error: unknown } | undefined
+    for (let pass = this.#next(); pass; pass = this.#next()) {
+      try {
+        this.#start(pass)
+      } catch (error) {
+        failure ??= { error }
+        pass.end()
+      }
+    }
+    this.#advancing = false
+    if (failure) throw failure.error
+  }
+
+  /** Out of the line, its place in the window taken; undefined where none may start now. */
+  #next(): Pass | undefined {
     for (let pass = this.#line.first; pass; pass = this.#line.first) {
       if (this.#isFull(pass.host)) {
         this.#line.delete(pass)
         this.#park(pass.host!, pass)
         continue
       }
-      const waitMs = this.#admit(performance.now())
+      const waitMs = this.#admit(this.#clock.now())
       if (waitMs > 0) {
         this.#wakeIn(waitMs)
-        return
+        return undefined
       }
       this.#line.delete(pass)
-      this.#start(pass)
+      return pass
     }
+    return undefined
   }
 
   /** 0, with a place in the window taken, or how long until it is worth asking again. */
@@ -134,7 +161,7 @@ export class Gate {
     else this.#hosts.delete(host)
   }
 
-  /** Back into the line with whoever waits for this host longest, if the host has room. */
+  /** Puts the pass that has waited longest for this host back into the line, if the host has room. */
   #callUp(host: string | undefined): boolean {
     const next = host === undefined || this.#isFull(host) ? undefined : this.#parked.get(host)?.first
     if (!next) return false
@@ -159,8 +186,10 @@ export class Gate {
 
   /** Room that comes with an end needs no timer; room that comes with time does. */
   #wakeIn(waitMs: number): void {
-    if (this.#timer || waitMs === Number.POSITIVE_INFINITY) return
-    this.#timer = setTimeout(
+    if (waitMs === Number.POSITIVE_INFINITY) return
+    if (mayLoseTimers) this.#sleep()
+    if (this.#timer) return
+    this.#timer = this.#clock.setTimeout(
       () => {
         this.#timer = undefined
         this.#advance()
@@ -169,9 +198,9 @@ export class Gate {
     )
   }
 
-  /** Nobody waits: no timer may keep the process alive. */
+  /** The line is empty: no timer may keep the process alive. */
   #sleep(): void {
-    clearTimeout(this.#timer)
+    this.#clock.clearTimeout(this.#timer)
     this.#timer = undefined
   }
 }

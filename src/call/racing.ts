@@ -2,7 +2,8 @@
  * Carries out what core/race decides: the names that are asked for, the attempts under way, and the one timer. Settles
  * once all of them have ended and every loser has let go of what it held.
  */
-import { batchCancels, type Outcome, settleSoon } from '../bridge/registry.js'
+import { batchCancels, type Outcome } from '../bridge/registry.js'
+import { settleSoon } from '../bridge/settling.js'
 import type { Family, InetEndpoint } from '../core/endpoint.js'
 import { type Order, Race, type RaceAction, type RaceEvent } from '../core/race.js'
 import { ConnectError, lateAbortError } from '../errors/errors.js'

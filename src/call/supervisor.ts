@@ -2,7 +2,8 @@
  * Carries out what core/retry decides. An attempt goes through the gates and is requeued while this machine is what
  * fails; a call's tries are repeated after their backoff. A cancel ends every wait at once.
  */
-import { type AttemptRequest, type Outcome, settleSoon } from '../bridge/registry.js'
+import type { AttemptRequest, Outcome } from '../bridge/registry.js'
+import { settleSoon } from '../bridge/settling.js'
 import { Linked } from '../core/list.js'
 import type { Random } from '../core/random.js'
 import { type Failure, Patience, type RetryBudget, RetryPlan } from '../core/retry.js'

@@ -2,7 +2,8 @@
 
 import { binding } from '../bridge/binding.js'
 import { closeSocket, Descriptor } from '../bridge/descriptor.js'
-import { type AttemptRequest, type Outcome, settleSoon } from '../bridge/registry.js'
+import type { AttemptRequest, Outcome } from '../bridge/registry.js'
+import { settleSoon } from '../bridge/settling.js'
 import { addressesOf } from '../call/addresses.js'
 import { refuseBlocked } from '../call/block-list.js'
 import { type Call, establish, failureOf, probe, refuseFamily, requestFor } from '../call/connect.js'

@@ -2,7 +2,7 @@
  * The health check: connect, record, close. Targets are pulled only as there is room, results yielded as they come;
  * what is in flight and what the consumer has not yet taken never exceed the concurrency together.
  */
-import { settleSoon } from '../bridge/registry.js'
+import { settleSoon } from '../bridge/settling.js'
 import type { Cancellation } from '../call/cancellation.js'
 import type { Call } from '../call/connect.js'
 import type { Gate } from '../call/gate.js'

@@ -4,16 +4,9 @@
  */
 import { constants } from 'node:os'
 import { binding } from '../bridge/binding.js'
-import {
-  cancel,
-  idsOf,
-  keepAlive,
-  type NativeRequest,
-  type Outcome,
-  reserve,
-  settleSoon,
-  type Waiter,
-} from '../bridge/registry.js'
+import { cancel, idsOf, keepAlive, type NativeRequest, type Outcome, reserve, type Waiter } from '../bridge/registry.js'
+import { settleSoon } from '../bridge/settling.js'
+import { epochMs, nextTick, setImmediate } from '../core/clock.js'
 import * as limits from '../core/limits.js'
 import { Linked, List } from '../core/list.js'
 import type { Attempt, EngineLoad, Queued } from './engine.js'
@@ -131,7 +124,7 @@ export class Staging {
   #scheduleStart(): void {
     if (this.#startedInTurn) return
     this.#startedInTurn = true
-    process.nextTick(() => this.#startStaged())
+    nextTick(() => this.#startStaged())
     setImmediate(() => {
       this.#startedInTurn = false
       this.#startStaged()
@@ -165,11 +158,11 @@ export class Staging {
 }
 
 function cancelledBeforeStart(): Outcome {
-  return { state: 'cancelled', startedAt: Date.now(), durationMs: 0 }
+  return { state: 'cancelled', startedAt: epochMs(), durationMs: 0 }
 }
 
 const outOfMemory: Refusal = { errno: -constants.errno.ENOMEM, call: 'malloc' }
 
 function refused({ errno, call }: Refusal): Outcome {
-  return { state: 'failed', errno, call, byDeadline: false, startedAt: Date.now(), durationMs: 0 }
+  return { state: 'failed', errno, call, byDeadline: false, startedAt: epochMs(), durationMs: 0 }
 }

@@ -5,7 +5,7 @@
  */
 import { isIP } from 'node:net'
 
-import { settleSoon } from '../bridge/registry.js'
+import { settleSoon } from '../bridge/settling.js'
 import { Expiring } from '../core/expiring.js'
 import { normaliseHostname } from '../core/hostname.js'
 import * as limits from '../core/limits.js'

@@ -1,5 +1,5 @@
 /** So many at a time; the others wait in a line that they can leave. */
-import { settleSoon } from '../bridge/registry.js'
+import { settleSoon } from '../bridge/settling.js'
 
 export class Slots {
   #free: number

@@ -56,4 +56,38 @@ describe('a cancellation', () => {
     cancelled.request(() => new Error('asked for'))
     await expect(never).rejects.toThrow('asked for')
   })
+
+  it('hears of an abort whose event an earlier listener stops', () => {
+    const controller = new AbortController()
+    controller.signal.addEventListener('abort', (event) => event.stopImmediatePropagation())
+    const calls = [new Cancellation(controller.signal), new Cancellation(controller.signal)]
+    controller.abort()
+    expect(calls.map(({ requested }) => requested)).toEqual([true, true])
+    expect(listenersOn(controller.signal)).toBe(1)
+  })
+
+  it('tells any number of them that a step asks for in turn, and the steps behind one that throws', async () => {
+    const many = 20_000
+    let told = 0
+    const chain = Array.from({ length: many }, () => new Cancellation())
+    for (const [i, cancellation] of chain.entries()) {
+      cancellation.onRequest(() => chain[i + 1]?.request(() => new Error()))
+      cancellation.onRequest(() => {
+        told += 1
+      })
+    }
+    const thrown = new Promise((resolve) => process.once('uncaughtException', resolve))
+    const others = process.listeners('uncaughtException').slice(0, -1)
+    for (const other of others) process.off('uncaughtException', other)
+    chain[many - 1]!.onRequest(() => {
+      throw new Error('thrown by a step')
+    })
+    chain[many - 1]!.onRequest(() => {
+      told += 1
+    })
+    chain[0]!.request(() => new Error())
+    expect(told).toBe(many + 1)
+    expect(await thrown).toMatchObject({ message: 'thrown by a step' })
+    for (const other of others) process.on('uncaughtException', other)
+  })
 })

@@ -1,8 +1,21 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { Gate, type Pass } from '#internal/call/gate'
+import { type GateOptions, Gate as NodesGate, type Pass } from '#internal/call/gate'
 import * as limits from '#internal/core/limits'
 import { InFlightWindow, TokenBucket } from '#internal/core/window'
 import { randomFrom } from '../support/random.js'
+
+/** In virtual time. */
+const clock = {
+  now: () => performance.now(),
+  setTimeout: (run: () => void, delayMs: number) => setTimeout(run, delayMs),
+  clearTimeout: (timer: NodeJS.Timeout | undefined) => clearTimeout(timer),
+}
+
+class Gate extends NodesGate {
+  constructor(options: GateOptions) {
+    super({ ...options, clock })
+  }
+}
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
@@ -252,5 +265,34 @@ describe('a gate that is called from within', () => {
     expect(started).toEqual(['a', 'b', 'c', 'd'])
     end('c', 'd')
     expect(started).toEqual(['a', 'b', 'c', 'd'])
+  })
+  it('is not called from within a start, however many leave it there', () => {
+    const gate = new Gate({ window: fixed(1) })
+    const many = 20_000
+    const passes: Pass[] = []
+    let started = 0
+    const first = gate.enter('h', () => {})
+    for (let i = 0; i < many; i += 1) {
+      passes.push(
+        gate.enter('h', () => {
+          started += 1
+          passes[i]!.end()
+        }),
+      )
+    }
+    first.end()
+    expect([started, gate.waiting]).toEqual([many, 0])
+  })
+
+  it('gives back the place of a start that throws, and starts the others', () => {
+    const { started, enter, end } = visitors(new Gate({ window: fixed(1) }))
+    enter('a')
+    enter('b', 'b', () => {
+      throw new Error('thrown by b')
+    })
+    enter('c')
+    expect(() => end('a')).toThrow('thrown by b')
+    expect(started).toEqual(['a', 'b', 'c'])
+    end('c')
   })
 })
