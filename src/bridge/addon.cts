@@ -3,6 +3,15 @@
  * within a require() of an ES module that aborts the process, by assertions of Node 20's, 22's and 26's, and within an
  * import() Node 20 leaves the descriptor open that it reads the file from.
  */
-const { dirname, join } = require('node:path')
+const { join } = require('node:path')
 
-module.exports = require('node-gyp-build')(join(dirname(require.resolve('cancelpoint/package.json')), 'native'))
+function load(): unknown {
+  const root = join(__dirname, '..', '..', '..')
+  try {
+    return require('node-gyp-build')(join(root, 'native'))
+  } catch (error) {
+    throw require('./addon-error.cjs').addonError(root, error)
+  }
+}
+
+module.exports = load()

@@ -58,4 +58,20 @@ export const AttemptFlag = { none: 0, probe: 1, borrowed: 2, poll: 4, halfOpen: 
 /** Numbers an outcome takes in drain's array: id, state, errno, call, bits (1 by deadline, 2 yields a descriptor), started at, duration, revents. */
 export const outcomeFields = 8
 
-export const binding: Binding = createRequire(import.meta.url)('./addon.cjs')
+export const binding: Binding = load()
+
+function load(): Binding {
+  let require: NodeJS.Require
+  let file: string
+  try {
+    // A bundler moves this code, and leaves the addon and the workers behind.
+    require = createRequire(import.meta.url)
+    file = require.resolve('./addon.cjs')
+  } catch (cause) {
+    const message =
+      'cancelpoint: it runs out of a bundle, without its native addon and its workers: ' +
+      "leave it out of the bundle (external: ['cancelpoint', 'cancelpoint/*']; docs/installing.md says more)"
+    throw Object.assign(new Error(message, { cause }), { name: 'AddonError', code: 'ERR_ADDON_BUNDLED' })
+  }
+  return require(file)
+}
