@@ -297,6 +297,12 @@ Value SocketError(const CallbackInfo& info) {
   return Number(info, -error);
 }
 
+// unread(fd): how many bytes wait to be read, or -errno. Reads none of them.
+Value Unread(const CallbackInfo& info) {
+  int bytes = 0;
+  return Result(info, sys_unread(Int(info, 0), &bytes) < 0 ? -1 : bytes);
+}
+
 Value DescriptorLimit(const CallbackInfo& info) { return Number(info, static_cast<double>(sys_descriptor_limit())); }
 
 Value CloseDescriptor(const CallbackInfo& info) { return Result(info, sys_close(Int(info, 0))); }
@@ -369,6 +375,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   Export<ListenDrops>(exports, "listenDrops", environment);
   Export<Listen>(exports, "listen", environment);
   Export<SocketError>(exports, "socketError", environment);
+  Export<Unread>(exports, "unread", environment);
   Export<DescriptorLimit>(exports, "descriptorLimit", environment);
   Export<CloseDescriptor>(exports, "close", environment);
   Export<Inject>(exports, "inject", environment);

@@ -11,6 +11,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #endif
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <time.h>
@@ -54,6 +55,7 @@ static const char *const names[CALL_COUNT] = {
     [CALL_ALLOCATE] = "malloc",
     [CALL_MAP] = "mmap",
     [CALL_PROTECT] = "mprotect",
+    [CALL_IOCTL] = "ioctl",
 };
 
 const char *call_name(enum call call) { return names[call]; }
@@ -177,6 +179,8 @@ int sys_getsockname(int fd, struct sockaddr *address, socklen_t *length) {
 }
 
 int sys_fcntl(int fd, int command, int argument) { THROUGH_SEAM(CALL_FCNTL, -1, fcntl(fd, command, argument)); }
+
+int sys_unread(int fd, int *bytes) { THROUGH_SEAM(CALL_IOCTL, -1, ioctl(fd, FIONREAD, bytes)); }
 
 int sys_poll(struct pollfd *fds, nfds_t count, int timeout_ms) {
   THROUGH_SEAM(CALL_POLL, -1, poll(fds, count, timeout_ms));

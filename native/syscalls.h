@@ -40,6 +40,7 @@ enum call {
   CALL_ALLOCATE,
   CALL_MAP,
   CALL_PROTECT,
+  CALL_IOCTL,
   CALL_COUNT
 };
 
@@ -61,6 +62,8 @@ int sys_getsockopt(int fd, int level, int name, void *value, socklen_t *length);
 int sys_getpeername(int fd, struct sockaddr *address, socklen_t *length);
 int sys_getsockname(int fd, struct sockaddr *address, socklen_t *length);
 int sys_fcntl(int fd, int command, int argument);
+/* FIONREAD: how many bytes wait to be read. */
+int sys_unread(int fd, int *bytes);
 int sys_poll(struct pollfd *fds, nfds_t count, int timeout_ms);
 int sys_listen(int fd, int backlog);
 #ifdef __linux__

@@ -38,6 +38,8 @@ export interface Binding {
   listen(fd: number, backlog: number): number
   listenDrops(fd: number): number
   socketError(fd: number): number
+  /** Bytes that wait to be read: FIONREAD. */
+  unread(fd: number): number
   close(fd: number): number
   /** RLIMIT_NOFILE, the soft one. */
   descriptorLimit(): number
