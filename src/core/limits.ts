@@ -42,6 +42,9 @@ export const rangeLengthAtMost = 65_536
 /** Targets in flight in one check. */
 export const checkConcurrency = 256
 
+/** Targets in flight in one check: with targets that hang for 3 s, some 340 a second. A target costs the nonblocking engine some 6 KB. */
+export const checkConcurrency = 1_024
+
 /** A small policy: what is worth trying again has mostly come back by then. Tries, the first included. */
 export const retryTries = 3
 /** Retries as a share of first tries, and what is granted whatever the share: as Finagle has them. */
@@ -95,6 +98,9 @@ export const failuresAtMost = 10
 export const failurePeriodMs = 10_000
 /** Lanes that could not be had within so long are one failure: a lack that is over sooner than a second closes no manager. */
 export const laneFailureMs = 100
+
+/** Targets of the lab: more addresses than a check of one machine needs, and some 100 MB of their names. */
+export const labTargetsAtMost = 1_000_000
 
 /** The longest wait Node's timers take; longer ones would fire at once. */
 export const timerAtMostMs = 2_147_483_647

@@ -1,4 +1,5 @@
 /** The lab: a fleet of real listeners on loopback, over as many addresses of 127/8 as asked for. */
+import { labTargetsAtMost } from '../core/limits.js'
 import { type Behaviour, behaviours, type Station, stationLimit } from './behaviours.js'
 
 export type { Behaviour } from './behaviours.js'
@@ -15,8 +16,6 @@ export interface Fleet extends AsyncDisposable {
   close(): Promise<void>
 }
 
-export const maxLabTargets = 1_000_000
-
 /** Dealt out in turn: the first six show every behaviour, the whole round is mostly good hosts. */
 const round: readonly Behaviour[] = [
   ...(['accept', 'refuse', 'hang', 'stall', 'slow', 'reset'] as const),
@@ -29,8 +28,8 @@ const round: readonly Behaviour[] = [
  * The caller owns the fleet and closes it; the process stays alive until then.
  */
 export async function startFleet({ targets: count }: { targets: number }): Promise<Fleet> {
-  if (!Number.isInteger(count) || count < 1 || count > maxLabTargets) {
-    throw new RangeError(`a fleet has 1 to ${maxLabTargets.toLocaleString('en')} targets, not ${count}`)
+  if (!Number.isInteger(count) || count < 1 || count > labTargetsAtMost) {
+    throw new RangeError(`a fleet has 1 to ${labTargetsAtMost.toLocaleString('en')} targets, not ${count}`)
   }
   const stations = new Map<Behaviour, Station[]>()
   let closing: Promise<void> | undefined
