@@ -1,95 +1,33 @@
-/** The benchmark: argv to scenarios to a report. `npm run bench` and `cancelpoint bench` both end here. */
-import { mkdir, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+/** The benchmark: argv to a run. `npm run bench` and `cancelpoint bench` both end here. */
 import { Command, Option } from 'commander'
 import { exitCodes } from '../src/cli/exit-code.js'
-import { readTargets } from '../src/cli/input.js'
-import { printable } from '../src/core/text.js'
-import { ConnectionManager } from '../src/index.js'
-import { type Result, runScenario } from './harness.js'
-import { describeMachine } from './machine.js'
-import { Peers } from './peers.js'
-import { figuresText, machineText, scenarioText } from './report.js'
-import type { Scenario, Settings } from './scenario.js'
-import { scenarios } from './scenarios/index.js'
-import { type Summary, summarise } from './summary.js'
+import { failuresOf } from '../src/cli/failure.js'
+import { scenarioNames } from './scenarios/names.js'
 
-interface Flags {
+export interface Flags {
   targets?: string
   scenario?: string[]
   out?: string
   quick?: boolean
 }
 
-const names = scenarios.map(({ name }) => name)
+const fail = failuresOf('cancelpoint bench')
 
 const program = new Command('cancelpoint bench')
   .description(
     "Measures both engines' connects and their cancellation on this machine, beside net.connect, undici and bare C.",
   )
   .option('--targets <file>', 'connect to the targets in this file instead of a loopback server')
-  .addOption(new Option('--scenario <name...>', 'only these').choices(names))
+  .addOption(new Option('--scenario <name...>', 'only these').choices(scenarioNames))
   .option('--out <directory>', 'write every round as JSON to bench.json in it')
-  .option('--quick', 'a smoke run that takes a minute at most: everything runs, the figures mean little')
+  .option('--quick', 'a test of the benchmark itself, a minute at most: everything runs, and no figure is judged')
   .allowExcessArguments(false)
   .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? exitCodes.ok : exitCodes.bad))
   .parse()
 
-process.exitCode = await main(program.opts<Flags>())
-
-/** 0, or 1 where a contestant failed. A missed aim is no failure: machines differ. */
-async function main({ targets, scenario: chosen, out, quick = false }: Flags): Promise<number> {
-  if (out !== undefined) await mkdir(out, { recursive: true })
-  const settings: Settings = { quick, ...(targets === undefined ? {} : { targets: await upOf(targets) }) }
-  const machine = await describeMachine()
-  console.log(`${machineText(machine)}\n`)
-  await using peers = await Peers.open()
-  const results: { result: Result; summary: Summary }[] = []
-  for (const scenario of picked(chosen, settings)) {
-    const result = await runScenario(scenario, settings, peers, showProgress(scenario))
-    clearProgress()
-    const summary = summarise(scenario, result)
-    results.push({ result, summary })
-    console.log(`${scenarioText(scenario, result, summary)}\n`)
-  }
-  console.log(figuresText(results.map(({ summary }) => summary)))
-  if (out !== undefined) {
-    const path = join(out, 'bench.json')
-    await writeFile(path, `${JSON.stringify({ machine, settings, scenarios: results }, null, 2)}\n`)
-    console.log(`\nEvery round is in ${path}.`)
-  }
-  return results.some(({ result }) => Object.keys(result.failed).length > 0) ? 1 : 0
-}
-
-function picked(chosen: readonly string[] | undefined, { targets }: Settings): Scenario[] {
-  return scenarios.filter(({ name, takesTargets }) => {
-    if (chosen) return chosen.includes(name)
-    return targets === undefined || takesTargets
-  })
-}
-
-/** The file's targets that are up: what refuses or hangs has no connect to measure. */
-async function upOf(path: string): Promise<string[]> {
-  const unread = ({ where, message }: { where: string | undefined; message: string }) =>
-    console.error(printable(`${where}: ${message}`))
-  await using manager = new ConnectionManager()
-  const up: string[] = []
-  let checked = 0
-  for await (const { target, status } of manager.check(readTargets([{ kind: 'file', path }], { onProblem: unread }))) {
-    checked++
-    if (status === 'up') up.push(target)
-  }
-  if (up.length === 0) program.error(`none of the ${checked} targets in ${path} is up`, { exitCode: exitCodes.bad })
-  console.error(`${up.length} of ${checked} targets in ${path} are up and take part.`)
-  return up
-}
-
-function showProgress({ name }: Scenario): (round: number, rounds: number, contestant: string) => void {
-  if (!process.stderr.isTTY) return () => {}
-  return (round, rounds, contestant) =>
-    process.stderr.write(`\r\u001b[K${name}, round ${round} of ${rounds}: ${contestant}`)
-}
-
-function clearProgress(): void {
-  if (process.stderr.isTTY) process.stderr.write('\r\u001b[K')
+try {
+  const { run } = await import('./run.js')
+  process.exitCode = await run(program.opts<Flags>())
+} catch (error) {
+  fail(error)
 }

@@ -48,6 +48,7 @@ export function figuresText(summaries: readonly Summary[]): string {
   return table([['FIGURE', 'MEDIAN (LEAST TO MOST)', 'AIM', ''], ...rows])
 }
 
+/** Of a quick run none. */
 const verdict = ({ met }: FigureResult): string => (met === undefined ? '' : met ? 'met' : 'not met')
 
 const rounds = ({ rounds: { length } }: Result): string =>

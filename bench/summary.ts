@@ -1,6 +1,6 @@
 /** From rounds to what is told: medians with their extremes, figures against their aims. */
 import type { Result } from './harness.js'
-import type { Figure, Scenario } from './scenario.js'
+import type { Figure, Scenario, Settings } from './scenario.js'
 import { type Spread, spreadOf } from './statistics.js'
 
 export interface Summary {
@@ -20,7 +20,8 @@ export interface FigureResult {
   met?: boolean
 }
 
-export function summarise(scenario: Scenario, { rounds }: Result): Summary {
+/** A quick run has figures beside their aims and judges none: one short round shows nothing. */
+export function summarise(scenario: Scenario, { rounds }: Result, { quick }: Settings): Summary {
   const names = [...new Set(rounds.flatMap((round) => Object.keys(round)))]
   return {
     name: scenario.name,
@@ -31,19 +32,19 @@ export function summarise(scenario: Scenario, { rounds }: Result): Summary {
       })
       return { name, values: Object.fromEntries(values) }
     }),
-    figures: scenario.figures.map((figure) => resultOf(figure, rounds)),
+    figures: scenario.figures.map((figure) => resultOf(figure, rounds, !quick)),
   }
 }
 
 /** A figure is taken within each round, where its contestants ran side by side; the median is of those. */
-function resultOf(figure: Figure, rounds: Result['rounds']): FigureResult {
+function resultOf(figure: Figure, rounds: Result['rounds'], judged: boolean): FigureResult {
   const { says, unit, digits = 0 } = figure
   const values = rounds.flatMap((round) => figure.of((contestant, column) => round[contestant]?.[column]) ?? [])
   const aim = aimOf(figure)
   const result: FigureResult = { says, unit, digits, ...(aim === undefined ? {} : { aim }) }
   if (values.length === 0) return result
   const value = spreadOf(values)
-  return { ...result, value, ...(aim === undefined ? {} : { met: isMet(figure, value.median) }) }
+  return { ...result, value, ...(aim === undefined || !judged ? {} : { met: isMet(figure, value.median) }) }
 }
 
 function aimOf({ atMost, atLeast, under, unit }: Figure): string | undefined {

@@ -6,17 +6,20 @@ import { connectRate, refuseRate } from './connect-rate.js'
 import { deadAddress } from './dead-address.js'
 import { memory } from './memory.js'
 import { naive } from './naive.js'
+import { type ScenarioName, scenarioNames } from './names.js'
 import { retryStorm } from './retry-storm.js'
 import { singleCall } from './single-call.js'
 
-export const scenarios = [
-  cancelLatency,
-  abortAll,
+const byName: Record<ScenarioName, unknown> = {
+  'cancel-latency': cancelLatency,
+  'abort-all': abortAll,
   memory,
-  connectRate,
-  refuseRate,
-  singleCall,
-  deadAddress,
-  retryStorm,
+  'connect-rate': connectRate,
+  'refuse-rate': refuseRate,
+  'single-call': singleCall,
+  'dead-address': deadAddress,
+  'retry-storm': retryStorm,
   naive,
-] as Scenario[]
+}
+
+export const scenarios = scenarioNames.map((name) => byName[name] as Scenario)

@@ -1,0 +1,14 @@
+/** The scenarios in the order they run. Their names alone, for `--help`, which loads none of them. */
+export const scenarioNames = [
+  'cancel-latency',
+  'abort-all',
+  'memory',
+  'connect-rate',
+  'refuse-rate',
+  'single-call',
+  'dead-address',
+  'retry-storm',
+  'naive',
+] as const
+
+export type ScenarioName = (typeof scenarioNames)[number]
