@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url'
 import type { Command } from 'commander'
 
 import { exitCodes } from './exit-code.js'
+import { interrupted } from './interrupt.js'
 
 const main = fileURLToPath(new URL('../../bench/main.js', import.meta.url))
 
@@ -20,10 +21,14 @@ export function addBenchCommand(program: Command): void {
 }
 
 async function runBench(options: readonly string[]): Promise<void> {
-  const child = spawn(process.execPath, ['--expose-gc', main, ...options], { stdio: 'inherit' })
+  if (interrupted.aborted) {
+    process.exitCode = exitCodes.interrupted
+    return
+  }
+  const child = spawn(process.execPath, [...process.execArgv, '--expose-gc', main, ...options], { stdio: 'inherit' })
   // Ctrl-C reaches the benchmark by the terminal; this waits for it to end.
   process.on('SIGINT', () => {})
-  process.once('SIGTERM', () => child.kill('SIGTERM'))
+  for (const signal of ['SIGTERM', 'SIGHUP'] as const) process.once(signal, () => child.kill(signal))
   const [code] = await once(child, 'exit')
   process.exitCode = code ?? exitCodes.interrupted
 }

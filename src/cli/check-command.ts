@@ -1,49 +1,48 @@
-/** `cancelpoint check`: connects to every target, records, closes, and says what it found. */
-import { type Command, Option } from 'commander'
-import { checkAttemptTimeoutMs, lanesAtMost } from '../core/limits.js'
-import { printable } from '../core/text.js'
-import { type Fleet, startFleet } from '../lab/fleet.js'
-import { ConnectionManager } from '../manager.js'
-import { type CheckResult, type EngineName, engineNames } from '../types.js'
+/** `cancelpoint check`: its options and help. What it does is in run-check.ts, which is loaded when it runs. */
+import { isIP } from 'node:net'
+import { type Command, InvalidArgumentError, Option } from 'commander'
+import { checkAttemptTimeoutMs, checkConcurrency, lanesAtMost } from '../core/limits.js'
+import { type EngineName, engineNames } from '../types.js'
 import { countUpTo, durationUpTo, ratePerSecond } from './arguments.js'
-import { exitCodes, UsageError } from './exit-code.js'
-import { countTargets, type Input, type Problem, readTargets } from './input.js'
-import { onInterrupt } from './interrupt.js'
-import { standardOutput } from './output.js'
-import { type Progress, silent, startProgress } from './progress.js'
-import { Report } from './report.js'
+import { columnsOf, wrapped } from './table.js'
 
-interface CheckFlags {
+export interface CheckFlags {
   file?: string[]
   lab?: boolean
   engine: EngineName | 'auto'
   timeout: number
   retries: number
-  concurrency?: number
+  concurrency: number
   rate?: number
   halfOpen?: boolean
   allAddresses?: boolean
+  tls?: boolean
+  servername?: string
   json?: boolean
+  quiet?: boolean
+  verbose?: boolean
 }
 
 const maxTimeoutMs = 10 * 60_000
 const maxRetries = 100
-const labTargets = 240
 
-/** Input with more targets than this is not read twice just to give the progress bar an end. */
-const maxCounted = 200_000
-
-const examples = `
-Targets: host:port, 1.2.3.4:80, [::1]:80, unix:/path, unix:@abstract, and ranges: 10.0.0.0/28:80,443 and host:8000-8010.
-In a file, one or more a line; # starts a comment.
+const help = `
+Targets: host:port, 1.2.3.4:80, [::1]:80, unix:/path, unix:@abstract, and ranges: 10.0.0.0/28:80,443 and host:8000-8010. In a file, one or more a line; # starts a comment.
 
 Examples:
-  $ cancelpoint check db.internal:5432 '[::1]:80' unix:/run/app.sock
-  $ cancelpoint check --timeout 500ms --concurrency 1000 --file targets.txt
-  $ grep -v staging targets.txt | cancelpoint check --json - | jq .status
+  $ cancelpoint check db.internal:5432 '[::1]:80' unix:/app.sock
+  $ cancelpoint check --tls api.internal:443
+  $ cancelpoint check --timeout 500ms --file targets.txt
+  $ cancelpoint check --json - < targets.txt | jq .status
   $ cancelpoint check --lab
 
-Exit codes: 0 all up, 1 some not, 2 bad usage or input, 130 interrupted by Ctrl-C or SIGTERM; the highest that applies.
+--retries tries a target again that refuses, does not answer or cannot be reached, and a name whose server fails; a name that does not exist, a denial and a mistake are final.
+
+--json prints a result a line. A word of the input that is no target has its line too, with code ERR_INVALID_TARGET, and with file and line where it came from one.
+
+Interrupted (Ctrl-C, SIGTERM, SIGHUP), it cancels what is in flight, prints what there is, and says what was cut off and what was not begun; a second signal kills it.
+
+Exit codes: 0 all up, 1 some not, 2 bad usage or input, 130 interrupted; the highest that applies.
 `
 
 export function addCheckCommand(program: Command): void {
@@ -61,109 +60,43 @@ export function addCheckCommand(program: Command): void {
       new Option('--engine <engine>', 'what makes the connects').choices([...engineNames, 'auto']).default('auto'),
     )
     .addOption(
-      new Option('--timeout <duration>', 'for one connect: 500ms, 3s, 2m')
+      new Option('--timeout <duration>', 'for one try of a target, name, connect and TLS together: 500ms, 3s, 2m')
         .argParser(durationUpTo(maxTimeoutMs))
         .default(checkAttemptTimeoutMs, `${checkAttemptTimeoutMs / 1000}s`),
     )
-    .option('--retries <n>', 'tries after the first, where the errno class allows them', countUpTo(maxRetries, 0), 0)
-    .option('--concurrency <n>', 'targets in flight at once', countUpTo(lanesAtMost))
+    .option(
+      '--retries <n>',
+      'more tries after one that failed (not for a name that does not exist)',
+      countUpTo(maxRetries, 0),
+      0,
+    )
+    .option('--concurrency <n>', 'targets in flight at once', countUpTo(lanesAtMost), checkConcurrency)
     .option('--rate <n/s>', 'connects started a second, such as 500/s', ratePerSecond)
-    .option('--half-open', 'reset in the place of the last ACK, so that listeners never accept')
+    .addOption(
+      new Option('--half-open', 'reset in the place of the last ACK, so that listeners never accept').conflicts([
+        'tls',
+        'servername',
+      ]),
+    )
     .option('--all-addresses', 'one result for each address of a name')
+    .option('--tls', 'make a TLS handshake after the connect; the certificate must be valid for the host')
+    .option('--servername <name>', 'the name to ask for and to verify in TLS; implies --tls', serverName)
     .option('--json', 'one result a line on standard output, as they finish')
-    .addHelpText('after', examples)
-    .action(runCheck)
-}
-
-async function runCheck(targets: string[], flags: CheckFlags): Promise<void> {
-  const interrupt = onInterrupt()
-  const output = standardOutput()
-  const signal = AbortSignal.any([interrupt, output.gone])
-  await using fleet = flags.lab ? await startFleet({ targets: labTargets }) : undefined
-  const inputs = inputsOf(targets, flags, fleet)
-  const progress = await progressOf(inputs, flags)
-  const report = new Report()
-  let badInput = false
-  const onProblem = ({ where, message }: Problem) => {
-    badInput = true
-    progress.note(printable(where === undefined ? message : `${where}: ${message}`))
-  }
-  const startedAt = performance.now()
-  try {
-    for await (const result of results(readTargets(inputs, { signal, onProblem }), flags, signal)) {
-      report.add(result)
-      badInput ||= result.code === 'ERR_INVALID_TARGET'
-      progress.update(report.summary.total, report.summary.notUp)
-      if (flags.json) await output.write(`${JSON.stringify(result)}\n`)
-    }
-  } finally {
-    progress.stop()
-  }
-  const elapsedMs = performance.now() - startedAt
-  const { total, notUp } = report.summary
-  if (total === 0 && !badInput && !signal.aborted) throw new UsageError('no targets in the input')
-  if (!flags.json && (total > 0 || interrupt.aborted)) {
-    await output.write(report.render({ colour: inColour(), elapsedMs, interrupted: interrupt.aborted }))
-  }
-  await output.finish()
-  process.exitCode = exitCode({ interrupted: interrupt.aborted, badInput, notUp })
-}
-
-/** The manager's results until there are no more or `signal` aborts; afterwards nothing of the manager is left. */
-async function* results(
-  targets: AsyncIterable<string>,
-  { engine, timeout, retries, concurrency, rate, halfOpen, allAddresses }: CheckFlags,
-  signal: AbortSignal,
-): AsyncGenerator<CheckResult, void> {
-  await using manager = new ConnectionManager({ maxInFlight: concurrency })
-  try {
-    yield* manager.check(targets, {
-      signal,
-      engine,
-      attemptTimeoutMs: timeout,
-      // The whole call leaves room for every try of a name with several addresses.
-      timeoutMs: Math.max(30_000, 3 * timeout * (1 + retries)),
-      // Retries that somebody asks for by number are all made: no budget.
-      retry: retries > 0 && { tries: 1 + retries, budget: Number.POSITIVE_INFINITY },
-      concurrency,
-      ratePerSecond: rate,
-      halfOpen,
-      allAddresses,
+    .addOption(new Option('--quiet', 'no table and no progress bar: the exit code says it').conflicts('verbose'))
+    .option('--verbose', 'tell every target that is not up as it is found (with --json on standard error)')
+    .addHelpText('after', () => wrapped(help, columnsOf(process.stdout) ?? 80))
+    .action(async (targets: string[], flags: CheckFlags) => {
+      const { runCheck } = await import('./run-check.js')
+      await runCheck(targets, flags)
     })
-  } catch (error) {
-    if (!signal.aborted) throw error
+}
+
+/** SNI takes names alone: RFC 6066, section 3. */
+function serverName(text: string): string {
+  if (text === '' || isIP(text) !== 0 || /[\s:/]/.test(text)) {
+    throw new InvalidArgumentError('Expected a host name such as api.internal: TLS asks for no address.')
   }
+  return text
 }
-
-function inputsOf(targets: readonly string[], { file: files = [] }: CheckFlags, fleet: Fleet | undefined): Input[] {
-  const named: Input[] = [
-    ...targets.map((text): Input => (text === '-' ? standardInput() : { kind: 'argument', text })),
-    ...files.map((path): Input => (path === '-' ? standardInput() : { kind: 'file', path })),
-  ]
-  if (named.filter(({ kind }) => kind === 'stream').length > 1) {
-    throw new UsageError('standard input can be read only once: give - once')
-  }
-  if (fleet) return [{ kind: 'targets', targets: fleet.targets.map(({ target }) => target) }, ...named]
-  if (named.length > 0) return named
-  if (process.stdin.isTTY)
-    throw new UsageError('no targets: give some, or --file FILE, or --lab (see cancelpoint check --help)')
-  return [standardInput()]
-}
-
-const standardInput = (): Input => ({ kind: 'stream', name: 'standard input', stream: process.stdin })
-
-async function progressOf(inputs: readonly Input[], flags: CheckFlags): Promise<Progress> {
-  // On one terminal the bar and the results would overwrite each other.
-  const shown = process.stderr.isTTY && !(flags.json && process.stdout.isTTY)
-  return shown ? startProgress(await countTargets(inputs, maxCounted)) : silent
-}
-
-function exitCode(outcome: { interrupted: boolean; badInput: boolean; notUp: number }): number {
-  if (outcome.interrupted) return exitCodes.interrupted
-  if (outcome.badInput) return exitCodes.bad
-  return outcome.notUp > 0 ? exitCodes.notUp : exitCodes.ok
-}
-
-const inColour = (): boolean => process.stdout.isTTY === true && process.stdout.hasColors() && !process.env.NO_COLOR
 
 const collect = (value: string, previous: string[] = []): string[] => [...previous, value]

@@ -1,11 +1,12 @@
 /** `cancelpoint errno`: the errno table for people. */
 import type { Command } from 'commander'
 import { advise, classes, classify, codes, type ErrnoClass } from '../core/errno.js'
+import { nearest } from '../core/nearest.js'
 import { printable } from '../core/text.js'
 import { codeOf, errnoOf } from '../errors/errnos.js'
 import { UsageError } from './exit-code.js'
 import { standardOutput } from './output.js'
-import { table } from './table.js'
+import { columnsOf, table } from './table.js'
 
 export function addErrnoCommand(program: Command): void {
   program
@@ -21,7 +22,8 @@ export function addErrnoCommand(program: Command): void {
     )
     .action(async (which: string | undefined) => {
       const output = standardOutput()
-      await output.write(`${which === undefined ? everything() : one(which)}\n`)
+      const columns = columnsOf(process.stdout)
+      await output.write(`${which === undefined ? everything(columns) : one(which, columns)}\n`)
       await output.finish()
     })
 }
@@ -32,26 +34,30 @@ const families = [
   ['CERT_*, ERR_SSL_* ...', '-', 'protocol', 'A code of TLS: about a certificate, or the handshake.'],
 ]
 
-function everything(): string {
+function everything(columns: number | undefined): string {
   const rows = [...codes].map(([code, { errnoClass, means }]) => [code, numberOf(code), errnoClass, means])
   const classRows = Object.entries(classes).map(([name, { says, supervisor }]) => [name, says, supervisor])
   return [
-    table([['ERRNO', 'NUMBER', 'CLASS', 'MEANING'], ...rows, ...families]),
-    table([['CLASS', 'IT SAYS', 'THE SUPERVISOR'], ...classRows]),
+    table([['ERRNO', 'NUMBER', 'CLASS', 'MEANING'], ...rows, ...families], columns),
+    table([['CLASS', 'IT SAYS', 'THE SUPERVISOR'], ...classRows], columns),
     '  cancelpoint errno NAME says what can be done about one.',
   ].join('\n\n')
 }
 
-function one(which: string): string {
+function one(which: string, columns: number | undefined): string {
   const code = codeFor(which)
   const errnoClass = classify(code)
   const advice = advise(code, errnoClass)
-  if (!advice) throw new UsageError(`${described(which, code)} is not in the table: cancelpoint errno lists what is`)
+  if (!advice) {
+    const near = nearest(which, [...codes.keys()])
+    const instead = near === undefined ? 'cancelpoint errno lists what is' : `did you mean ${near}?`
+    throw new UsageError(`${described(which, code)} is not in the table: ${instead}`)
+  }
   // The class depends on what was asked for, and with it the meaning.
   const others = (Object.keys(classes) as ErrnoClass[]).filter((name) => {
     return name !== errnoClass && advise(code, name)?.means !== advice.means
   })
-  const meanings = [errnoClass, ...others].map((name) => table(meaningRows(code, name)))
+  const meanings = [errnoClass, ...others].map((name) => table(meaningRows(code, name), columns))
   return `${code}  ${numberOf(code)}\n${meanings.join('\n  or\n')}`
 }
 

@@ -17,13 +17,23 @@ export interface Problem {
   /** `targets.txt:7` or `standard input:7`; undefined for an argument, which the message names. */
   where: string | undefined
   message: string
+  /** Each of them that was to be a target; none where a whole source cannot be read. An endless line is one, and empty. */
+  words: readonly BadWord[]
+  /** Where they stood, unless in an argument. `line` counts from 1. */
+  file?: string
+  line?: number
+}
+
+export interface BadWord {
+  text: string
+  message: string
 }
 
 export interface ReadOptions {
   /** Ends the reading at once, quietly; streams are destroyed. */
   signal?: AbortSignal | undefined
-  /** Told about every unreadable line or source; the rest is read all the same. */
-  onProblem?: ((problem: Problem) => void) | undefined
+  /** Told about every unreadable line or source, and waited for; the rest is read all the same. */
+  onProblem?: ((problem: Problem) => void | Promise<void>) | undefined
 }
 
 /** A longer line is not a list of targets, and would have to be held whole. Characters. */
@@ -38,7 +48,7 @@ export async function* readTargets(inputs: Iterable<Input>, options: ReadOptions
         yield* input.targets
         break
       case 'argument':
-        yield* targetsOfWords([input.text], undefined, options)
+        await report(yield* targetsOfWords([input.text]), {}, options)
         break
       case 'file':
         yield* targetsOfStream(createReadStream(input.path), input.path, options)
@@ -73,36 +83,42 @@ async function* targetsOfStream(stream: Readable, name: string, options: ReadOpt
   try {
     for await (const line of linesOf(stream)) {
       number += 1
-      const where = `${name}:${number}`
-      if (line === undefined)
-        options.onProblem?.({ where, message: `expected a line of at most ${maxLineLength} characters` })
-      else yield* targetsOfWords(wordsOfLine(line), where, options)
+      const bad = line === undefined ? [tooLong] : yield* targetsOfWords(wordsOfLine(line))
+      await report(bad, { file: name, line: number }, options)
     }
   } catch (error) {
     if (options.signal?.aborted) return
-    options.onProblem?.({ where: name, message: `cannot be read: ${reasonOf(error)}` })
+    await options.onProblem?.({ where: name, message: `cannot be read: ${reasonOf(error)}`, words: [], file: name })
   } finally {
     stream.destroy()
   }
 }
 
-/** What the words stand for. Unreadable ones are one problem, told by the first of them. */
-function* targetsOfWords(
-  words: readonly string[],
-  where: string | undefined,
-  options: ReadOptions,
-): Generator<string, void> {
-  const problems: string[] = []
-  for (const word of words) {
+const tooLong: BadWord = { text: '', message: `expected a line of at most ${maxLineLength} characters` }
+
+/** What the words stand for. Returns those that stand for nothing. */
+function* targetsOfWords(words: readonly string[]): Generator<string, readonly BadWord[]> {
+  const bad: BadWord[] = []
+  for (const text of words) {
     try {
-      yield* expandTargets(word)
+      yield* expandTargets(text)
     } catch (error) {
-      problems.push((error as Error).message)
+      bad.push({ text, message: (error as Error).message })
     }
   }
-  const [first, ...more] = problems
+  return bad
+}
+
+/** The bad words of one line are one problem, told by the first of them. */
+async function report(
+  words: readonly BadWord[],
+  place: Pick<Problem, 'file' | 'line'>,
+  { onProblem }: ReadOptions,
+): Promise<void> {
+  const [first, ...more] = words
   if (first === undefined) return
-  options.onProblem?.({ where, message: first + others(more.length) })
+  const where = place.file === undefined ? undefined : `${place.file}:${place.line}`
+  await onProblem?.({ where, message: first.message + others(more.length), words, ...place })
 }
 
 function others(count: number): string {

@@ -1,14 +1,15 @@
-/** Ctrl-C and SIGTERM: the first one cancels, the second one kills. */
+/**
+ * Ctrl-C, SIGTERM and SIGHUP: the first one cancels, a second one kills. The handlers stand as soon as this module is loaded,
+ * and so it is loaded before all else: a signal that comes while the rest loads is not lost.
+ */
+const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+const controller = new AbortController()
 
-/** Aborts once on the first SIGINT or SIGTERM; from then on both have their default effect again. */
-export function onInterrupt(): AbortSignal {
-  const controller = new AbortController()
-  const interrupt = () => {
-    process.off('SIGINT', interrupt)
-    process.off('SIGTERM', interrupt)
-    controller.abort()
-  }
-  process.on('SIGINT', interrupt)
-  process.on('SIGTERM', interrupt)
-  return controller.signal
+/** Aborts once, on the first of the signals, whose name is its reason. From then on all of them have their default effect again. */
+export const interrupted: AbortSignal = controller.signal
+
+const interrupt = (signal: NodeJS.Signals) => {
+  for (const each of signals) process.off(each, interrupt)
+  controller.abort(signal)
 }
+for (const each of signals) process.on(each, interrupt)

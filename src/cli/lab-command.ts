@@ -4,9 +4,9 @@ import { createWriteStream, openSync } from 'node:fs'
 import { finished } from 'node:stream/promises'
 import type { Command } from 'commander'
 
-import { maxLabTargets, startFleet } from '../lab/fleet.js'
+import { labTargetsAtMost } from '../core/limits.js'
 import { countUpTo } from './arguments.js'
-import { onInterrupt } from './interrupt.js'
+import { interrupted } from './interrupt.js'
 
 const defaultTargets = 24
 
@@ -18,7 +18,7 @@ export function addLabCommand(program: Command): void {
       'Starts listeners on loopback that accept, refuse, hang or stall, prints one target a line with its\n' +
         'behaviour in a comment, and keeps them up until Ctrl-C. Nobody outside this machine reaches them.',
     )
-    .option('--targets <n>', 'how many', countUpTo(maxLabTargets), defaultTargets)
+    .option('--targets <n>', 'how many', countUpTo(labTargetsAtMost), defaultTargets)
     .addHelpText(
       'after',
       '\nExamples:\n  $ cancelpoint lab --targets 100 > targets.txt &\n  $ cancelpoint check --file targets.txt\n',
@@ -27,14 +27,14 @@ export function addLabCommand(program: Command): void {
 }
 
 async function runLab(options: { targets: number }): Promise<void> {
-  const interrupt = onInterrupt()
+  const { startFleet } = await import('../lab/fleet.js')
   await using fleet = await startFleet({ targets: options.targets })
   const lines = fleet.targets.map(({ target, behaviour }) => `${target} # ${behaviour}\n`)
   await printAndEnd(lines)
   console.error(
     lines.length === 1 ? '1 target is up. Ctrl-C ends it.' : `${lines.length} targets are up. Ctrl-C ends them.`,
   )
-  if (!interrupt.aborted) await once(interrupt, 'abort')
+  if (!interrupted.aborted) await once(interrupted, 'abort')
 }
 
 /** Standard output is closed after the last line, so that a program which reads the targets from a pipe sees their end. */

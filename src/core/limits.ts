@@ -39,9 +39,6 @@ export const targetLengthAtMost = 1_024
 /** A range: lists of ports are long. Nothing is done with it that takes more than time by its length. */
 export const rangeLengthAtMost = 65_536
 
-/** Targets in flight in one check. */
-export const checkConcurrency = 256
-
 /** Targets in flight in one check: with targets that hang for 3 s, some 340 a second. A target costs the nonblocking engine some 6 KB. */
 export const checkConcurrency = 1_024
 

@@ -75,11 +75,58 @@ describe('cancelpoint check', () => {
     writeFileSync(file, `${up[0]}\nnonsense\n${up[1]}\n127.0.0.1:99999\n`)
     const { code, stdout, stderr } = await run(['check', '--json', '--file', file])
     expect(code).toBe(2)
-    expect(results(stdout)).toHaveLength(2)
+    const all = results(stdout)
+    expect(all).toHaveLength(4)
+    expect(all.filter(({ code }) => code === 'ERR_INVALID_TARGET')).toMatchObject([
+      { target: 'nonsense', status: 'unknown', errnoClass: 'misuse', attempts: 0, file, line: 2 },
+      { target: '127.0.0.1:99999', reason: expect.stringMatching(/expected/), file, line: 4 },
+    ])
     const lines = stderr.trimEnd().split('\n')
     expect(lines).toHaveLength(2)
     expect(lines[0]).toMatch(/targets\.txt:2: .*expected/)
     expect(lines[1]).toMatch(/targets\.txt:4: .*expected/)
+  })
+
+  it('has a record for every word of the input that is no target', async () => {
+    const { code, stdout } = await run(['check', '--json', 'nonsense', '-'], `a b\n${up[0]}\n${'x'.repeat(70_000)}\n`)
+    expect(code).toBe(2)
+    const bad = results(stdout).filter(({ code }) => code === 'ERR_INVALID_TARGET')
+    const fromInput = { file: 'standard input' }
+    expect(bad).toMatchObject([
+      { target: 'nonsense' },
+      { target: 'a', ...fromInput, line: 1 },
+      { target: 'b', ...fromInput, line: 1 },
+      { target: '', ...fromInput, line: 3 },
+    ])
+    expect(bad[0]).not.toHaveProperty('file')
+  })
+
+  it('prints nothing with --quiet, and exits as ever', async () => {
+    expect(await run(['check', '--quiet', up[0]!, refusing])).toMatchObject({ code: 1, stdout: '', stderr: '' })
+    expect(await run(['check', '--quiet', up[0]!])).toMatchObject({ code: 0, stdout: '', stderr: '' })
+  })
+
+  it('tells every failure with --verbose, beside JSON on standard error', async () => {
+    const [, address] = /^(127\.\d+\.\d+)\./.exec(refusing)!
+    const many = `${address}.0/26:${refusing.replace(/.*:/, '')}`
+    const line = /^127\.\S+ {2}down {2}ECONNREFUSED \(refused\) {2}Nothing listens there\.$/gm
+    const text = await run(['check', '--verbose', many])
+    expect(text.stdout.match(line)).toHaveLength(64)
+    expect(text.stdout).toContain('64 targets checked')
+    const json = await run(['check', '--verbose', '--json', many])
+    expect(json.stderr.match(line)).toHaveLength(64)
+    expect(results(json.stdout)).toHaveLength(64)
+  })
+
+  it('says that it leaves standard input alone when targets are given beside it', async () => {
+    const { code, stderr } = await run(['check', up[0]!], `${refusing}\n`)
+    expect(code).toBe(0)
+    expect(stderr).toMatch(/^Standard input was not read.* add - /)
+    expect((await run(['check', up[0]!], '')).stderr).toBe('')
+    // What a loop gives to each command in it stays there.
+    const loop = `while read target; do "$0" "$1" check --json $target; done < <(echo ${up[0]}; echo ${up[1]})`
+    const { stdout } = spawnSync('bash', ['-c', loop, process.execPath, bin])
+    expect(results(stdout.toString()).map(({ target }) => target)).toEqual([up[0], up[1]])
   })
 
   it('says without a stack that it cannot write', async () => {
@@ -135,6 +182,11 @@ describe('cancelpoint check, bad usage', () => {
     [['check', '--engine', 'steam', 'a:1'], /--engine.*blocking/],
     [['check', '--file', join(directory, 'missing')], /missing: cannot be read: no such file/],
     [['check', '-', '-'], /only once/],
+    [['check', '--quiet', '--verbose', 'a:1'], /--quiet.*cannot be used with.*--verbose/],
+    [['check', '--half-open', '--tls', 'a:1'], /--half-open.*cannot be used with.*--tls/],
+    [['check', '--half-open', '--servername', 'a', 'a:1'], /--half-open.*cannot be used with.*--servername/],
+    [['check', '--servername', '10.0.0.1', 'a:1'], /--servername.*host name/],
+    [['check', '--servername', '', 'a:1'], /--servername.*host name/],
     [['check'], /no targets/],
     [['chekc'], /unknown command/],
   ])('%j exits with 2 and says why', async (args, message) => {
@@ -142,6 +194,12 @@ describe('cancelpoint check, bad usage', () => {
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
     expect(stderr).toMatch(message)
     expect(stderr).not.toMatch(/\n +at /)
+  })
+
+  it.each(['check', 'check -'])('%s of a directory as standard input exits with 2 and says so', (command) => {
+    const { status, stderr } = spawnSync('sh', ['-c', `"$0" "$1" ${command} < ${directory}`, process.execPath, bin])
+    expect(status).toBe(2)
+    expect(stderr.toString()).toMatch(/^cancelpoint: standard input is a directory.*\n$/)
   })
 
   it.each([

@@ -48,6 +48,16 @@ describe('cancelpoint errno', () => {
     expect(stdout).toMatch(text)
   })
 
+  it.each([
+    ['ECONNREFUSD', 'ECONNREFUSED'],
+    ['etimdout', 'ETIMEDOUT'],
+    ['ENOTFUOND', 'ENOTFOUND'],
+  ])('suggests for %s what was meant', async (which, meant) => {
+    const { code, stderr } = await run(['errno', which])
+    expect(code).toBe(2)
+    expect(stderr).toContain(`did you mean ${meant}?`)
+  })
+
   it('shows what it does not know without obeying it', async () => {
     expect((await run(['errno', '\u001b[31m'])).stderr).toContain('\\u001b[31m is not in the table')
   })

@@ -26,20 +26,23 @@ async function stalled(pid: number): Promise<void> {
   }
 }
 
-/** Whether a process has a handler for SIGINT. */
-function catchesInterrupts(pid: number): boolean {
+/** Whether a process has a handler for the signal. Node.js has its own for SIGINT from the start, and none for SIGHUP. */
+function catches(pid: number, signal: 'SIGINT' | 'SIGHUP'): boolean {
   const [, caught] = /^SigCgt:\s+(\w+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))!
-  return ((BigInt(`0x${caught}`) >> BigInt(constants.signals.SIGINT - 1)) & 1n) === 1n
+  return ((BigInt(`0x${caught}`) >> BigInt(constants.signals[signal] - 1)) & 1n) === 1n
 }
 
 describe('an interrupted check', () => {
-  it.each(['SIGINT', 'SIGTERM'] as const)('%s prints what there is and exits with 130', async (signal) => {
+  it.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)('%s prints what there is and exits with 130', async (signal) => {
     const args = ['check', '--json', '--timeout', '1m', targetOf('accept'), targetOf('hang'), targetOf('stall')]
     const { child, until, ended } = start(args)
     await until(/\n/)
     child.kill(signal)
     const { code, stdout, stderr } = await ended
-    expect({ code, stderr }).toEqual({ code: 130, stderr: '' })
+    expect({ code, stderr }).toEqual({
+      code: 130,
+      stderr: 'cancelpoint: interrupted: 1 checked, 2 cut off, 0 not begun\n',
+    })
     const results = stdout.trimEnd().split('\n')
     expect(results.map((line) => (JSON.parse(line) as CheckResult).status)).toEqual(['up'])
   })
@@ -56,7 +59,36 @@ describe('an interrupted check', () => {
     child.kill('SIGINT')
     const { code, stdout } = await ended
     expect(code).toBe(130)
-    expect(stdout).toMatch(/Interrupted: 1 target checked .* 1 up/)
+    expect(stdout).toMatch(/Interrupted: 1 target checked .* 1 up, 0 down; 1 cut off, 0 not begun/)
+  })
+
+  it('tells what it had not begun', async () => {
+    const port = targetOf('hang').replace(/.*:/, '')
+    const args = ['check', '--timeout', '1m', '--concurrency', '8', targetOf('accept'), `127.1.0.0/24:${port}`]
+    const { child, ended } = start(args)
+    await expect.poll(() => catches(child.pid!, 'SIGHUP'), { timeout: 10_000 }).toBe(true)
+    await setTimeout(1_000)
+    child.kill('SIGINT')
+    const { code, stdout } = await ended
+    expect(code).toBe(130)
+    expect(stdout).toMatch(/Interrupted: 1 target checked .*; 8 cut off, 248 not begun/)
+  })
+
+  it('says so where it cannot know how much it had not begun', async () => {
+    const { child, until, ended } = start(['check', '--json', '-'])
+    child.stdin!.write(`${targetOf('accept')}\n`)
+    await until(/\n/)
+    child.kill('SIGINT')
+    expect((await ended).stderr).toMatch(/1 checked, 0 cut off, what was left of the input not begun/)
+  })
+
+  it.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)('%s is heard as soon as the command runs', async (signal) => {
+    const { child, ended } = start(['check', targetOf('accept'), targetOf('hang')])
+    while (!catches(child.pid!, 'SIGHUP')) await setTimeout(1)
+    child.kill(signal)
+    const { code, stdout, stderr } = await ended
+    expect({ code, stderr }).toEqual({ code: 130, stderr: '' })
+    expect(stdout).toMatch(/Interrupted: 0 targets checked .*; 0 cut off, 2 not begun/)
   })
 
   it('ends while it waits for standard input', async () => {
@@ -74,7 +106,7 @@ describe('an interrupted check', () => {
     child.stdout!.pause()
     await stalled(child.pid!)
     child.kill('SIGINT')
-    await expect.poll(() => catchesInterrupts(child.pid!), { timeout: 10_000 }).toBe(false)
+    await expect.poll(() => catches(child.pid!, 'SIGINT'), { timeout: 10_000 }).toBe(false)
     await setTimeout(300)
     expect(child.exitCode).toBeNull()
     child.kill('SIGINT')

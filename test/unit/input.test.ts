@@ -17,7 +17,7 @@ function fileOf(name: string, text: string): Input & { kind: 'file' } {
 async function readAll(inputs: Input[], signal?: AbortSignal): Promise<{ targets: string[]; problems: Problem[] }> {
   const targets: string[] = []
   const problems: Problem[] = []
-  for await (const target of readTargets(inputs, { signal, onProblem: (problem) => problems.push(problem) })) {
+  for await (const target of readTargets(inputs, { signal, onProblem: (problem) => void problems.push(problem) })) {
     targets.push(target)
   }
   return { targets, problems }

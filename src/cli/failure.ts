@@ -1,0 +1,32 @@
+/** How a process of the command ends when something has gone wrong: one sentence on standard error, and exit code 2. */
+import { exitCodes } from './exit-code.js'
+import { interrupted } from './interrupt.js'
+
+/** Also for what nobody catches, which Node.js would tell with exit code 1: `check` says with it that a target is not up. */
+export function failuresOf(program: string): (error: unknown) => void {
+  const fail = (error: unknown) => {
+    console.error(`${program}: ${explained(error)}`)
+    process.exitCode = interrupted.aborted ? exitCodes.interrupted : exitCodes.bad
+  }
+  // What is said beside the results ends nothing where nobody can hear it: a full disk, a reader that has left.
+  process.stderr.on('error', () => {})
+  process.on('uncaughtException', (error) => {
+    fail(error)
+    // What it leaves open, at a place that is not known, would keep the process alive.
+    process.exit()
+  })
+  return fail
+}
+
+/**
+ * A stack is for defects: not for what the person typed, nor for a system call that failed (a full disk, no descriptors), nor
+ * for an addon that is missing or may not be loaded.
+ */
+function explained(error: unknown): string {
+  const { name, code, syscall, message, stack } = Object(error) as NodeJS.ErrnoException
+  const known = ownWords.has(name) || syscall !== undefined || /^(E[A-Z0-9]+|ERR_DLOPEN_\w+)$/.test(code ?? '')
+  if (!known && !message?.startsWith('No native build was found')) return stack ?? message ?? String(error)
+  return message.split('\n', 1)[0]!.replace(/^cancelpoint: /, '')
+}
+
+const ownWords = new Set(['UsageError', 'AddonError'])

@@ -1,0 +1,42 @@
+/** argv to commands. What a command stands on is loaded when it runs: `--help` and `errno` need no addon. */
+import { readFileSync } from 'node:fs'
+import { Command, CommanderError } from 'commander'
+
+import { addBenchCommand } from './bench-command.js'
+import { addCheckCommand } from './check-command.js'
+import { addErrnoCommand } from './errno-command.js'
+import { exitCodes } from './exit-code.js'
+import { addLabCommand } from './lab-command.js'
+import { standardOutput } from './output.js'
+
+const examples = `
+Examples:
+  $ cancelpoint check --lab
+  $ cancelpoint check example.com:443 10.0.0.0/28:22
+  $ cancelpoint errno ECONNREFUSED
+`
+
+export async function runProgram(): Promise<void> {
+  const { version } = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')) as {
+    version: string
+  }
+  const program = new Command('cancelpoint')
+    .description('Connects that can be cancelled, with everything they held released: connect(2) on native threads.')
+    .version(version)
+    // Before the commands: they inherit it.
+    .exitOverride()
+    .configureOutput({ writeOut: (text) => void standardOutput().write(text) })
+    .showHelpAfterError('(--help says more)')
+  addCheckCommand(program)
+  addBenchCommand(program)
+  addErrnoCommand(program)
+  addLabCommand(program)
+  program.addHelpText('after', examples)
+  try {
+    await program.parseAsync()
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error
+    // Commander has said it already; --help and --version come this way too.
+    process.exitCode = error.exitCode === 0 ? exitCodes.ok : exitCodes.bad
+  }
+}

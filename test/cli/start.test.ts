@@ -1,0 +1,58 @@
+import { spawnSync } from 'node:child_process'
+import { cpSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { afterAll, describe, expect, it } from 'vitest'
+import { bin } from './run.js'
+
+const root = dirname(dirname(dirname(dirname(bin))))
+const copies: string[] = []
+afterAll(() => {
+  for (const copy of copies) rmSync(copy, { recursive: true })
+})
+
+/** The package without its addon. */
+function withoutAddon(): string {
+  const copy = mkdtempSync(join(tmpdir(), 'cancelpoint-start-'))
+  copies.push(copy)
+  for (const part of ['dist', 'package.json']) cpSync(join(root, part), join(copy, part), { recursive: true })
+  symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'))
+  return join(copy, 'dist/src/cli/main.js')
+}
+
+const ways: [string, string][] = [
+  ['24 descriptors', `ulimit -n 24; exec "${process.execPath}" "${bin}"`],
+  ['--no-addons', `exec "${process.execPath}" --no-addons "${bin}"`],
+  ['a missing addon', `exec "${process.execPath}" "${withoutAddon()}"`],
+]
+const run = (way: string, args: string) => spawnSync('bash', ['-c', `${way} ${args}`], { encoding: 'utf8' })
+
+describe.each(ways)('with %s', (_, way) => {
+  it.each(['check 127.0.0.1:1', 'check --json 127.0.0.1:1', 'lab --targets 1', 'bench --quick'])(
+    '%s says why in a sentence, and exits with 2',
+    (args) => {
+      const { status, stdout, stderr } = run(way, args)
+      expect({ status, stdout }).toEqual({ status: 2, stdout: '' })
+      expect(stderr).toMatch(/^cancelpoint( bench)?: [^\n]+\n$/)
+    },
+  )
+})
+
+describe.each(ways.slice(1))('with %s', (_, way) => {
+  it.each(['--version', '--help', 'check --help', 'lab --help', 'bench --help', 'errno', 'errno ECONNREFUSED'])(
+    '%s works',
+    (args) => {
+      expect(run(way, args)).toMatchObject({ status: 0, stderr: '' })
+    },
+  )
+})
+
+describe('cancelpoint bench', () => {
+  it('says so where --out is a file', () => {
+    const { status, stderr } = spawnSync(process.execPath, [bin, 'bench', '--quick', '--out', bin], {
+      encoding: 'utf8',
+    })
+    expect(status).toBe(2)
+    expect(stderr).toMatch(/^cancelpoint bench: [^\n]*file already exists[^\n]*\n$/)
+  })
+})
