@@ -1,7 +1,13 @@
 /** What this machine allows: descriptors and local ports. A limit that cannot be read does not limit. */
-import { closeSync, openSync, readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
+import { classify } from '../core/errno.js'
+import { domains } from '../core/sockaddr.js'
 import { descriptorCeiling } from '../core/window.js'
+import { codeOf } from '../errors/errnos.js'
 import { binding } from './binding.js'
+
+/** SOCK_DGRAM. */
+const datagram = 2
 
 /** How many attempts may hold a descriptor at once, what is open already and a reserve left out. */
 export function descriptorsFree(): number {
@@ -19,14 +25,15 @@ export function localPorts(): number {
   }
 }
 
-/** EMFILE or ENFILE where not even one more descriptor can be had now. */
+/**
+ * EMFILE or ENFILE where not even one more descriptor can be had now. It opens a socket, as DNS would, because a chroot
+ * may have no file to open.
+ */
 export function lackOfDescriptors(): string | undefined {
-  try {
-    closeSync(openSync('/dev/null', 'r'))
-    return undefined
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code
-  }
+  const fd = binding.socket(domains.unix, datagram)
+  if (fd >= 0) binding.close(fd)
+  const code = fd < 0 ? codeOf(fd) : ''
+  return classify(code) === 'local' ? code : undefined
 }
 
 function descriptorsInUse(): number {
