@@ -6,6 +6,7 @@ import { show } from '../core/invalid-target.js'
 import type { ParsedTarget } from '../core/target.js'
 import { ConnectError, unresolvedError } from '../errors/errors.js'
 import { readable } from '../names/parsed-file.js'
+import { fewEnough, tooManyError } from '../names/records.js'
 import type { ConnectOptions } from '../types.js'
 import type { Cancellation } from './cancellation.js'
 import type { Call } from './connect.js'
@@ -47,12 +48,20 @@ export async function askFor(
   call.deadline.arm()
   if (options.lookup) {
     const endpoints = endpointsOf(await lookedUp(hostname, options.lookup, cancellation, signal), hostname, port)
+    const { few, leftOut } = fewEnough(endpoints, ({ family }) => family === 'inet6')
     known()
-    told(['inet6', 'inet'], endpoints)
+    told(['inet6', 'inet'], few, tooManyError(hostname, leftOut))
     return
   }
+  const fresh = call.nameAsked
+  call.nameAsked = true
+  // Once an address is known, it is the attempts that wait or run.
+  const waits = (on: boolean) => {
+    if (call.naming && on) call.patience.waits(performance.now())
+    else if (call.naming) call.patience.runs(performance.now())
+  }
   await requeued(hostname, call, () =>
-    resolver.query(hostname, { signal }, ({ families, addresses, error }) => {
+    resolver.query(hostname, { signal, fresh, waits }, ({ families, addresses, error }) => {
       if (addresses.length > 0) known()
       told(families, endpointsOf(addresses, hostname, port), error)
     }),

@@ -48,6 +48,8 @@ export interface Call {
   connectMs?: number
   /** No address is known yet. */
   naming?: boolean
+  /** The name was asked for in an earlier try. */
+  nameAsked?: boolean
   /** What is looked up, and what was tried last: for errors that are made from outside. */
   hostname?: string
   endpoint?: Endpoint

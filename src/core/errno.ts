@@ -85,6 +85,7 @@ const rows: readonly Row[] = [
 
   ['ENOTFOUND', 'name', 'No such name.', 'Check its spelling and its DNS records.'],
   ['EAI_AGAIN', 'name', 'The name servers gave no answer.', 'Try again later; check /etc/resolv.conf and that its servers are up.'],
+  ['ERR_TOO_MANY_ADDRESSES', 'name', 'The name has more addresses than are tried.', 'Give the addresses themselves as targets, to try them all.'],
 
   ['EPROTO', 'protocol', 'What the other side said is not the protocol that was expected.', 'Check that the port is the right service’s, and whether it wants TLS.'],
 

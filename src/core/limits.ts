@@ -80,8 +80,34 @@ export const attemptDelayAtMostMs = 2_000
 export const lastGoodMs = 600_000
 export const lastGoodAtMost = 1_000
 
-/** A channel holds a descriptor or two, and sends two datagrams that have to fit into a server's buffer; more wait. */
-export const lookupsAtMost = 100
+/**
+ * Questions (A or AAAA of one name) that wait for name servers at once; more wait for their turn. So many datagrams fit
+ * into a server's receive buffer. Servers often take no more than 100 or 150: the window then shrinks.
+ */
+export const questionsAtMost = 200
+/** No common server refuses so few. While no more are under way, a refusal is soon believed. */
+export const quietQuestions = 8
+/** More refusals than this of the last 64 questions come of load, where a quiet server refuses none. */
+export const outcomesRemembered = 64
+export const refusalsOfLoad = 8
+/** A question that was refused because of load is asked again so often, one that may have been fewer times; with such pauses. */
+export const loadRetriesAtMost = 6
+export const doubtfulRetriesAtMost = 3
+export const loadBaseMs = 100
+export const loadCapMs = 500
+/** The first wait for a server's answer, doubled with every round, and the rounds: c-ares's defaults. */
+export const serverTimeoutMs = 2_000
+export const serverTries = 3
+/** resolv.conf(5): more are not looked at, and `options` can ask for no more than these. */
+export const serversAtMost = 3
+export const serverTimeoutAtMostMs = 30_000
+export const serverTriesAtMost = 5
+/** A server that did not answer is asked last for so long. Then one question tries it, and waits only briefly. */
+export const serverDownMs = 10_000
+export const serverTrialMs = 250
+
+/** Addresses of a name that are tried, of each family. More are no better; thousands would be as many attempts. */
+export const addressesAtMost = 256
 /** How long one family's answer waits for the other's: some servers never answer for AAAA. */
 export const otherFamilyMs = 1_000
 /** Answers kept: a family of a name is one. A record may say a week, and nobody means that. */

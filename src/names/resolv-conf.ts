@@ -1,8 +1,9 @@
-/** resolv.conf(5): which full names a name may stand for, and the servers, which c-ares reads for itself where it can. */
+/** resolv.conf(5): which full names a name may stand for, and which servers to ask, how. */
 import { isIP } from 'node:net'
 import { hostname } from 'node:os'
 
 import { normaliseHostname } from '../core/hostname.js'
+import * as limits from '../core/limits.js'
 import { ParsedFile } from './parsed-file.js'
 
 export interface ResolvRules {
@@ -12,6 +13,12 @@ export interface ResolvRules {
   ndots: number
   /** Addresses. */
   servers: readonly string[]
+  /** How long to wait for a server's answer; undefined for the default. Milliseconds. */
+  timeoutMs?: number
+  /** How often to ask servers that do not answer; undefined for the default. */
+  tries?: number
+  /** Whether to begin with another server each time. */
+  rotate?: boolean
 }
 
 const ndotsAtMost = 15
@@ -24,7 +31,7 @@ export class ResolvConf {
     this.#file = new ParsedFile(path, parseResolvConf)
   }
 
-  /** @throws what kept the file from being read, where this machine is out of what that takes. */
+  /** @throws the error that kept the file from being read, where this machine is out of what that takes. */
   read(): ResolvRules {
     const { said, lack } = this.#file.read()
     if (lack) throw lack
@@ -44,14 +51,24 @@ export function parseResolvConf(text: string): ResolvRules {
     if (keyword === 'search') rules.search = values
     else if (keyword === 'domain') rules.search = values.slice(0, 1)
     else if (keyword === 'nameserver') servers.push(...values.slice(0, 1).filter(isIP))
-    else if (keyword === 'options')
-      for (const value of values) {
-        const ndots = /^ndots:(\d+)$/.exec(value)
-        if (ndots) rules.ndots = Math.min(ndotsAtMost, Number(ndots[1]))
-      }
+    else if (keyword === 'options') for (const value of values) readOption(value, rules)
   }
   return rules
 }
+
+function readOption(option: string, rules: ResolvRules): void {
+  const [, name, digits] = /^(ndots|timeout|attempts|rotate)(?::(\d+))?$/.exec(option) ?? []
+  if (name === 'rotate') rules.rotate = true
+  if (digits === undefined) return
+  const value = Number(digits)
+  if (name === 'ndots') rules.ndots = Math.min(ndotsAtMost, value)
+  // As glibc, which takes 0 for none given.
+  else if (name === 'timeout' && value > 0) rules.timeoutMs = Math.min(limits.serverTimeoutAtMostMs, value * 1000)
+  else if (name === 'attempts' && value > 0) rules.tries = Math.min(limits.serverTriesAtMost, value)
+}
+
+/** The name itself, as a candidate. */
+export const asWritten = normaliseHostname
 
 /** The full names to ask for, in order, in lower case and without the dot at the end. */
 export function candidatesOf(written: string, { search = localDomain(), ndots }: ResolvRules): readonly string[] {

@@ -1,39 +1,52 @@
 /**
- * Names to addresses, cancellable: the hosts file, then `localhost` (RFC 6761), then DNS through c-ares, whose answers are
- * kept for as long as they say. getaddrinfo serves nothing here, because once started it cannot be cancelled: whoever has
- * names that only NSS knows (mDNS, LDAP) passes a `lookup`.
+ * Names to addresses, cancellable: the hosts file, then `localhost` (RFC 6761), then DNS through c-ares. Answers of DNS are
+ * kept for as long as they say, until the name servers change. getaddrinfo is not used, because once started it cannot be
+ * cancelled: callers who need names that only NSS knows (mDNS, LDAP) pass a `lookup`.
  */
 import { isIP } from 'node:net'
 
+import { onAbort } from '../bridge/abort-signal.js'
 import { settleSoon } from '../bridge/settling.js'
-import { Expiring } from '../core/expiring.js'
 import { normaliseHostname } from '../core/hostname.js'
-import * as limits from '../core/limits.js'
 import { abortError, ConnectError, lateAbortError } from '../errors/errors.js'
-import { type Answer, DnsQuery, type RecordCache, type ServerOptions } from './dns-query.js'
+import { DnsQuery } from './dns-query.js'
 import { HostsFile } from './hosts-file.js'
 import { readable } from './parsed-file.js'
-import { ResolvConf } from './resolv-conf.js'
-import { Slots } from './slots.js'
+import { type Answer, fewEnough, tooManyError } from './records.js'
+import { ResolvConf, type ResolvRules } from './resolv-conf.js'
+import { type ServerOptions, ServerSet } from './server-set.js'
 
-export type { Answer } from './dns-query.js'
+export type { Answer } from './records.js'
 
 export interface ResolverOptions extends ServerOptions {
   /** Default /etc/hosts. */
   hostsPath?: string | undefined
-  /** For the search list, and for the servers where c-ares could not read its own. Default /etc/resolv.conf. */
+  /** For the search list, the servers and how to ask them. Default /etc/resolv.conf. */
   resolvConfPath?: string | undefined
+}
+
+export interface QueryOptions {
+  signal: AbortSignal
+  /** Ask again whether there is such a name: an earlier "no such name" is not believed. For a retry. Default false. */
+  fresh?: boolean | undefined
+  /**
+   * Called with true when the look-up begins to wait for this machine (its turn among many look-ups) or for a name server
+   * that refuses load, and with false when that is over: no later than the look-up settles. Must not throw.
+   */
+  waits?: ((on: boolean) => void) | undefined
 }
 
 /** Callers that ask for one name at one time share a query; it ends with the last of them. */
 interface Shared {
-  query: DnsQuery
-  callers: Set<Caller>
+  readonly key: string
+  readonly query: DnsQuery
+  readonly callers: Set<Caller>
 }
 
+/** One caller. Nothing is told to one that has left; none of these throws. */
 interface Caller {
-  /** Never throws, and tells nobody who has left. */
   told(answer: Answer): void
+  waits(on: boolean): void
   end(error?: Error): void
 }
 
@@ -41,9 +54,10 @@ export class Resolver {
   readonly #options: ResolverOptions
   readonly #hosts: HostsFile
   readonly #resolvConf: ResolvConf
-  readonly #cache: RecordCache = new Expiring(limits.answersAtMost)
-  readonly #slots = new Slots(limits.lookupsAtMost)
-  readonly #shared = new Map<string, Shared>()
+  /** Queries under way, also those that nobody may join any more. */
+  readonly #underWay = new Set<Shared>()
+  readonly #joinable = new Map<string, Shared>()
+  #set: ServerSet | undefined
   #closed = false
 
   constructor(options: ResolverOptions = {}) {
@@ -57,9 +71,9 @@ export class Resolver {
    * is enough. When it settles, its descriptors are closed and nothing listens on the signal.
    * @throws as `query`.
    */
-  async resolve(hostname: string, { signal }: { signal: AbortSignal }): Promise<string[]> {
+  async resolve(hostname: string, options: QueryOptions): Promise<string[]> {
     const answers: Answer[] = []
-    await this.query(hostname, { signal }, (answer) => answers.push(answer))
+    await this.query(hostname, options, (answer) => answers.push(answer))
     const ofFirst = (family: string) => answers.filter(({ families }) => families[0] === family)
     const ordered = [...ofFirst('inet6'), ...ofFirst('inet')]
     return [...new Set(ordered.flatMap(({ addresses }) => addresses))]
@@ -70,24 +84,31 @@ export class Resolver {
    * first; maybe before this returns. Settles after the last.
    * @throws ConnectError of class `name`: ENOTFOUND if there is no such name or it has no address, EAI_AGAIN if no
    *   server could say; of class `local` if this machine could not ask. AbortError if the signal aborts or the resolver is
-   *   closed. Nothing was told then, but to those who left. What `told` throws: it is told no more.
+   *   closed. Nothing was told then, except to a caller that left. What `told` throws: the caller is told no more.
    */
-  async query(hostname: string, { signal }: { signal: AbortSignal }, told: (answer: Answer) => void): Promise<void> {
-    if (signal.aborted) throw abortError(signal.reason)
+  async query(hostname: string, options: QueryOptions, told: (answer: Answer) => void): Promise<void> {
+    if (options.signal.aborted) throw abortError(options.signal.reason)
     if (this.#closed) throw closedError()
-    const addresses = readable({ hostname }, () => this.#known(normaliseHostname(hostname)))
-    if (addresses.length > 0) told({ families: ['inet6', 'inet'], addresses })
-    else await this.#join(hostname, signal, told)
+    const known = readable({ hostname }, () => this.#known(normaliseHostname(hostname)))
+    if (known.length > 0) told(knownAnswer(hostname, known))
+    else await this.#join(hostname, options, told)
+  }
+
+  /** Forgets what name servers have said, and how they fared. Look-ups under way go on; later ones do not join them. */
+  flush(): void {
+    this.#set = undefined
+    this.#joinable.clear()
   }
 
   /** Ends the look-ups under way; later ones are refused. */
   close(): void {
     this.#closed = true
-    for (const shared of this.#shared.values()) {
-      shared.query.cancel()
-      for (const caller of shared.callers) caller.end(closedError())
+    for (const { query, callers } of this.#underWay) {
+      query.cancel()
+      for (const caller of callers) caller.end(closedError())
     }
-    this.#shared.clear()
+    this.#underWay.clear()
+    this.#joinable.clear()
   }
 
   #known(name: string): readonly string[] {
@@ -97,12 +118,17 @@ export class Resolver {
     return name === 'localhost' || name.endsWith('.localhost') ? ['::1', '127.0.0.1'] : []
   }
 
-  #join(hostname: string, signal: AbortSignal, told: Caller['told']): Promise<void> {
-    const key = hostname.toLowerCase()
-    const shared = this.#shared.get(key) ?? this.#begin(key)
+  #join(hostname: string, { signal, fresh = false, waits }: QueryOptions, told: Caller['told']): Promise<void> {
+    const shared = this.#queryFor(hostname.toLowerCase(), fresh)
     return new Promise((resolve, reject) => {
+      let waiting = false
+      const stop = () => {
+        unlisten()
+        caller.waits(false)
+      }
       const leave = () => {
-        this.#leave(key, shared, caller)
+        stop()
+        this.#leave(shared, caller)
         settleSoon(() => reject(lateAbortError(signal.reason)))
       }
       const caller: Caller = {
@@ -111,48 +137,85 @@ export class Resolver {
           try {
             told(own(answer))
           } catch (error) {
-            // A block list of its own making, say: the others who share the query have no part in that.
-            signal.removeEventListener('abort', leave)
-            this.#leave(key, shared, caller)
+            // What the caller passed in has thrown, its block list say. The others who share the query have no part in it.
+            stop()
+            this.#leave(shared, caller)
             reject(error)
           }
         },
+        waits(on) {
+          if (on === waiting) return
+          waiting = on
+          waits?.(on)
+        },
         end(error) {
-          signal.removeEventListener('abort', leave)
+          stop()
           if (error) reject(error)
           else resolve()
         },
       }
-      signal.addEventListener('abort', leave, { once: true })
+      const unlisten = onAbort(signal, leave)
       shared.callers.add(caller)
+      caller.waits(shared.query.waits)
       for (const answer of shared.query.answers) caller.told(answer)
     })
   }
 
-  #begin(key: string): Shared {
-    const rules = readable({ hostname: key }, () => this.#resolvConf.read())
-    const query = new DnsQuery(key, rules, { options: this.#options, cache: this.#cache, slots: this.#slots })
+  /** One that is under way and asks the same servers, or a new one. */
+  #queryFor(hostname: string, fresh: boolean): Shared {
+    const rules = readable({ hostname }, () => this.#resolvConf.read())
+    const set = this.#setFor(rules)
+    const key = `${fresh ? 'fresh ' : ''}${hostname}`
+    const known = this.#joinable.get(key)
+    if (known?.query.set === set) return known
+    return this.#begin(key, new DnsQuery(hostname, rules, set, fresh))
+  }
+
+  /** What other servers said is dropped with them. */
+  #setFor(rules: ResolvRules): ServerSet {
+    if (!this.#set?.isFor(this.#options, rules)) this.#set = new ServerSet(this.#options, rules)
+    return this.#set
+  }
+
+  #begin(key: string, query: DnsQuery): Shared {
     const callers = new Set<Caller>()
-    const shared = { query, callers }
-    this.#shared.set(key, shared)
+    const shared = { key, query, callers }
+    this.#underWay.add(shared)
+    this.#joinable.set(key, shared)
     const end = (error?: Error) => {
-      if (this.#shared.get(key) === shared) this.#shared.delete(key)
+      this.#forget(shared)
       for (const caller of callers) caller.end(error && copyOf(error))
     }
-    const tell = (answer: Answer) => {
-      for (const caller of callers) caller.told(answer)
+    const listener = {
+      told(answer: Answer) {
+        for (const caller of callers) caller.told(answer)
+      },
+      waits(on: boolean) {
+        for (const caller of callers) caller.waits(on)
+      },
     }
-    query.run(tell).then(() => end(), end)
+    query.run(listener).then(() => end(), end)
     return shared
   }
 
-  /** The last one's query is over, its sockets closed, when this returns. */
-  #leave(key: string, { query, callers }: Shared, caller: Caller): void {
-    callers.delete(caller)
-    if (callers.size > 0) return
-    query.cancel()
-    if (this.#shared.get(key)?.query === query) this.#shared.delete(key)
+  /** When the last caller has left, the query is over and its sockets are closed when this returns. */
+  #leave(shared: Shared, caller: Caller): void {
+    shared.callers.delete(caller)
+    if (shared.callers.size > 0) return
+    shared.query.cancel()
+    this.#forget(shared)
   }
+
+  #forget(shared: Shared): void {
+    this.#underWay.delete(shared)
+    if (this.#joinable.get(shared.key) === shared) this.#joinable.delete(shared.key)
+  }
+}
+
+function knownAnswer(hostname: string, known: readonly string[]): Answer {
+  const { few, leftOut } = fewEnough(known, (address) => address.includes(':'))
+  const error = tooManyError(hostname, leftOut)
+  return { families: ['inet6', 'inet'], addresses: few, ...(error && { error }) }
 }
 
 const closedError = () => abortError(new Error('The resolver is closed'))
@@ -161,7 +224,5 @@ const closedError = () => abortError(new Error('The resolver is closed'))
 const own = ({ error, ...answer }: Answer): Answer => (error ? { ...answer, error: copyOf(error) } : answer)
 
 function copyOf<T extends Error>(error: T): T | ConnectError {
-  if (!(error instanceof ConnectError)) return error
-  const { code, syscall, hostname, errnoClass, cause } = error
-  return new ConnectError({ code, syscall, hostname, errnoClass, cause })
+  return error instanceof ConnectError ? error.forCall([], []) : error
 }

@@ -21,6 +21,17 @@ const zone: Zone = {
   'db.two.test': { [typeA]: [v4(2)], [typeAaaa]: [] },
   'sick.one.test': { [typeA]: 2, [typeAaaa]: 2 },
   'sick.two.test': { [typeA]: [v4(2)], [typeAaaa]: [] },
+  'mute.one.test': { [typeA]: 'silence', [typeAaaa]: 'silence' },
+  'mute.two.test': { [typeA]: [v4(2)], [typeAaaa]: [] },
+  'refused.one.test': { [typeA]: 5, [typeAaaa]: 5 },
+  'refused.two.test': { [typeA]: [v4(2)], [typeAaaa]: [] },
+  'own.test': { [typeA]: [v4(3)], [typeAaaa]: [] },
+  'own.test.one.test': { [typeA]: 2, [typeAaaa]: 2 },
+  'half.own.test.one.test': { [typeA]: 5, [typeAaaa]: 5 },
+  'half.own.test': { [typeA]: [v4(3)], [typeAaaa]: [] },
+  'broken.test': { [typeA]: 2, [typeAaaa]: 2 },
+  'broken.test.one.test': { [typeA]: [v4(4)], [typeAaaa]: [] },
+  'gone.test.one.test': { [typeA]: 2, [typeAaaa]: 2 },
 }
 
 let server: NameServer
@@ -209,6 +220,16 @@ describe('the search list', () => {
     expect(parseResolvConf(text).search).toEqual(search)
   })
 
+  it('comes with what is said of asking the servers', () => {
+    const told = (options: string) => {
+      const { timeoutMs, tries, rotate } = parseResolvConf(`options ${options}`)
+      return [timeoutMs, tries, rotate]
+    }
+    expect(told('timeout:1 attempts:4 rotate')).toEqual([1_000, 4, true])
+    expect(told('timeout:99 attempts:99')).toEqual([30_000, 5, undefined])
+    expect(told('timeout:0 attempts:0 timeout rotated timeout:x')).toEqual([undefined, undefined, undefined])
+  })
+
   it('comes with the servers, those that are addresses', () => {
     const text = 'nameserver ::1\nnameserver 127.0.0.1 # here\nnameserver\nnameserver fe80::1%2\nnameserver there'
     expect(parseResolvConf(text).servers).toEqual(['::1', '127.0.0.1', 'fe80::1%2'])
@@ -224,9 +245,25 @@ describe('the search list', () => {
     ])
   })
 
-  it('is left where nobody could say, lest another be taken for it', async () => {
-    expect(await codeOf(resolver().resolve('sick', { signal: never }))).toBe('EAI_AGAIN')
-    expect(server.asked).not.toContain('sick.two.test A')
+  describe('as getaddrinfo goes through it', () => {
+    const manyDots = join(directory, 'resolv.conf.ndots')
+    writeFileSync(manyDots, 'search one.test two.test\noptions ndots:5\n')
+    const ownNames = { resolvConfPath: manyDots }
+
+    it.each<[string, string, string[] | string, ResolverOptions]>([
+      ['passes a domain whose servers are broken', 'sick', ['127.0.0.2'], {}],
+      ['ends at a domain of which nobody could say anything', 'mute', 'EAI_AGAIN', {}],
+      ['ends at a domain whose servers refuse', 'refused', 'EAI_AGAIN', {}],
+      ['comes to the name itself after a broken domain', 'own.test', ['127.0.0.3'], ownNames],
+      ['comes to the name itself after a domain that refuses', 'half.own.test', ['127.0.0.3'], ownNames],
+      ['cannot say that a name does not exist where a domain is broken', 'gone.test', 'EAI_AGAIN', ownNames],
+      ['believes the name itself where that was asked first', 'gone.test', 'ENOTFOUND', {}],
+      ['takes no other name for one of which nobody could say anything', 'broken.test', 'EAI_AGAIN', {}],
+    ])('it %s', async (_, name, outcome, options) => {
+      const names = resolver(options)
+      const said = await names.resolve(name, { signal: never }).catch((error) => error.code)
+      expect(said).toEqual(outcome)
+    })
   })
 
   it('is not for full names', async () => {

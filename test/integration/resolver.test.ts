@@ -88,7 +88,7 @@ describe('names in DNS', () => {
 
   it('gives back the place in the line of each that could not even ask', async () => {
     const resolver = resolverWith({ servers: ['nobody'] })
-    const outcomes = Array.from({ length: limits.lookupsAtMost + 1 }, (_, i) => resolve(`${i}.test`, resolver))
+    const outcomes = Array.from({ length: limits.questionsAtMost + 1 }, (_, i) => resolve(`${i}.test`, resolver))
     expect(new Set((await Promise.all(outcomes)).map((error) => (error as NodeJS.ErrnoException).code))).toEqual(
       new Set(['ERR_INVALID_IP_ADDRESS']),
     )
