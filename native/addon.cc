@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 #include <ctime>
 #include <mutex>
 #include <string>
@@ -27,7 +26,47 @@ namespace {
 using Napi::CallbackInfo;
 using Napi::Value;
 
-constexpr size_t kOutcomeFields = 8;  // see Drain and src/bridge/binding.ts
+// A request and an outcome cross the door as so many numbers each. JavaScript learns their places from these names.
+enum RequestField : size_t {
+  kFlags,
+  kTimeoutMs,
+  kDescriptor,
+  kPollEvents,
+  kFamily,
+  kRemoteLength,
+  kLocalLength,
+  kRequestFields
+};
+constexpr const char* kRequestFieldNames[kRequestFields] = {
+    "flags", "timeoutMs", "fd", "pollEvents", "family", "remoteLength", "localLength",
+};
+
+enum OutcomeField : size_t {
+  kId,
+  kState,
+  kErrno,
+  kCall,
+  kByDeadline,
+  kYields,
+  kRevents,
+  kStartedAt,
+  kWaitedMs,
+  kDurationMs,
+  kOutcomeFields
+};
+constexpr const char* kOutcomeFieldNames[kOutcomeFields] = {
+    "id", "state", "errno", "call", "byDeadline", "yields", "revents", "startedAt", "waitedMs", "durationMs",
+};
+
+struct Flag {
+  const char* name;
+  attempt_flags bit;
+};
+constexpr Flag kFlagNames[] = {
+    {"probe", ATTEMPT_PROBE},        {"borrowed", ATTEMPT_BORROWED}, {"poll", ATTEMPT_POLL},
+    {"halfOpen", ATTEMPT_HALF_OPEN}, {"fin", ATTEMPT_FIN},
+};
+
 constexpr size_t kDrainAtOnce = 256;
 constexpr size_t kCancelsAtOnce = 1024;
 // So many cancels that may end a thread are sent straight from this one in so many nanoseconds; what is over goes to the reaper.
@@ -95,30 +134,45 @@ Value Hold(const CallbackInfo& info) {
   return Number(info, change(info.Env(), Of(info).bell) == napi_ok ? 0 : -EINVAL);
 }
 
-// reserve(records, count, ids): how many ids it wrote. Each record is an attempt_request and its addresses, padded to 4 bytes.
+// A number of JavaScript's as an unsigned one; what does not fit becomes the nearest that does.
+uint32_t Unsigned(double number) {
+  return number >= UINT32_MAX ? UINT32_MAX : number > 0 ? static_cast<uint32_t>(number) : 0;
+}
+
+attempt_request ReadRequest(const double* field) {
+  attempt_request request{};
+  request.flags = Unsigned(field[kFlags]);
+  request.timeout_ms = Unsigned(field[kTimeoutMs]);
+  request.fd = static_cast<int32_t>(field[kDescriptor]);
+  request.poll_events = static_cast<int16_t>(field[kPollEvents]);
+  request.family = static_cast<uint16_t>(Unsigned(field[kFamily]));
+  request.remote_length = static_cast<uint16_t>(std::min<uint32_t>(Unsigned(field[kRemoteLength]), UINT16_MAX));
+  request.local_length = static_cast<uint16_t>(std::min<uint32_t>(Unsigned(field[kLocalLength]), UINT16_MAX));
+  return request;
+}
+
+// reserve(requests, addresses, count, ids): how many ids it wrote. A request is kRequestFields numbers; the addresses of all
+// of them stand in a row, each request's remote one and then its local one.
 Value Reserve(const CallbackInfo& info) {
-  auto records = info[0].As<Napi::Uint8Array>();
-  auto ids = info[2].As<Napi::Float64Array>();
-  size_t count = AtMost(info, 1, ids.ElementLength());
-  const uint8_t* at = records.Data();
-  const uint8_t* end = at + records.ByteLength();
+  auto requests = info[0].As<Napi::Float64Array>();
+  auto addresses = info[1].As<Napi::Uint8Array>();
+  auto ids = info[3].As<Napi::Float64Array>();
+  size_t count = AtMost(info, 2, std::min(ids.ElementLength(), requests.ElementLength() / kRequestFields));
+  const double* fields = requests.Data();
+  const uint8_t* at = addresses.Data();
+  const uint8_t* end = at + addresses.ByteLength();
   size_t reserved = 0;
-  for (; reserved < count; reserved++) {
-    attempt_request request;
-    if (static_cast<size_t>(end - at) < sizeof request) break;
-    std::memcpy(&request, at, sizeof request);
-    size_t addresses = size_t{request.remote_length} + request.local_length;
-    size_t length = (sizeof request + addresses + 3) & ~size_t{3};
+  for (; reserved < count; reserved++, fields += kRequestFields) {
+    attempt_request request = ReadRequest(fields);
+    size_t length = size_t{request.remote_length} + request.local_length;
     if (static_cast<size_t>(end - at) < length) break;
-    uint64_t id = attempt_reserve(Of(info).box, &request, at + sizeof request);
+    uint64_t id = attempt_reserve(Of(info).box, &request, at);
     if (id == 0) break;
     ids[reserved] = static_cast<double>(id);
     at += length;
   }
   return Number(info, static_cast<double>(reserved));
 }
-static_assert(sizeof(attempt_request) == 20 && offsetof(attempt_request, remote_length) == 14,
-              "src/bridge/registry.ts writes this layout");
 
 // laneOptions(maxLanes, stackBytes, idleMs): for the lanes that this environment will start.
 Value LaneOptions(const CallbackInfo& info) {
@@ -156,8 +210,8 @@ Value StopReactor(const CallbackInfo& info) {
   return Number(info, 0);
 }
 
-// submit(ids, count): hands reserved attempts to the reactor. How many are over already: they wait to be drained, unannounced.
-Value Submit(const CallbackInfo& info) {
+// submitToReactor(ids, count): hands reserved attempts to the reactor. How many are over already: they wait to be drained, unannounced.
+Value SubmitToReactor(const CallbackInfo& info) {
   auto ids = info[0].As<Napi::Float64Array>();
   size_t count = AtMost(info, 1, ids.ElementLength());
   if (Of(info).reactor_users == 0) return Number(info, -EINVAL);
@@ -209,14 +263,16 @@ Value Drain(const CallbackInfo& info) {
   double* field = into.Data();
   for (size_t i = 0; i < count; i++, field += kOutcomeFields) {
     const attempt_outcome& outcome = outcomes[i];
-    field[0] = static_cast<double>(outcome.id);
-    field[1] = outcome.state;
-    field[2] = -outcome.error;
-    field[3] = outcome.failed_call;
-    field[4] = (outcome.by_deadline ? 1 : 0) | (outcome.yields ? 2 : 0);
-    field[5] = outcome.started_at;
-    field[6] = outcome.duration_ms;
-    field[7] = outcome.polled;
+    field[kId] = static_cast<double>(outcome.id);
+    field[kState] = outcome.state;
+    field[kErrno] = -outcome.error;
+    field[kCall] = outcome.failed_call;
+    field[kByDeadline] = outcome.by_deadline;
+    field[kYields] = outcome.yields;
+    field[kRevents] = outcome.polled;
+    field[kStartedAt] = outcome.started_at;
+    field[kWaitedMs] = outcome.waited_ms;
+    field[kDurationMs] = outcome.duration_ms;
   }
   return Number(info, static_cast<double>(count));
 }
@@ -238,9 +294,11 @@ Value Disown(const CallbackInfo& info) {
 }
 
 Value ReadLedger(const CallbackInfo& info) {
-  auto items = Napi::Array::New(info.Env(), LEDGER_ITEMS);
-  for (uint32_t item = 0; item < LEDGER_ITEMS; item++)
-    items[item] = static_cast<double>(ledger_read(static_cast<ledger_item>(item)));
+  auto items = Napi::Object::New(info.Env());
+  for (uint32_t i = 0; i < LEDGER_ITEMS; i++) {
+    auto item = static_cast<ledger_item>(i);
+    items.Set(ledger_name(item), static_cast<double>(ledger_read(item)));
+  }
   return items;
 }
 
@@ -330,6 +388,28 @@ Value CallsSeen(const CallbackInfo& info) {
   return Number(info, seam_calls(call_by_name(name.c_str())));
 }
 
+// An array of as many names, for an enum that JavaScript knows by them.
+template <typename NameOfOne>
+void ExportNames(Napi::Object exports, const char* as, size_t count, NameOfOne name_of) {
+  auto names = Napi::Array::New(exports.Env(), count);
+  for (uint32_t i = 0; i < count; i++) names[i] = name_of(i);
+  exports.Set(as, names);
+}
+
+// What both sides must agree on is written once, on this side.
+void ExportFormats(Napi::Object exports) {
+  ExportNames(exports, "requestFields", kRequestFields, [](uint32_t i) { return kRequestFieldNames[i]; });
+  ExportNames(exports, "outcomeFields", kOutcomeFields, [](uint32_t i) { return kOutcomeFieldNames[i]; });
+  ExportNames(exports, "stateNames", ATTEMPT_STATES,
+              [](uint32_t i) { return attempt_state_name(static_cast<attempt_state>(i)); });
+  ExportNames(exports, "callNames", CALL_COUNT, [](uint32_t i) { return call_name(static_cast<call>(i)); });
+  ExportNames(exports, "optionNames", socket_options_count(), [](uint32_t i) { return socket_option_name(i); });
+  auto flags = Napi::Object::New(exports.Env());
+  for (const Flag& flag : kFlagNames) flags.Set(flag.name, static_cast<double>(flag.bit));
+  exports.Set("attemptFlags", flags);
+  exports.Set("slots", static_cast<double>(1 << ATTEMPT_INDEX_BITS));
+}
+
 template <Value (*function)(const CallbackInfo&)>
 void Export(Napi::Object exports, const char* name, Environment* environment) {
   exports.Set(name, Napi::Function::New<function>(exports.Env(), name, environment));
@@ -355,7 +435,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   Export<Start>(exports, "start", environment);
   Export<StartReactor>(exports, "startReactor", environment);
   Export<StopReactor>(exports, "stopReactor", environment);
-  Export<Submit>(exports, "submit", environment);
+  Export<SubmitToReactor>(exports, "submitToReactor", environment);
   Export<Forfeit>(exports, "forfeit", environment);
   Export<Cancel>(exports, "cancel", environment);
   Export<Drain>(exports, "drain", environment);
@@ -382,13 +462,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   Export<Jitter>(exports, "jitter", environment);
   Export<ClearFaults>(exports, "clearFaults", environment);
   Export<CallsSeen>(exports, "callsSeen", environment);
-
-  auto option_names = Napi::Array::New(env);
-  for (uint32_t i = 0; socket_option_name(i) != nullptr; i++) option_names[i] = socket_option_name(i);
-  exports.Set("optionNames", option_names);
-  auto call_names = Napi::Array::New(env);
-  for (uint32_t kind = 0; kind < CALL_COUNT; kind++) call_names[kind] = call_name(static_cast<call>(kind));
-  exports.Set("callNames", call_names);
+  ExportFormats(exports);
   return exports;
 }
 

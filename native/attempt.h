@@ -13,6 +13,9 @@
 
 struct outbox;
 
+/* An id is a slot's generation and, below so many bits, its index. */
+enum { ATTEMPT_INDEX_BITS = 22 };
+
 enum attempt_state {
   ATTEMPT_FREE,
   ATTEMPT_RESERVED,  /* the calling environment has an id; nothing is opened */
@@ -23,14 +26,19 @@ enum attempt_state {
   ATTEMPT_FAILED,    /* `error` tells why */
   ATTEMPT_CANCELLED, /* at the caller's request */
   ATTEMPT_LOST,      /* the worker or reactor that was to run it, or ran it, ended */
-  ATTEMPT_CLAIMED    /* JavaScript owns the descriptor */
+  ATTEMPT_CLAIMED,   /* JavaScript owns the descriptor */
+  ATTEMPT_STATES
 };
 
+/* In lower case, as JavaScript has it. */
+const char *attempt_state_name(enum attempt_state state);
+
 enum attempt_flags {
-  ATTEMPT_PROBE = 1,    /* connect, verify, reset: the descriptor is closed where it was opened */
-  ATTEMPT_BORROWED = 2, /* the descriptor is the caller's: never opened, changed or closed here */
-  ATTEMPT_POLL = 4,     /* poll(2) on a borrowed descriptor instead of connect(2) */
-  ATTEMPT_HALF_OPEN = 8 /* a TCP probe that holds back the handshake's last ACK; the reset takes its place */
+  ATTEMPT_PROBE = 1,     /* connect, verify, close: the descriptor is closed where it was opened */
+  ATTEMPT_BORROWED = 2,  /* the descriptor is the caller's: never opened, changed or closed here */
+  ATTEMPT_POLL = 4,      /* poll(2) on a borrowed descriptor instead of connect(2) */
+  ATTEMPT_HALF_OPEN = 8, /* a TCP probe that holds back the handshake's last ACK; the reset takes its place */
+  ATTEMPT_FIN = 16       /* a probe that closes with a FIN instead of a reset; not with ATTEMPT_HALF_OPEN */
 };
 
 struct attempt_request {
@@ -40,6 +48,7 @@ struct attempt_request {
   int16_t poll_events;
   uint16_t remote_length;
   uint16_t local_length; /* 0: the kernel chooses the source */
+  uint16_t family;       /* AF_INET, AF_INET6 or AF_UNIX; not read with a borrowed descriptor */
 };
 
 struct attempt_outcome {
@@ -50,7 +59,8 @@ struct attempt_outcome {
   bool by_deadline;   /* timeout_ms ran out, not the kernel's patience */
   bool yields;        /* CONNECTED with a descriptor: must be claimed */
   int16_t polled;     /* revents */
-  double started_at;  /* milliseconds since the epoch */
+  double started_at;  /* milliseconds since the epoch, for people: nothing may be reckoned with it */
+  double waited_ms;   /* from the reservation to the start; 0 where it never started */
   double duration_ms; /* of connect(2) or poll(2) */
 };
 

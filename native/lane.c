@@ -43,7 +43,7 @@ static void close_descriptor(struct lane *lane) {
 static uint32_t remaining_ms(const struct lane *lane) {
   uint32_t limit = lane->attempt->request.timeout_ms;
   if (limit == 0) return 0;
-  int64_t left = limit - (now_ns(CLOCK_MONOTONIC) - lane->started_ns) / 1000000;
+  int64_t left = limit - (now_ns(CLOCK_MONOTONIC) - lane->attempt->started_ns) / 1000000;
   return left < 1 ? 1 : (uint32_t)left;
 }
 
@@ -52,14 +52,14 @@ static struct failure prepare(struct lane *lane) {
   const struct attempt_request *request = &attempt->request;
   struct failure failure = none;
   attempt->started_at = epoch_ms();
-  lane->started_ns = now_ns(CLOCK_MONOTONIC);
+  attempt->started_ns = now_ns(CLOCK_MONOTONIC);
   lane->fd = request->fd;
   if (request->flags & ATTEMPT_POLL) {
     lane->pollfd = (struct pollfd){.fd = request->fd, .events = request->poll_events};
   } else if (request->flags & ATTEMPT_BORROWED) {
     lane->had_peer = socket_has_peer(request->fd);
   } else {
-    lane->fd = socket_open(remote_of(attempt)->sa_family, 0, &failure);
+    lane->fd = socket_open(request->family, 0, &failure);
     if (lane->fd < 0) return failure;
     ledger_add(LEDGER_DESCRIPTORS, 1);
     lane->owns_fd = true;
@@ -95,7 +95,7 @@ static void settle(struct lane *lane, enum attempt_state state) {
 static void lane_cancelled(void *argument) {
   struct lane *lane = argument;
   struct attempt *attempt = lane->attempt;
-  attempt->duration_ns = now_ns(CLOCK_MONOTONIC) - lane->started_ns;
+  attempt->duration_ns = now_ns(CLOCK_MONOTONIC) - attempt->started_ns;
   /*
    * glibc before 2.41 may act on a cancel as connect returns, and lose its outcome (BZ 12683). On a
    * borrowed descriptor success stands, so ask the descriptor.
@@ -168,10 +168,10 @@ static struct failure finish(struct lane *lane) {
   const struct attempt_request *request = &lane->attempt->request;
   if (request->flags & ATTEMPT_POLL) lane->attempt->polled = lane->result > 0 ? lane->pollfd.revents : 0;
   if (request->flags & ATTEMPT_BORROWED) return none;
-  struct failure failure = socket_verify(lane->fd, remote_of(lane->attempt)->sa_family);
+  struct failure failure = socket_verify(lane->fd, request->family);
   if (failure.error != 0) return failure;
   if (!(request->flags & ATTEMPT_PROBE)) return socket_hand_over(lane->fd, request->timeout_ms > 0);
-  socket_reset_on_close(lane->fd);
+  socket_before_probe_closes(lane->fd, request->flags);
   return none;
 }
 
@@ -179,7 +179,7 @@ static void lane_publish(struct lane *lane, struct failure failure) {
   struct attempt *attempt = lane->attempt;
   bool succeeded = failure.error == 0;
   bool borrowed = attempt->request.flags & ATTEMPT_BORROWED;
-  attempt->duration_ns = now_ns(CLOCK_MONOTONIC) - lane->started_ns;
+  attempt->duration_ns = now_ns(CLOCK_MONOTONIC) - attempt->started_ns;
   attempt->error = failure.error;
   attempt->failed_call = failure.call;
   if (!succeeded || attempt->request.flags & ATTEMPT_PROBE) close_descriptor(lane);

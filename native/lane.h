@@ -39,7 +39,6 @@ struct lane {
   struct pollfd pollfd;
   int poll_timeout_ms;
   int result, error; /* of connect(2) or poll(2) */
-  int64_t started_ns;
   struct outbox *to_ring; /* posted to by the cleanup handler */
 
   /* Under the group's lock. */

@@ -15,6 +15,8 @@ enum ledger_item {
   LEDGER_ITEMS
 };
 
+const char *ledger_name(enum ledger_item item);
+
 void ledger_add(enum ledger_item item, int64_t change);
 int64_t ledger_read(enum ledger_item item);
 

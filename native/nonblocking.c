@@ -35,7 +35,7 @@ bool nonblocking_begin(struct attempt *attempt, struct failure *failure) {
   attempt->started_at = epoch_ms();
   attempt->started_ns = now_ns(CLOCK_MONOTONIC);
   attempt->deadline_ns = attempt->started_ns + (int64_t)attempt->request.timeout_ms * 1000000;
-  int fd = socket_open(remote_of(attempt)->sa_family, SOCK_NONBLOCK, failure);
+  int fd = socket_open(attempt->request.family, SOCK_NONBLOCK, failure);
   if (fd < 0) return false;
   ledger_add(LEDGER_DESCRIPTORS, 1);
   atomic_store_explicit(&attempt->fd, fd, memory_order_relaxed);
@@ -60,8 +60,9 @@ bool nonblocking_is_settled(const struct attempt *attempt) {
 }
 
 struct failure nonblocking_complete(struct attempt *attempt) {
-  struct failure failure = socket_verify(descriptor_of(attempt), remote_of(attempt)->sa_family);
-  if (failure.error == 0 && attempt->request.flags & ATTEMPT_PROBE) socket_reset_on_close(descriptor_of(attempt));
+  struct failure failure = socket_verify(descriptor_of(attempt), attempt->request.family);
+  if (failure.error == 0 && attempt->request.flags & ATTEMPT_PROBE)
+    socket_before_probe_closes(descriptor_of(attempt), attempt->request.flags);
   return failure;
 }
 

@@ -34,6 +34,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clock.h"
 #include "inbox.h"
 #include "lane.h"
 #include "lane_group.h"
@@ -41,8 +42,17 @@
 #include "outbox.h"
 #include "socket.h"
 
-enum { CHUNK = 1024, CHUNKS = 4096, INDEX_BITS = 22, CANCELS_AT_ONCE = 256 };
+enum { CHUNK = 1024, CHUNKS = 4096, INDEX_BITS = ATTEMPT_INDEX_BITS, CANCELS_AT_ONCE = 256 };
 _Static_assert(CHUNK * CHUNKS == 1 << INDEX_BITS, "every index fits an id");
+
+static const char *const state_names[ATTEMPT_STATES] = {
+    [ATTEMPT_FREE] = "free",           [ATTEMPT_RESERVED] = "reserved", [ATTEMPT_QUEUED] = "queued",
+    [ATTEMPT_TAKEN] = "taken",         [ATTEMPT_WATCHED] = "watched",   [ATTEMPT_CONNECTED] = "connected",
+    [ATTEMPT_FAILED] = "failed",       [ATTEMPT_CANCELLED] = "cancelled", [ATTEMPT_LOST] = "lost",
+    [ATTEMPT_CLAIMED] = "claimed",
+};
+
+const char *attempt_state_name(enum attempt_state state) { return state_names[state]; }
 
 static pthread_mutex_t table_lock = PTHREAD_MUTEX_INITIALIZER;
 static _Atomic(struct attempt *) table[CHUNKS];
@@ -102,6 +112,7 @@ uint64_t attempt_reserve(struct outbox *outbox, const struct attempt_request *re
   attempt->polled = 0;
   attempt->started_at = 0;
   attempt->duration_ns = 0;
+  attempt->reserved_ns = now_ns(CLOCK_MONOTONIC);
   attempt->started_ns = 0;
   attempt->handed_over = 0;
   ledger_add(LEDGER_ATTEMPTS, 1);
@@ -215,6 +226,7 @@ static struct attempt_outcome read_outcome(struct attempt *attempt) {
       .yields = word_state(word) == ATTEMPT_CONNECTED && atomic_load(&attempt->fd) >= 0,
       .polled = attempt->polled,
       .started_at = attempt->started_at,
+      .waited_ms = attempt->started_ns == 0 ? 0 : (double)(attempt->started_ns - attempt->reserved_ns) / 1e6,
       .duration_ms = (double)attempt->duration_ns / 1e6,
   };
   if (!outcome.yields) attempt_free(attempt);

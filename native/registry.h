@@ -30,12 +30,13 @@ struct attempt {
   enum call failed_call;
   bool by_deadline;
   int16_t polled;
-  double started_at;
+  double started_at; /* CLOCK_REALTIME, for people */
+  int64_t reserved_ns, started_ns; /* CLOCK_MONOTONIC; started_ns is 0 until a lane, the reactor or its caller begins it */
   int64_t duration_ns;
   uint64_t handed_over; /* CLAIMED, and on its way into a net.Socket: which socket it is. Otherwise 0 */
 
   /* Of the reactor: begun in WATCHED, by whoever owns it. */
-  int64_t started_ns, deadline_ns; /* 0 until begun */
+  int64_t deadline_ns;
   /* Under the inbox's lock. */
   struct attempt *next_cancel;
   uint64_t cancel_asked; /* the id that waits to be cancelled; the slot may be another's by then */

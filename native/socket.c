@@ -113,7 +113,17 @@ struct failure socket_hand_over(int fd, bool limited) {
   return sys_fcntl(fd, F_SETFL, O_NONBLOCK) == 0 ? none : failed(CALL_FCNTL);
 }
 
-void socket_reset_on_close(int fd) {
+/* A peer may send faster than this reads, so there is an end to it. */
+static void discard_input(int fd) {
+  char discarded[4096];
+  for (int reads = 0; reads < 16; reads++)
+    if (sys_recv(fd, discarded, sizeof discarded, MSG_DONTWAIT) <= 0) return;
+}
+
+void socket_before_probe_closes(int fd, uint32_t flags) {
   struct linger reset = {.l_onoff = 1, .l_linger = 0};
-  sys_setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+  if (flags & ATTEMPT_FIN && !(flags & ATTEMPT_HALF_OPEN))
+    discard_input(fd);
+  else
+    sys_setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset); /* where it fails, a FIN is sent */
 }

@@ -32,7 +32,10 @@ uint64_t socket_identity(int fd);
 /* Blocking mode and SO_SNDTIMEO off, as its next owner expects. */
 struct failure socket_hand_over(int fd, bool limited);
 
-/* Makes the coming close a reset, which leaves no TIME_WAIT behind. */
-void socket_reset_on_close(int fd);
+/*
+ * A probe's descriptor is about to be closed, with a reset, which leaves no TIME_WAIT behind, or with a FIN if its flags ask
+ * for that. What the peer has sent by then is read first, or the kernel would send a reset all the same.
+ */
+void socket_before_probe_closes(int fd, uint32_t flags);
 
 #endif

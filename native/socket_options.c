@@ -49,7 +49,9 @@ static const struct option {
 
 enum { OPTIONS = sizeof options / sizeof options[0] };
 
-const char *socket_option_name(size_t i) { return i < OPTIONS ? options[i].name : NULL; }
+size_t socket_options_count(void) { return OPTIONS; }
+
+const char *socket_option_name(size_t i) { return options[i].name; }
 
 static int set(int fd, const struct option *option, const void *value, socklen_t length) {
   return sys_setsockopt(fd, option->level, option->option, value, length) == 0 ? 0 : errno;

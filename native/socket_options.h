@@ -7,7 +7,7 @@
 /* 0 or an errno; ENOPROTOOPT for a name that is none. What `value` means stands in the table. */
 int socket_option_set(int fd, const char *name, double value);
 
-/* The i-th name, or NULL after the last. */
+size_t socket_options_count(void);
 const char *socket_option_name(size_t i);
 
 /* Ties a listener to a device, so that nobody outside reaches it. 0 or an errno. */

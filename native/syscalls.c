@@ -51,6 +51,7 @@ static const char *const names[CALL_COUNT] = {
     [CALL_WRITE] = "write",
     [CALL_PIPE] = "pipe",
     [CALL_READ] = "read",
+    [CALL_RECV] = "recv",
     [CALL_THREAD_CREATE] = "pthread_create",
     [CALL_ALLOCATE] = "malloc",
     [CALL_MAP] = "mmap",
@@ -220,6 +221,10 @@ static int open_pipe(int ends[2]) {
 int sys_pipe(int ends[2]) { THROUGH_SEAM(CALL_PIPE, -1, open_pipe(ends)); }
 
 ssize_t sys_read(int fd, void *into, size_t length) { THROUGH_SEAM(CALL_READ, -1, read(fd, into, length)); }
+
+ssize_t sys_recv(int fd, void *into, size_t length, int flags) {
+  THROUGH_SEAM(CALL_RECV, -1, recv(fd, into, length, flags));
+}
 
 ssize_t sys_write(int fd, const void *from, size_t length) { THROUGH_SEAM(CALL_WRITE, -1, write(fd, from, length)); }
 

@@ -36,6 +36,7 @@ enum call {
   CALL_WRITE,
   CALL_PIPE,
   CALL_READ,
+  CALL_RECV,
   CALL_THREAD_CREATE,
   CALL_ALLOCATE,
   CALL_MAP,
@@ -78,6 +79,7 @@ int sys_eventfd_write(int fd, uint64_t value);
 /* Both ends nonblocking. */
 int sys_pipe(int ends[2]);
 ssize_t sys_read(int fd, void *into, size_t length);
+ssize_t sys_recv(int fd, void *into, size_t length, int flags);
 ssize_t sys_write(int fd, const void *from, size_t length);
 /* RLIMIT_NOFILE's soft limit, or -1. */
 long sys_descriptor_limit(void);

@@ -3,7 +3,7 @@
  * or set here but what the caller asks for; a blocking connect waits on a lane, where it can be cancelled.
  */
 
-import { AttemptFlag, binding } from './bridge/binding.js'
+import { binding } from './bridge/binding.js'
 import type { NativeRequest, Outcome } from './bridge/registry.js'
 import { Cancellation } from './call/cancellation.js'
 import { type Endpoint, endpointOf } from './core/endpoint.js'
@@ -98,7 +98,7 @@ export async function connect(
     if (result < 0) throw errorOf(result, 'connect', { address, fd })
     return 0
   }
-  const outcome = await onLane({ remote, timeoutMs: 0, fd, flags: AttemptFlag.borrowed }, signal)
+  const outcome = await onLane({ remote, timeoutMs: 0, fd, flags: binding.attemptFlags.borrowed }, signal)
   if (outcome.state === 'connected') return 0
   throw failure(outcome, signal, { address, fd })
 }
@@ -125,7 +125,7 @@ export async function poll(
       timeoutMs: timeoutMs === Number.POSITIVE_INFINITY ? 0 : Math.max(1, Math.ceil(timeoutMs)),
       fd,
       pollEvents: events[event],
-      flags: AttemptFlag.borrowed | AttemptFlag.poll,
+      flags: binding.attemptFlags.borrowed | binding.attemptFlags.poll,
     },
     signal,
   )

@@ -1,31 +1,50 @@
 /** What the addon offers. native/addon.cc documents each function beside its code. */
 import { createRequire } from 'node:module'
+import type { Ledger } from '../types.js'
 
 /**
  * Returned numbers are counts or descriptors where they are not negative, and negative errnos where they are.
  * Ids are attempt ids, below 2^53.
  */
 export interface Binding {
+  /** The numbers that a request is written as, in this order. */
+  readonly requestFields: readonly RequestField[]
+  /** The numbers that an outcome is written as, in this order. */
+  readonly outcomeFields: readonly OutcomeField[]
+  readonly attemptFlags: Readonly<Record<AttemptFlagName, number>>
+  /** By the number that an outcome has for its state. */
+  readonly stateNames: readonly AttemptState[]
+  /** By the number that an outcome has for the call that failed. */
   readonly callNames: readonly string[]
+  /** Socket options that setOption knows. */
   readonly optionNames: readonly string[]
+  /** An id is its slot's generation and, below so much, the slot. */
+  readonly slots: number
 
-  onOutcomes(callback: () => void): number
-  hold(on: boolean): number
-  reserve(records: Uint8Array, count: number, ids: Float64Array): number
-  laneOptions(maxLanes: number, stackBytes: number, idleMs: number): void
-  start(ids: Float64Array): number
-  startReactor(): [errno: number, call: number]
-  stopReactor(): number
-  /** How many are over already, and wait to be drained without a call back. */
-  submit(ids: Float64Array, count: number): number
+  // The registry, and this environment's outbox.
+  reserve(requests: Float64Array, addresses: Uint8Array, count: number, ids: Float64Array): number
   forfeit(ids: Float64Array): void
   cancel(ids: Float64Array, count: number): void
+  onOutcomes(callback: () => void): number
+  /** Whether outcomes to come keep the event loop alive. */
+  hold(on: boolean): number
   drain(into: Float64Array, room: number): number
   claim(id: number): number
   handOver(id: number): void
   disown(id: number): number
-  ledger(): [descriptors: number, buffers: number, lanes: number, attempts: number]
+  ledger(): Ledger
 
+  // Lanes.
+  laneOptions(maxLanes: number, stackBytes: number, idleMs: number): void
+  start(ids: Float64Array): number
+
+  // The reactor.
+  startReactor(): [errno: number, call: number]
+  stopReactor(): number
+  /** How many are over already, and wait to be drained without a call back. */
+  submitToReactor(ids: Float64Array, count: number): number
+
+  // Descriptors, for cancelpoint/posix and the lab.
   socket(domain: number, type: number): number
   setNonblocking(fd: number, on: boolean): number
   isNonblocking(fd: number): number
@@ -51,14 +70,24 @@ export interface Binding {
   callsSeen(call: string): number
 }
 
-/** States of an attempt as drain reports them: native/attempt.h. */
-export const AttemptState = { connected: 5, failed: 6, cancelled: 7, lost: 8 } as const
-export type AttemptState = (typeof AttemptState)[keyof typeof AttemptState]
+export type RequestField = 'flags' | 'timeoutMs' | 'fd' | 'pollEvents' | 'family' | 'remoteLength' | 'localLength'
 
-export const AttemptFlag = { none: 0, probe: 1, borrowed: 2, poll: 4, halfOpen: 8 } as const
+export type OutcomeField =
+  | 'id'
+  | 'state'
+  | 'errno'
+  | 'call'
+  | 'byDeadline'
+  | 'yields'
+  | 'revents'
+  | 'startedAt'
+  | 'waitedMs'
+  | 'durationMs'
 
-/** Numbers an outcome takes in drain's array: id, state, errno, call, bits (1 by deadline, 2 yields a descriptor), started at, duration, revents. */
-export const outcomeFields = 8
+export type AttemptFlagName = 'probe' | 'borrowed' | 'poll' | 'halfOpen' | 'fin'
+
+/** The states that an outcome can tell of. The addon names all states of an attempt: native/attempt.h. */
+export type AttemptState = 'connected' | 'failed' | 'cancelled' | 'lost'
 
 export const binding: Binding = load()
 

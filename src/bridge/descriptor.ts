@@ -93,6 +93,5 @@ export function closeSocket(socket: Socket): Promise<void> {
  * descriptors are not in it. All 0 once every manager is closed.
  */
 export function ledger(): Ledger {
-  const [descriptors, buffers, lanes, attempts] = binding.ledger()
-  return { descriptors, buffers, lanes, attempts }
+  return binding.ledger()
 }

@@ -4,31 +4,49 @@
  */
 
 import { epochMs } from '../core/clock.js'
+import type { Endpoint } from '../core/endpoint.js'
 import { attemptsPerTask, outcomesPerSlice } from '../core/limits.js'
-import { littleEndian } from '../core/sockaddr.js'
-import { AttemptFlag, AttemptState, binding, outcomeFields } from './binding.js'
+import { domains } from '../core/sockaddr.js'
+import { binding, type OutcomeField, type RequestField } from './binding.js'
 import { askForSlice, safely, settleFrom, settleSlice } from './settling.js'
 
 /** One connect(2) to ask for. */
 export interface AttemptRequest {
+  family: Endpoint['family']
   /** The remote sockaddr as the kernel takes it. */
   remote: Uint8Array
   /** The source sockaddr, if the caller fixed one. */
   local?: Uint8Array | undefined
   /** For connect(2) alone, kept by the kernel. Milliseconds; 0 is no limit. */
   timeoutMs: number
-  /** Connect, verify, reset: no descriptor comes back. */
+  /** Connect, verify, close: no descriptor comes back. */
   probe?: boolean
+  /**
+   * How a probe closes. A reset (the default) leaves no TIME_WAIT behind; the service may see an error. A FIN is an
+   * ordinary end for the service, and keeps the local port in TIME_WAIT for a minute. With `halfOpen` it is always a reset.
+   */
+  closeWith?: 'reset' | 'fin' | undefined
   /** A probe whose handshake is not completed: reset after the SYN's answer, so that TCP listeners never accept it. */
   halfOpen?: boolean | undefined
 }
 
 /** How an attempt ended. Whatever it held is released by then, but for a claimed descriptor. */
-export type Outcome =
-  | { state: 'connected'; claim?: Claim; startedAt: number; durationMs: number; polled: number }
-  | { state: 'failed'; errno: number; call: string; byDeadline: boolean; startedAt: number; durationMs: number }
-  | { state: 'cancelled'; startedAt: number; durationMs: number }
-  | { state: 'lost'; startedAt: number; durationMs: number }
+export type Outcome = Times &
+  (
+    | { state: 'connected'; claim?: Claim; polled: number }
+    | { state: 'failed'; errno: number; call: string; byDeadline: boolean }
+    | { state: 'cancelled' }
+    | { state: 'lost' }
+  )
+
+export interface Times {
+  /** For people: milliseconds since the epoch. The wall clock may be set meanwhile, so nothing is reckoned with it. */
+  startedAt: number
+  /** From the reservation to the start, on the monotonic clock: what a thread, a worker or the reactor was late by. */
+  waitedMs: number
+  /** Of connect(2) or poll(2), on the monotonic clock. 0 where it never started. */
+  durationMs: number
+}
 
 /** A connected descriptor that is JavaScript's: whoever holds this ends it by `disown` or `close`, once. */
 export interface Claim {
@@ -40,8 +58,9 @@ export interface Claim {
   close(): void
 }
 
-/** What the native side is asked for; see struct attempt_request in native/attempt.h. */
-export interface NativeRequest extends AttemptRequest {
+/** What the native side is asked for; see struct attempt_request in native/attempt.h. A borrowed descriptor has its family. */
+export interface NativeRequest extends Omit<AttemptRequest, 'family'> {
+  family?: Endpoint['family']
   flags?: number
   fd?: number
   pollEvents?: number
@@ -62,46 +81,52 @@ let waitingCount = 0
 let held = false
 /** Over by the time they were handed on, so that no bell rings for them. */
 let undrained = 0
-/** An id is its slot's generation and, below so much, the slot: native/registry.c. */
-const slots = 2 ** 22
+const { attemptFlags, callNames, slots, stateNames } = binding
+/** Where the numbers of a request and of an outcome stand. */
+const requestAt = placesOf<RequestField>(binding.requestFields)
+const requestFields = binding.requestFields.length
+const outcomeAt = placesOf<OutcomeField>(binding.outcomeFields)
+const outcomeFields = binding.outcomeFields.length
 /** What native code reads and writes in the course of a call: buffers made for each would cost more than what is in them. */
 const ids = new Float64Array(attemptsPerTask)
 const outcomes = new Float64Array(outcomesPerSlice * outcomeFields)
-let records = new Uint8Array(4_096)
-let view = new DataView(records.buffer)
+const requests = new Float64Array(attemptsPerTask * requestFields)
+let addresses = new Uint8Array(4_096)
 let heldBack: number[] | undefined
 
-const headerBytes = 20
-const padded = (length: number) => (length + 3) & ~3
+function placesOf<Field extends string>(fields: readonly Field[]): Readonly<Record<Field, number>> {
+  return Object.fromEntries(fields.map((field, place) => [field, place])) as Record<Field, number>
+}
 
 const nothing = new Uint8Array(0)
 
-function pack(waiters: readonly Waiter[]): Uint8Array {
+/** Writes `requests` and `addresses`. */
+function pack(waiters: readonly Waiter[]): void {
   let length = 0
-  for (const { request } of waiters)
-    length += padded(headerBytes + request!.remote.length + (request!.local?.length ?? 0))
-  if (length > records.length) {
-    records = new Uint8Array(2 * length)
-    view = new DataView(records.buffer)
-  }
+  for (const { request } of waiters) length += request!.remote.length + (request!.local?.length ?? 0)
+  if (length > addresses.length) addresses = new Uint8Array(2 * length)
   let at = 0
+  let address = 0
   for (const { request } of waiters) {
-    const { timeoutMs, fd, pollEvents, remote, local = nothing } = request!
-    view.setUint32(at, flagsOf(request!), littleEndian)
-    view.setUint32(at + 4, Math.min(timeoutMs, 0xffff_ffff), littleEndian)
-    view.setInt32(at + 8, fd ?? -1, littleEndian)
-    view.setInt16(at + 12, pollEvents ?? 0, littleEndian)
-    view.setUint16(at + 14, remote.length, littleEndian)
-    view.setUint16(at + 16, local.length, littleEndian)
-    records.set(remote, at + headerBytes)
-    records.set(local, at + headerBytes + remote.length)
-    at += padded(headerBytes + remote.length + local.length)
+    const { family, timeoutMs, fd = -1, pollEvents = 0, remote, local = nothing } = request!
+    requests[at + requestAt.flags] = flagsOf(request!)
+    requests[at + requestAt.timeoutMs] = timeoutMs
+    requests[at + requestAt.fd] = fd
+    requests[at + requestAt.pollEvents] = pollEvents
+    requests[at + requestAt.family] = family === undefined ? 0 : domains[family]
+    requests[at + requestAt.remoteLength] = remote.length
+    requests[at + requestAt.localLength] = local.length
+    addresses.set(remote, address)
+    addresses.set(local, address + remote.length)
+    at += requestFields
+    address += remote.length + local.length
   }
-  return records
 }
 
-function flagsOf({ flags = AttemptFlag.none, probe, halfOpen }: NativeRequest): number {
-  return flags | (probe ? AttemptFlag.probe : 0) | (probe && halfOpen ? AttemptFlag.halfOpen : 0)
+function flagsOf({ flags = 0, probe, closeWith, halfOpen }: NativeRequest): number {
+  if (!probe) return flags
+  const fin = closeWith === 'fin' && !halfOpen
+  return flags | attemptFlags.probe | (halfOpen ? attemptFlags.halfOpen : 0) | (fin ? attemptFlags.fin : 0)
 }
 
 /**
@@ -110,7 +135,8 @@ function flagsOf({ flags = AttemptFlag.none, probe, halfOpen }: NativeRequest): 
  * is settled once.
  */
 export function reserve(waiters: readonly Waiter[]): number {
-  const count = binding.reserve(pack(waiters), waiters.length, ids)
+  pack(waiters)
+  const count = binding.reserve(requests, addresses, waiters.length, ids)
   for (let i = 0; i < count; i++) waitFor(ids[i]!, waiters[i]!)
   return count
 }
@@ -153,9 +179,9 @@ export function cancel(id: number): void {
 }
 
 /** Hands what is reserved to the reactor, which this environment has started. */
-export function submit(waiters: readonly Waiter[]): void {
+export function submitToReactor(waiters: readonly Waiter[]): void {
   writeIds(waiters)
-  const over = binding.submit(ids, waiters.length)
+  const over = binding.submitToReactor(ids, waiters.length)
   undrained += over
   if (over > 0) askForSlice()
 }
@@ -191,7 +217,7 @@ function drain(room: number): number {
 }
 
 function settleOne(at: number): void {
-  const id = outcomes[at]!
+  const id = outcomes[at + outcomeAt.id]!
   const outcome = readOutcome(at, id)
   const waiter = waiting[id % slots]
   if (waiter?.id !== id) {
@@ -206,22 +232,22 @@ function settleOne(at: number): void {
 
 function readOutcome(at: number, id: number): Outcome {
   // 0 of one that never came to its connect(2).
-  const startedAt = outcomes[at + 5] || epochMs()
-  const durationMs = outcomes[at + 6]!
-  const byDeadline = (outcomes[at + 4]! & 1) !== 0
-  const yields = (outcomes[at + 4]! & 2) !== 0
-  switch (outcomes[at + 1]) {
-    case AttemptState.connected:
-      if (yields) return { state: 'connected', claim: new OwnClaim(id), startedAt, durationMs, polled: 0 }
-      return { state: 'connected', startedAt, durationMs, polled: outcomes[at + 7]! }
-    case AttemptState.failed: {
-      const call = binding.callNames[outcomes[at + 3]!]!
-      return { state: 'failed', errno: outcomes[at + 2]!, call, byDeadline, startedAt, durationMs }
+  const startedAt = outcomes[at + outcomeAt.startedAt] || epochMs()
+  const waitedMs = outcomes[at + outcomeAt.waitedMs]!
+  const durationMs = outcomes[at + outcomeAt.durationMs]!
+  const state = stateNames[outcomes[at + outcomeAt.state]!]!
+  switch (state) {
+    case 'connected':
+      if (outcomes[at + outcomeAt.yields])
+        return { state, claim: new OwnClaim(id), startedAt, waitedMs, durationMs, polled: 0 }
+      return { state, startedAt, waitedMs, durationMs, polled: outcomes[at + outcomeAt.revents]! }
+    case 'failed': {
+      const call = callNames[outcomes[at + outcomeAt.call]!]!
+      const byDeadline = outcomes[at + outcomeAt.byDeadline] === 1
+      return { state, errno: outcomes[at + outcomeAt.errno]!, call, byDeadline, startedAt, waitedMs, durationMs }
     }
-    case AttemptState.cancelled:
-      return { state: 'cancelled', startedAt, durationMs }
     default:
-      return { state: 'lost', startedAt, durationMs }
+      return { state, startedAt, waitedMs, durationMs }
   }
 }
 

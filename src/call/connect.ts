@@ -214,7 +214,7 @@ export function requestFor(endpoint: Endpoint, options: Call['options'], asProbe
   const halfOpen = options.halfOpen && endpoint.family !== 'unix'
   const source = sourceFor(endpoint, options)
   const local = source && encodeEndpoint(source)
-  return { remote: encodeEndpoint(endpoint), local, timeoutMs, probe: asProbe, halfOpen }
+  return { family: endpoint.family, remote: encodeEndpoint(endpoint), local, timeoutMs, probe: asProbe, halfOpen }
 }
 
 /** Where the caller fixed the source, or a part of it. */

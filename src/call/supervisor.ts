@@ -89,7 +89,9 @@ export abstract class SupervisedAttempt extends Linked implements Cancellable {
     clearTimeout(this.#timer)
     this.#leave()
     this.#patience?.runs(performance.now())
-    settleSoon(() => this.done({ state: 'cancelled', startedAt: Date.now(), durationMs: 0 }, this.#attempts, undefined))
+    settleSoon(() =>
+      this.done({ state: 'cancelled', startedAt: Date.now(), waitedMs: 0, durationMs: 0 }, this.#attempts, undefined),
+    )
   }
 
   /** Through the gates, then onto the engine. */

@@ -13,7 +13,7 @@ export const domains = { unix: 1, inet: 2, inet6: 10 } as const
 /** sizeof sun_path: what a path and its NUL, or an abstract name and its leading NUL, have to fit in. */
 export const pathBytesAtMost = 108
 
-export const littleEndian = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1
+const littleEndian = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1
 const encoder = new TextEncoder()
 /** Exact: what it cannot read, or would leave out, is another file's name. */
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
@@ -86,11 +86,6 @@ const noAddress = (given: unknown) =>
 
 /** Half of a surrogate pair would be encoded as U+FFFD, which is another file's name. */
 export const hasLoneSurrogate = (text: string): boolean => /\p{Cs}/u.test(text)
-
-/** Whether an endpoint's sockaddr, as encodeEndpoint writes it, is one of AF_UNIX. */
-export function isUnix(bytes: Uint8Array): boolean {
-  return bytes[littleEndian ? 0 : 1] === domains.unix
-}
 
 /**
  * What the kernel wrote, as people read it. Families and lengths it does not know come back as bytes, a copy, and so

@@ -4,9 +4,8 @@
  */
 import { constants } from 'node:os'
 import { binding } from '../bridge/binding.js'
-import { type NativeRequest, type Outcome, submit, type Waiter } from '../bridge/registry.js'
+import { type NativeRequest, type Outcome, submitToReactor, type Waiter } from '../bridge/registry.js'
 import * as limits from '../core/limits.js'
-import { isUnix } from '../core/sockaddr.js'
 import type { Attempt, Engine, EngineLoad, Queued } from './engine.js'
 import { type GiveUp, Staging } from './staging.js'
 
@@ -36,7 +35,7 @@ export class NonblockingEngine implements Engine {
   }
 
   submit(request: NativeRequest, settle: (outcome: Outcome) => void, queued?: Queued): Attempt {
-    return isUnix(request.remote)
+    return request.family === 'unix'
       ? this.#submitUnix(request, settle, queued)
       : this.#staging.submit(request, settle, queued)
   }
@@ -53,7 +52,7 @@ export class NonblockingEngine implements Engine {
   #start(batch: readonly Waiter[], giveUp: GiveUp): void {
     const [errno, call] = this.#usesReactor ? [0, 0] : binding.startReactor()
     this.#usesReactor ||= errno === 0
-    if (this.#usesReactor) submit(batch)
+    if (this.#usesReactor) submitToReactor(batch)
     else giveUp({ errno, call: binding.callNames[call]! })
   }
 
@@ -83,11 +82,16 @@ export class NonblockingEngine implements Engine {
     settle: (outcome: Outcome) => void,
     queued: Queued | undefined,
   ): Attempt {
-    const { startedAt, durationMs } = first
+    const { startedAt, waitedMs, durationMs } = first
     const timeoutMs = request.timeoutMs && Math.max(1, Math.ceil(request.timeoutMs - durationMs))
     const settled = (outcome: Outcome) => {
       this.#onLanes.delete(attempt)
-      settle({ ...outcome, startedAt, durationMs: durationMs + outcome.durationMs })
+      settle({
+        ...outcome,
+        startedAt,
+        waitedMs: waitedMs + outcome.waitedMs,
+        durationMs: durationMs + outcome.durationMs,
+      })
       if (this.#onLanes.size === 0) this.#left?.()
     }
     const attempt = this.#lanes().submit({ ...request, timeoutMs }, settled, queued)
@@ -108,8 +112,8 @@ export class NonblockingEngine implements Engine {
 }
 
 /** A full backlog is no outcome: whoever was to wait for room, and was cancelled before, has none but that. */
-function cancelledAfter({ startedAt, durationMs }: Outcome): Outcome {
-  return { state: 'cancelled', startedAt, durationMs }
+function cancelledAfter({ startedAt, waitedMs, durationMs }: Outcome): Outcome {
+  return { state: 'cancelled', startedAt, waitedMs, durationMs }
 }
 
 /** Nonblocking, connect(2) says EAGAIN of a full AF_UNIX backlog, and nothing tells when there is room. */

@@ -158,11 +158,11 @@ export class Staging {
 }
 
 function cancelledBeforeStart(): Outcome {
-  return { state: 'cancelled', startedAt: epochMs(), durationMs: 0 }
+  return { state: 'cancelled', startedAt: epochMs(), waitedMs: 0, durationMs: 0 }
 }
 
 const outOfMemory: Refusal = { errno: -constants.errno.ENOMEM, call: 'malloc' }
 
 function refused({ errno, call }: Refusal): Outcome {
-  return { state: 'failed', errno, call, byDeadline: false, startedAt: epochMs(), durationMs: 0 }
+  return { state: 'failed', errno, call, byDeadline: false, startedAt: epochMs(), waitedMs: 0, durationMs: 0 }
 }

@@ -197,7 +197,7 @@ describe('an AF_UNIX backlog that is full', () => {
         startsAtOnce: false,
         submit(request, settle) {
           asked.push(request)
-          setImmediate(() => settle({ ...late, startedAt: Date.now() + 60_000 }))
+          setImmediate(() => settle({ ...late, startedAt: Date.now() + 60_000, waitedMs: 60_000 }))
           return { cancel() {} }
         },
         load: () => ({ inFlight: 0, queued: 0, limit: 1 }),
@@ -212,7 +212,7 @@ describe('an AF_UNIX backlog that is full', () => {
       const remote = encodeEndpoint({ family: 'unix', path: targets.stall.replace('unix:@', '\0') })
       let attempt: Attempt
       const outcome = new Promise<Outcome>((resolve) => {
-        attempt = engine.submit({ remote, timeoutMs }, resolve)
+        attempt = engine.submit({ family: 'unix', remote, timeoutMs }, resolve)
       })
       return { outcome, cancel: () => attempt.cancel() }
     }

@@ -8,7 +8,7 @@ import { ConnectError } from '#internal/errors/errors'
 
 const at = (last: number): InetEndpoint => ({ family: 'inet', address: `127.0.0.${last}`, port: 80 })
 const [first, second] = [at(1), at(2)]
-const times = { startedAt: 0, durationMs: 0 }
+const times = { startedAt: 0, waitedMs: 0, durationMs: 0 }
 const refused: Outcome = { state: 'failed', errno: -111, call: 'connect', byDeadline: false, ...times }
 const cancelled: Outcome = { state: 'cancelled', ...times }
 

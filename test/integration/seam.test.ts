@@ -40,7 +40,7 @@ function attempt(engine: Engine, target = targets.accept): { outcome: Promise<Ou
   const remote = encodeEndpoint({ family: 'inet', address: '127.0.0.1', port: portOf(target) })
   let attempt: Attempt
   const outcome = new Promise<Outcome>((resolve) => {
-    attempt = engine.submit({ remote, timeoutMs: 5_000 }, resolve)
+    attempt = engine.submit({ family: 'inet', remote, timeoutMs: 5_000 }, resolve)
   })
   return { outcome, cancel: () => attempt.cancel() }
 }

@@ -13,9 +13,6 @@
 
 static _Atomic int failed;
 
-static const char *const state_names[] = {"FREE",      "RESERVED", "QUEUED",    "TAKEN", "WATCHED",
-                                          "CONNECTED", "FAILED",   "CANCELLED", "LOST",  "CLAIMED"};
-
 void expect(const char *file, int line, bool holds, const char *what) {
   if (holds) return;
   atomic_fetch_add(&failed, 1);
@@ -31,7 +28,8 @@ void expect_equal(const char *file, int line, const char *what, long long actual
 void expect_state(const char *file, int line, const char *what, enum attempt_state actual, enum attempt_state expected) {
   if (actual == expected) return;
   atomic_fetch_add(&failed, 1);
-  fprintf(stderr, "%s:%d: %s is %s, expected %s\n", file, line, what, state_names[actual], state_names[expected]);
+  fprintf(stderr, "%s:%d: %s is %s, expected %s\n", file, line, what, attempt_state_name(actual),
+          attempt_state_name(expected));
 }
 
 int failures(void) { return atomic_load(&failed); }
@@ -56,10 +54,9 @@ struct counts count_now(void) {
 }
 
 void expect_at_rest(const char *scenario, struct counts before) {
-  static const char *const items[LEDGER_ITEMS] = {"descriptors", "buffers", "lanes", "attempts"};
   for (int item = 0; item < LEDGER_ITEMS; item++) {
     char what[80];
-    snprintf(what, sizeof what, "after `%s` the ledger's %s", scenario, items[item]);
+    snprintf(what, sizeof what, "after `%s` the ledger's %s", scenario, ledger_name(item));
     expect_equal(__FILE__, __LINE__, what, ledger_read(item), 0);
   }
   struct counts now = count_now();

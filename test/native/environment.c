@@ -59,6 +59,7 @@ uint64_t try_reserve(struct environment *environment, const struct peer *to, str
       .fd = how.flags & ATTEMPT_BORROWED ? how.fd : -1,
       .poll_events = how.poll_events,
       .remote_length = to != NULL ? (uint16_t)to->length : 0,
+      .family = to != NULL ? to->address.ss_family : AF_UNSPEC,
       .local_length = how.local != NULL ? (uint16_t)how.local->length : 0,
   };
   if (to != NULL) memcpy(addresses, &to->address, to->length);

@@ -1,5 +1,6 @@
 /* Attempts that nobody cancels: each way connect(2) can end. */
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <unistd.h>
 
@@ -99,6 +100,54 @@ static void probes_half_open(void) {
   environment_close(&environment);
 }
 
+/* 0 after a FIN, or the errno that the peer of a probe is told. */
+static int end_seen_by_peer(bool nonblocking, uint32_t flags) {
+  struct environment environment;
+  if (nonblocking)
+    environment_open_nonblocking(&environment);
+  else
+    environment_open(&environment);
+  struct peer peer = peer_accepting();
+  struct how how = {.flags = ATTEMPT_PROBE | flags};
+  struct settled ended = settle(&environment, reserve_and_start(&environment, &peer, how));
+  EXPECT_STATE(ended.state, ATTEMPT_CONNECTED);
+  EXPECT_EQUAL(ended.fd, -1);
+  int accepted = accept(peer.listener, NULL, NULL);
+  REQUIRE(accepted >= 0);
+  char byte;
+  int seen = recv(accepted, &byte, 1, 0) == 0 ? 0 : errno;
+  close(accepted);
+  peer_close(&peer);
+  environment_close(&environment);
+  return seen;
+}
+
+static void probes_end_as_asked(void) {
+  for (int nonblocking = 0; nonblocking <= 1; nonblocking++) {
+    EXPECT_EQUAL(end_seen_by_peer(nonblocking, 0), ECONNRESET);
+    EXPECT_EQUAL(end_seen_by_peer(nonblocking, ATTEMPT_FIN), 0);
+  }
+}
+
+/* A server that speaks first, as mail servers and some databases do: close(2) would reset, with its words unread. */
+static void probe_reads_a_greeting(void) {
+  struct environment environment;
+  environment_open(&environment);
+  struct peer peer = peer_accepting();
+  REQUIRE(fcntl(peer.listener, F_SETFL, 0) == 0);
+  seam_watch();
+  seam_inject(CALL_GETPEERNAME, 1, 0, 100000); /* long enough for the greeting to arrive */
+  uint64_t id = reserve_and_start(&environment, &peer, (struct how){.flags = ATTEMPT_PROBE | ATTEMPT_FIN});
+  int accepted = accept(peer.listener, NULL, NULL);
+  REQUIRE(accepted >= 0 && send(accepted, "220 ready\r\n", 11, 0) == 11);
+  EXPECT_STATE(settle(&environment, id).state, ATTEMPT_CONNECTED);
+  char byte;
+  EXPECT_EQUAL(recv(accepted, &byte, 1, 0), 0);
+  close(accepted);
+  peer_close(&peer);
+  environment_close(&environment);
+}
+
 static void runs_out_of_time(int family) {
   struct environment environment;
   environment_open(&environment);
@@ -185,6 +234,8 @@ const struct scenario outcome_scenarios[] = {
     {"is refused", is_refused},
     {"probes", probes},
     {"probes half-open", probes_half_open},
+    {"probes end with a reset or a FIN", probes_end_as_asked},
+    {"a probe reads what came before its FIN", probe_reads_a_greeting},
     {"runs out of time, TCP", runs_out_of_time_tcp},
     {"runs out of time, AF_UNIX", runs_out_of_time_unix},
     {"waits for room in a backlog", waits_for_room},
