@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <ctime>
 #include <mutex>
 #include <string>
 
@@ -19,6 +18,7 @@ extern "C" {
 #include "reaper.h"
 #include "socket_options.h"
 #include "syscalls.h"
+#include "wire.h"
 }
 
 namespace {
@@ -26,60 +26,14 @@ namespace {
 using Napi::CallbackInfo;
 using Napi::Value;
 
-// A request and an outcome cross the door as so many numbers each. JavaScript learns their places from these names.
-enum RequestField : size_t {
-  kFlags,
-  kTimeoutMs,
-  kDescriptor,
-  kPollEvents,
-  kFamily,
-  kRemoteLength,
-  kLocalLength,
-  kRequestFields
-};
-constexpr const char* kRequestFieldNames[kRequestFields] = {
-    "flags", "timeoutMs", "fd", "pollEvents", "family", "remoteLength", "localLength",
-};
-
-enum OutcomeField : size_t {
-  kId,
-  kState,
-  kErrno,
-  kCall,
-  kByDeadline,
-  kYields,
-  kRevents,
-  kStartedAt,
-  kWaitedMs,
-  kDurationMs,
-  kOutcomeFields
-};
-constexpr const char* kOutcomeFieldNames[kOutcomeFields] = {
-    "id", "state", "errno", "call", "byDeadline", "yields", "revents", "startedAt", "waitedMs", "durationMs",
-};
-
-struct Flag {
-  const char* name;
-  attempt_flags bit;
-};
-constexpr Flag kFlagNames[] = {
-    {"probe", ATTEMPT_PROBE},        {"borrowed", ATTEMPT_BORROWED}, {"poll", ATTEMPT_POLL},
-    {"halfOpen", ATTEMPT_HALF_OPEN}, {"fin", ATTEMPT_FIN},
-};
-
 constexpr size_t kDrainAtOnce = 256;
-constexpr size_t kCancelsAtOnce = 1024;
-// So many cancels that may end a thread are sent straight from this one in so many nanoseconds; what is over goes to the reaper.
-constexpr size_t kDirectCancels = 64;
-constexpr int64_t kDirectWindowNs = 5'000'000;
 
 struct Environment {
   outbox* box = nullptr;
   lane_group* lanes = nullptr;
   lane_options options{256, 64 * 1024, 2000};
   napi_threadsafe_function bell = nullptr;
-  int64_t cancel_window_ns = 0;
-  size_t cancels_in_window = 0;
+  cancel_pace pace{};
   uint32_t reactor_users = 0;
 };
 
@@ -134,36 +88,19 @@ Value Hold(const CallbackInfo& info) {
   return Number(info, change(info.Env(), Of(info).bell) == napi_ok ? 0 : -EINVAL);
 }
 
-// A number of JavaScript's as an unsigned one; what does not fit becomes the nearest that does.
-uint32_t Unsigned(double number) {
-  return number >= UINT32_MAX ? UINT32_MAX : number > 0 ? static_cast<uint32_t>(number) : 0;
-}
-
-attempt_request ReadRequest(const double* field) {
-  attempt_request request{};
-  request.flags = Unsigned(field[kFlags]);
-  request.timeout_ms = Unsigned(field[kTimeoutMs]);
-  request.fd = static_cast<int32_t>(field[kDescriptor]);
-  request.poll_events = static_cast<int16_t>(field[kPollEvents]);
-  request.family = static_cast<uint16_t>(Unsigned(field[kFamily]));
-  request.remote_length = static_cast<uint16_t>(std::min<uint32_t>(Unsigned(field[kRemoteLength]), UINT16_MAX));
-  request.local_length = static_cast<uint16_t>(std::min<uint32_t>(Unsigned(field[kLocalLength]), UINT16_MAX));
-  return request;
-}
-
-// reserve(requests, addresses, count, ids): how many ids it wrote. A request is kRequestFields numbers; the addresses of all
+// reserve(requests, addresses, count, ids): how many ids it wrote. A request is REQUEST_FIELDS numbers; the addresses of all
 // of them stand in a row, each request's remote one and then its local one.
 Value Reserve(const CallbackInfo& info) {
   auto requests = info[0].As<Napi::Float64Array>();
   auto addresses = info[1].As<Napi::Uint8Array>();
   auto ids = info[3].As<Napi::Float64Array>();
-  size_t count = AtMost(info, 2, std::min(ids.ElementLength(), requests.ElementLength() / kRequestFields));
+  size_t count = AtMost(info, 2, std::min(ids.ElementLength(), requests.ElementLength() / REQUEST_FIELDS));
   const double* fields = requests.Data();
   const uint8_t* at = addresses.Data();
   const uint8_t* end = at + addresses.ByteLength();
   size_t reserved = 0;
-  for (; reserved < count; reserved++, fields += kRequestFields) {
-    attempt_request request = ReadRequest(fields);
+  for (; reserved < count; reserved++, fields += REQUEST_FIELDS) {
+    attempt_request request = request_read(fields);
     size_t length = size_t{request.remote_length} + request.local_length;
     if (static_cast<size_t>(end - at) < length) break;
     uint64_t id = attempt_reserve(Of(info).box, &request, at);
@@ -224,56 +161,23 @@ Value Forfeit(const CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-// How many of `count` cancels may be sent from this thread now without holding it for long.
-size_t DirectCancels(Environment& environment, size_t count) {
-  timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  int64_t now_ns = int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
-  if (now_ns - environment.cancel_window_ns > kDirectWindowNs) {
-    environment.cancel_window_ns = now_ns;
-    environment.cancels_in_window = 0;
-  }
-  size_t left = kDirectCancels - environment.cancels_in_window;
-  size_t direct = count <= left ? count : 0;
-  environment.cancels_in_window += direct;
-  return direct;
-}
-
 // cancel(ids, count): asks for the end of each; the outcomes tell when it has come.
 Value Cancel(const CallbackInfo& info) {
   auto ids = info[0].As<Napi::Float64Array>();
   size_t count = AtMost(info, 1, ids.ElementLength());
-  double left[kCancelsAtOnce];
-  for (size_t at = 0, some; at < count; at += some) {
-    some = std::min(count - at, kCancelsAtOnce);
-    size_t left_count = attempts_cancel(ids.Data() + at, some, left);
-    if (left_count == 0 || (DirectCancels(Of(info), left_count) == 0 && reaper_cancel(left, left_count))) continue;
-    for (size_t i = 0; i < left_count; i++) attempt_cancel(static_cast<uint64_t>(left[i]));
-  }
+  reaper_cancel_paced(&Of(info).pace, ids.Data(), count);
   return info.Env().Undefined();
 }
 
-// drain(into, room): writes so many outcomes, kOutcomeFields numbers each, and returns how many there were. One that yields a
+// drain(into, room): writes so many outcomes, OUTCOME_FIELDS numbers each, and returns how many there were. One that yields a
 // descriptor must be claimed.
 Value Drain(const CallbackInfo& info) {
   auto into = info[0].As<Napi::Float64Array>();
-  size_t room = AtMost(info, 1, into.ElementLength() / kOutcomeFields);
+  size_t room = AtMost(info, 1, into.ElementLength() / OUTCOME_FIELDS);
   attempt_outcome outcomes[kDrainAtOnce];
   size_t count = attempt_drain(Of(info).box, outcomes, room < kDrainAtOnce ? room : kDrainAtOnce);
   double* field = into.Data();
-  for (size_t i = 0; i < count; i++, field += kOutcomeFields) {
-    const attempt_outcome& outcome = outcomes[i];
-    field[kId] = static_cast<double>(outcome.id);
-    field[kState] = outcome.state;
-    field[kErrno] = -outcome.error;
-    field[kCall] = outcome.failed_call;
-    field[kByDeadline] = outcome.by_deadline;
-    field[kYields] = outcome.yields;
-    field[kRevents] = outcome.polled;
-    field[kStartedAt] = outcome.started_at;
-    field[kWaitedMs] = outcome.waited_ms;
-    field[kDurationMs] = outcome.duration_ms;
-  }
+  for (size_t i = 0; i < count; i++, field += OUTCOME_FIELDS) outcome_write(&outcomes[i], field);
   return Number(info, static_cast<double>(count));
 }
 
@@ -398,14 +302,14 @@ void ExportNames(Napi::Object exports, const char* as, size_t count, NameOfOne n
 
 // What both sides must agree on is written once, on this side.
 void ExportFormats(Napi::Object exports) {
-  ExportNames(exports, "requestFields", kRequestFields, [](uint32_t i) { return kRequestFieldNames[i]; });
-  ExportNames(exports, "outcomeFields", kOutcomeFields, [](uint32_t i) { return kOutcomeFieldNames[i]; });
+  ExportNames(exports, "requestFields", REQUEST_FIELDS, request_field_name);
+  ExportNames(exports, "outcomeFields", OUTCOME_FIELDS, outcome_field_name);
   ExportNames(exports, "stateNames", ATTEMPT_STATES,
               [](uint32_t i) { return attempt_state_name(static_cast<attempt_state>(i)); });
   ExportNames(exports, "callNames", CALL_COUNT, [](uint32_t i) { return call_name(static_cast<call>(i)); });
-  ExportNames(exports, "optionNames", socket_options_count(), [](uint32_t i) { return socket_option_name(i); });
+  ExportNames(exports, "optionNames", socket_options_count(), socket_option_name);
   auto flags = Napi::Object::New(exports.Env());
-  for (const Flag& flag : kFlagNames) flags.Set(flag.name, static_cast<double>(flag.bit));
+  for (auto* flag = attempt_flag_names; flag->name != nullptr; flag++) flags.Set(flag->name, static_cast<double>(flag->bit));
   exports.Set("attemptFlags", flags);
   exports.Set("slots", static_cast<double>(1 << ATTEMPT_INDEX_BITS));
 }

@@ -4,7 +4,7 @@
     'sources': [
       'addon.cc', 'deadlines.c', 'inbox.c', 'lane.c', 'lane_group.c', 'lane_stack.c', 'ledger.c', 'nonblocking.c',
       'outbox.c', 'poller_epoll.c', 'poller_poll.c', 'reactor.c', 'reaper.c', 'registry.c', 'socket.c', 'socket_options.c',
-      'syscalls.c',
+      'syscalls.c', 'wire.c',
     ],
     'include_dirs': ["<!(node -p \"require('node-addon-api').include_dir\")"],
     # A worker may be terminated while it loads the addon: then no exception can be thrown, and that is not fatal.

@@ -2,14 +2,18 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
+#include "clock.h"
 #include "lane.h"
 #include "lane_group.h"
 #include "lane_stack.h"
+
+/* So many cancels that cost a thread are sent by the thread that asks for them, in so long a time. */
+enum { DIRECT_CANCELS = 64 };
+static const int64_t DIRECT_PERIOD_NS = 5 * 1000000;
 
 /*
  * Cancels under way at once: a lane that wakes to end wants a core, and thousands that do would keep the JavaScript
@@ -163,6 +167,26 @@ bool reaper_cancel(const double *ids, size_t count) {
   pthread_mutex_unlock(&lock);
   if (!taken) free(batch);
   return taken;
+}
+
+/* Whether so many cancels may be sent from the calling thread now. */
+static bool are_few(struct cancel_pace *pace, size_t count) {
+  int64_t now = now_ns(CLOCK_MONOTONIC);
+  if (now - pace->since_ns > DIRECT_PERIOD_NS) *pace = (struct cancel_pace){.since_ns = now};
+  if (count > DIRECT_CANCELS - pace->sent) return false;
+  pace->sent += count;
+  return true;
+}
+
+void reaper_cancel_paced(struct cancel_pace *pace, const double *ids, size_t count) {
+  double left[1024];
+  const size_t room = sizeof left / sizeof left[0];
+  for (size_t at = 0, some; at < count; at += some) {
+    some = count - at < room ? count - at : room;
+    size_t left_count = attempts_cancel(ids + at, some, left);
+    if (left_count == 0 || (!are_few(pace, left_count) && reaper_cancel(left, left_count))) continue;
+    for (size_t i = 0; i < left_count; i++) attempt_cancel((uint64_t)left[i]);
+  }
 }
 
 void reaper_expect(void) { atomic_fetch_add(&ending, 1); }
