@@ -2,10 +2,17 @@
 import { exitCodes } from './exit-code.js'
 import { interrupted } from './interrupt.js'
 
+let shaped = (text: string): string => text
+
+/** How sentences come to fit the terminal. It is given, not imported: this module loads nothing that could fail. */
+export function shapeWith(shape: (text: string) => string): void {
+  shaped = shape
+}
+
 /** Also for what nobody catches, which Node.js would tell with exit code 1: `check` says with it that a target is not up. */
 export function failuresOf(program: string): (error: unknown) => void {
   const fail = (error: unknown) => {
-    console.error(`${program}: ${explained(error)}`)
+    console.error(shaped(`${program}: ${explained(error)}`))
     process.exitCode = interrupted.aborted ? exitCodes.interrupted : exitCodes.bad
   }
   // What is said beside the results ends nothing where nobody can hear it: a full disk, a reader that has left.

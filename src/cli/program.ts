@@ -6,8 +6,10 @@ import { addBenchCommand } from './bench-command.js'
 import { addCheckCommand } from './check-command.js'
 import { addErrnoCommand } from './errno-command.js'
 import { exitCodes } from './exit-code.js'
+import { shapeWith } from './failure.js'
 import { addLabCommand } from './lab-command.js'
 import { standardOutput } from './output.js'
+import { columnsOf, wrapped } from './table.js'
 
 const examples = `
 Examples:
@@ -16,7 +18,13 @@ Examples:
   $ cancelpoint errno ECONNREFUSED
 `
 
+/** Columns. Commander's own is 40, and so it leaves a narrow terminal to break the lines, inside words. */
+const minWidthToWrap = 20
+
+const forTerminal = (text: string): string => wrapped(text, columnsOf(process.stderr), '  ')
+
 export async function runProgram(): Promise<void> {
+  shapeWith(forTerminal)
   const { version } = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')) as {
     version: string
   }
@@ -25,7 +33,11 @@ export async function runProgram(): Promise<void> {
     .version(version)
     // Before the commands: they inherit it.
     .exitOverride()
-    .configureOutput({ writeOut: (text) => void standardOutput().write(text) })
+    .configureOutput({
+      writeOut: (text) => void standardOutput().write(text),
+      writeErr: (text) => void process.stderr.write(forTerminal(text)),
+    })
+    .configureHelp({ minWidthToWrap })
     .showHelpAfterError('(--help says more)')
   addCheckCommand(program)
   addBenchCommand(program)

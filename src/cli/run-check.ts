@@ -11,7 +11,7 @@ import { standardOutput } from './output.js'
 import { messages, type Progress, startProgress } from './progress.js'
 import { type Interruption, interruptionText, lineOf, problemLine, Report, recordsOf } from './report.js'
 import { isUnread, requireStandardInput } from './standard-input.js'
-import { columnsOf } from './table.js'
+import { columnsOf, wrapped } from './table.js'
 
 const labTargets = 240
 
@@ -44,7 +44,7 @@ export async function runCheck(targets: readonly string[], flags: CheckFlags): P
     if (!flags.verbose || result.status === 'up') return
     if (flags.json) return progress.note(lineOf(result))
     if (process.stdout.isTTY) progress.makeRoom()
-    await output.write(`${lineOf(result)}\n`)
+    await output.write(`${wrapped(lineOf(result), columnsOf(process.stdout), '  ')}\n`)
   }
 
   const startedAt = performance.now()

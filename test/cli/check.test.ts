@@ -160,6 +160,18 @@ describe('cancelpoint check', () => {
     expect(code).toBe(0)
   })
 
+  it('has 1,024 hanging targets in flight at once, so that the one behind them waits for one timeout', async () => {
+    const port = fleet.targets.find(({ behaviour }) => behaviour === 'hang')!.target.replace(/.*:/, '')
+    const { code, stdout } = await run(['check', '--json', '--timeout', '3s', `127.2.0.0/22:${port}`, up[0]!])
+    expect(code).toBe(1)
+    const all = results(stdout)
+    expect(all).toHaveLength(1_025)
+    const startedAt = (which: CheckResult[]) => which.map((result) => result.startedAt).sort((a, b) => a - b)
+    const hanging = startedAt(all.filter(({ status }) => status === 'down'))
+    expect(hanging).toHaveLength(1_024)
+    expect(hanging.at(-1)! - hanging[0]!).toBeLessThan(3_000)
+  })
+
   it('checks the lab', async () => {
     const { code, stdout } = await run(['check', '--lab', '--timeout', '300ms'])
     expect(code).toBe(1)

@@ -69,6 +69,33 @@ describe('a window', () => {
     expect(gate.waiting).toBe(0)
   })
 
+  it('grows with time while nothing ends, as where every target hangs', () => {
+    const gate = new Gate({ window: new InFlightWindow(1_024) })
+    const { started, enter, end } = visitors(gate)
+    const names = Array.from({ length: 1_025 }, (_, index) => `host ${index}`)
+    for (const name of names) enter(name)
+    const counts = [0, 1, 2, 3, 4].map((step) => {
+      if (step > 0) vi.advanceTimersByTime(limits.windowStepMs)
+      return started.length
+    })
+    expect(counts).toEqual([128, 256, 512, 1_024, 1_024])
+    end('host 0')
+    expect(started.at(-1)).toBe('host 1024')
+  })
+
+  it('grows with time after a cut too', () => {
+    const gate = new Gate({ window: new InFlightWindow(1_024) })
+    const { started, enter, end } = visitors(gate)
+    for (let index = 0; index < 400; index += 1) enter(`host ${index}`)
+    vi.advanceTimersByTime(3 * limits.windowStepMs)
+    expect(started).toHaveLength(400)
+    gate.cut()
+    for (let index = 400; index < 1_000; index += 1) enter(`host ${index}`)
+    vi.advanceTimersByTime(60_000)
+    expect(started).toHaveLength(1_000)
+    end(...started)
+  })
+
   it('counts a pass that is ended twice once', () => {
     const { started, enter, end } = visitors(new Gate({ window: fixed(1) }))
     for (const name of ['a', 'b', 'c']) enter(name)
