@@ -23,7 +23,14 @@ import type { Engine } from './engines/engine.js'
 import { NonblockingEngine } from './engines/nonblocking.js'
 import { ConnectError, deadlineError, lateAbortError, managerClosedError, poolFailedError } from './errors/errors.js'
 import { Resolver } from './names/resolver.js'
-import { requireIterable, requireManagerOptions, requireOptions, tlsInOpenError, withDefaults } from './options.js'
+import {
+  requireIterable,
+  settledCheckOptions,
+  settledConnectOptions,
+  settledManagerOptions,
+  tlsInOpenError,
+  withDefaults,
+} from './options.js'
 import type {
   CheckOptions,
   CheckResult,
@@ -54,8 +61,8 @@ export class ConnectionManager implements AsyncDisposable {
 
   /** @throws RangeError or TypeError that names the option. */
   constructor(options: ManagerOptions = {}) {
-    requireManagerOptions(options)
-    const { maxInFlight, lanes = maxInFlight ?? limits.lanes, rate, seed, ...defaults } = options
+    const settings = settledManagerOptions(options)
+    const { maxInFlight, lanes = maxInFlight ?? limits.lanes, rate, seed, ...defaults } = settings
     this.#defaults = defaults
     this.#callDefaults = withDefaults({ attemptTimeoutMs: limits.attemptTimeoutMs }, defaults)
     const blocking = new BlockingEngine({ lanes: Math.min(lanes, maxInFlight ?? lanes) }, (error) =>
@@ -114,12 +121,12 @@ export class ConnectionManager implements AsyncDisposable {
   ): AsyncGenerator<CheckResult, void, undefined> {
     if (this.#closing) throw this.#closedError()
     requireIterable(targets)
-    requireOptions(options)
-    const settings = withDefaults(
-      withDefaults({ attemptTimeoutMs: limits.checkAttemptTimeoutMs, retry: false }, this.#defaults),
-      options,
+    const settings = settledCheckOptions(
+      withDefaults(
+        withDefaults({ attemptTimeoutMs: limits.checkAttemptTimeoutMs, retry: false }, this.#defaults),
+        settledCheckOptions(options),
+      ),
     ) as CheckOptions & Call['options']
-    requireOptions(settings)
     const { ratePerSecond, perHost, timeoutMs = limits.callTimeoutMs } = settings
     const limited = ratePerSecond !== undefined || perHost !== undefined
     const line = limited ? new Gate({ bucket: bucketOf(ratePerSecond), perHost }) : undefined
@@ -222,9 +229,9 @@ export class ConnectionManager implements AsyncDisposable {
 
   #begin(target: Target, options: ConnectOptions, supervision?: Supervision): Call {
     if (this.#closing) throw this.#closedError()
-    requireOptions(options)
+    const settled = supervision ? options : settledConnectOptions(options)
     const parsed = parseTarget(target)
-    const settings = withDefaults(this.#callDefaults, options) as Call['options']
+    const settings = withDefaults(this.#callDefaults, settled) as Call['options']
     const { attemptTimeoutMs, timeoutMs = limits.callTimeoutMs } = settings
     const cancellation = new Cancellation(settings.signal)
     this.#calls.add(cancellation)

@@ -2,17 +2,21 @@
 import { endpointOf } from './core/endpoint.js'
 import { show } from './core/invalid-target.js'
 import {
+  copyOf,
   isObject,
   type Kind,
+  type Kinds,
   kind,
+  nearestHint,
   numberKind,
   objectKind,
   requireKind,
   requireKinds,
+  settled,
   wholeNumber,
 } from './core/kinds.js'
 import * as limits from './core/limits.js'
-import { requireRetryPolicy } from './core/retry.js'
+import { settledRetryPolicy } from './core/retry.js'
 import { type CheckOptions, type ConnectOptions, engineNames, type ManagerOptions } from './types.js'
 
 const isFunction = (value: unknown) => typeof value === 'function'
@@ -23,12 +27,13 @@ export const signalKind = kind('an AbortSignal', (value) => {
   return isFunction(value.addEventListener) && isFunction(value.removeEventListener)
 })
 
-const optionsKind = objectKind('{ timeoutMs: 5_000 }')
+const example = '{ timeoutMs: 5_000 }'
+const boolean = kind('true or false', (value) => typeof value === 'boolean')
 const duration = numberKind('milliseconds above 0, or Infinity for no limit', (value) => value > 0)
 const rate = numberKind('a number a second above 0', (value) => value > 0 && value < Number.POSITIVE_INFINITY)
 const count = wholeNumber(1, limits.lanesAtMost)
 
-const callKinds = {
+const connectKinds = {
   signal: signalKind,
   timeoutMs: duration,
   attemptTimeoutMs: duration,
@@ -44,28 +49,175 @@ const callKinds = {
   tls: kind('true, false or an object as tls.connect takes it', (value) => {
     return typeof value === 'boolean' || isObject(value)
   }),
+  retry: kind('false or an object such as { tries: 3 }', (value) => value === false || isObject(value)),
+  noDelay: boolean,
+  keepAlive: boolean,
+  allowHalfOpen: boolean,
+} satisfies Kinds & Record<keyof ConnectOptions, Kind>
+
+const checkKinds = {
+  ...connectKinds,
   concurrency: count,
   ratePerSecond: rate,
   perHost: count,
-} satisfies Partial<Record<keyof CheckOptions, Kind>>
+  halfOpen: boolean,
+  allAddresses: boolean,
+} satisfies Kinds & Record<keyof CheckOptions, Kind>
 
 const managerKinds = {
-  ...callKinds,
+  ...connectKinds,
   lanes: count,
   maxInFlight: count,
   rate,
   seed: numberKind('a number', Number.isFinite),
-} satisfies Partial<Record<keyof CheckOptions | keyof ManagerOptions, Kind>>
+} satisfies Kinds & Record<keyof ManagerOptions, Kind>
 
-export const requireOptions = (options: CheckOptions): void => requireAll(options, callKinds)
+/**
+ * Copies of what a caller gave, read once and checked. Own enumerable properties count, and an unknown name is refused
+ * whatever its value.
+ * @throws RangeError or TypeError that names the option.
+ */
+export const settledConnectOptions = (options: ConnectOptions): ConnectOptions => settledOptions(options, connectKinds)
 
-export const requireManagerOptions = (options: ManagerOptions): void => requireAll(options, managerKinds)
+export const settledCheckOptions = (options: CheckOptions): CheckOptions => settledOptions(options, checkKinds)
 
-function requireAll(options: CheckOptions, kinds: Record<string, Kind>): void {
-  requireKind('options', options, optionsKind)
-  requireKinds(options, kinds)
-  requireRetryPolicy(options.retry)
-  if (options.halfOpen && options.tls) throw new TypeError('halfOpen and tls exclude each other: give one of them')
+export const settledManagerOptions = (options: ManagerOptions): ManagerOptions => settledOptions(options, managerKinds)
+
+/** Those of connect() without `left`, and those of `more`: for an adapter whose options are its own. */
+export function settledOptionsWith<Options extends object>(
+  options: Options,
+  more: Kinds,
+  left: readonly (keyof ConnectOptions)[],
+): Options {
+  const kinds = Object.entries(connectKinds).filter(([name]) => !left.includes(name as keyof ConnectOptions))
+  return settledOptions(options, { ...Object.fromEntries(kinds), ...more })
+}
+
+function settledOptions<Options extends CheckOptions>(options: Options, kinds: Kinds): Options {
+  const copy = settled('options', options, kinds, { example, hint: hintFor })
+  if (copy.retry) copy.retry = settledRetryPolicy(copy.retry)
+  if (isObject(copy.tls)) copy.tls = copyOf('tls', copy.tls)
+  if (copy.halfOpen && copy.tls) throw new TypeError('halfOpen and tls exclude each other: give one of them')
+  return copy
+}
+
+/** By name alone, for adapters that take the options of Node beside these: `options` may have what is neither. */
+export function requireOwnKinds(options: object, more: Kinds): void {
+  requireKind('options', options, objectKind(example))
+  requireKinds(options, { ...connectKinds, ...more })
+  settledRetryPolicy((options as ConnectOptions).retry)
+}
+
+/** Names that people bring from Node, undici, got and others, in lower case, and what is meant here: the first that is taken. */
+const foreign: Readonly<Record<string, readonly string[]>> = {
+  timeout: ['timeoutMs'],
+  timeoutmillis: ['timeoutMs'],
+  timeoutmilliseconds: ['timeoutMs'],
+  deadline: ['timeoutMs'],
+  deadlinems: ['timeoutMs'],
+  connecttimeout: ['timeoutMs'],
+  connecttimeoutms: ['timeoutMs'],
+  connectiontimeout: ['timeoutMs'],
+  connectiontimeoutms: ['timeoutMs'],
+  connectiontimeoutmillis: ['timeoutMs'],
+  handshaketimeout: ['timeoutMs'],
+  requesttimeout: ['timeoutMs'],
+  sockettimeout: ['timeoutMs'],
+  autoselectfamilyattempttimeout: ['attemptTimeoutMs'],
+  abort: ['signal'],
+  abortsignal: ['signal'],
+  abortcontroller: ['signal'],
+  canceltoken: ['signal'],
+  controller: ['signal'],
+  retries: ['retry'],
+  maxretries: ['retry'],
+  retrylimit: ['retry'],
+  attempts: ['retry'],
+  tries: ['retry'],
+  backoff: ['retry'],
+  dnslookup: ['lookup'],
+  resolver: ['lookup'],
+  dns: ['lookup'],
+  bindaddress: ['localAddress'],
+  sourceaddress: ['localAddress'],
+  localhost: ['localAddress'],
+  bindport: ['localPort'],
+  sourceport: ['localPort'],
+  blacklist: ['blockList'],
+  denylist: ['blockList'],
+  ssl: ['tls'],
+  secure: ['tls'],
+  tlsoptions: ['tls'],
+  nodelay: ['noDelay'],
+  tcpnodelay: ['noDelay'],
+  keepaliveinitialdelay: ['keepAlive'],
+  concurrency: ['concurrency', 'maxInFlight'],
+  parallel: ['concurrency', 'maxInFlight'],
+  parallelism: ['concurrency', 'maxInFlight'],
+  maxconcurrency: ['concurrency', 'maxInFlight'],
+  maxinflight: ['maxInFlight', 'concurrency'],
+  maxsockets: ['maxInFlight', 'perHost'],
+  connections: ['maxInFlight', 'perHost'],
+  maxconnections: ['maxInFlight', 'concurrency'],
+  threads: ['lanes'],
+  maxthreads: ['lanes'],
+  poolsize: ['lanes'],
+  rate: ['rate', 'ratePerSecond'],
+  ratelimit: ['rate', 'ratePerSecond'],
+  ratepersecond: ['ratePerSecond', 'rate'],
+  rps: ['rate', 'ratePerSecond'],
+}
+
+/** What is no option of ours by any name. */
+const instead: readonly [names: readonly string[], hint: string][] = [
+  [['host', 'hostname', 'port', 'path', 'socketPath', 'target'], 'the target says it'],
+  [['autoSelectFamily', 'happyEyeballs', 'all'], 'leave it out: the addresses of a name are always raced'],
+  [
+    [
+      'ca',
+      'cert',
+      'key',
+      'pfx',
+      'passphrase',
+      'servername',
+      'rejectUnauthorized',
+      'ALPNProtocols',
+      'minVersion',
+    ].concat(['maxVersion', 'ciphers', 'checkServerIdentity', 'session', 'secureContext']),
+    'give it in tls, as tls.connect takes it',
+  ],
+]
+
+/** Node's and its clients' options that look like slips in ours. */
+const nodeNames: readonly string[] = ['timeout', 'retry', 'family', 'host', 'port', 'path', 'key', 'cert']
+
+/**
+ * For options that a client of Node's takes too: what is neither ours nor the client's by the look of it, as `timeoutMS` is.
+ * @throws TypeError that names it and the nearest known one.
+ */
+export function requireNoSlips(options: object, more: readonly string[]): void {
+  const known = [...Object.keys(connectKinds), ...more]
+  for (const name of Object.keys(options)) {
+    if (known.includes(name) || nodeNames.includes(name)) continue
+    const hint = nearestHint(name, known)
+    if (hint) throw new TypeError(`options has ${show(name)}: ${hint}`)
+  }
+}
+
+/** Where an option belongs that is none here. */
+const owners: readonly [kinds: Kinds, owner: string][] = [
+  [checkKinds, 'check()'],
+  [managerKinds, 'new ConnectionManager()'],
+]
+
+export function hintFor(name: string, known: readonly string[]): string | undefined {
+  const key = name.toLowerCase()
+  const here = Object.hasOwn(foreign, key) ? foreign[key]!.find((each) => known.includes(each)) : undefined
+  if (here && here !== name) return `here it is ${here}${here === 'retry' ? ': { tries }' : ''}`
+  const near = nearestHint(name, known)
+  const owner = owners.find(([kinds]) => Object.hasOwn(kinds, name))?.[1]
+  if (owner) return `it is an option of ${owner}`
+  return near ?? instead.find(([names]) => names.includes(name))?.[1]
 }
 
 export function tlsInOpenError(): TypeError {

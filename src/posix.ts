@@ -7,13 +7,13 @@ import { binding } from './bridge/binding.js'
 import type { NativeRequest, Outcome } from './bridge/registry.js'
 import { Cancellation } from './call/cancellation.js'
 import { type Endpoint, endpointOf } from './core/endpoint.js'
-import { type Kinds, kind, numberKind, objectKind, requireKind, requireKinds } from './core/kinds.js'
+import { kind, numberKind, requireKind, settled } from './core/kinds.js'
 import * as limits from './core/limits.js'
 import { decodeSocketAddress, domains, encodeSocketAddress, type SocketAddress } from './core/sockaddr.js'
 import { BlockingEngine } from './engines/blocking.js'
 import { classify, codeOf, errnoOf, isFamilyDisabled } from './errors/errnos.js'
 import { abortError, ConnectError, lateAbortError } from './errors/errors.js'
-import { signalKind } from './options.js'
+import { hintFor, signalKind } from './options.js'
 
 export type { SocketAddress } from './core/sockaddr.js'
 
@@ -87,8 +87,7 @@ export async function connect(
   address: SocketAddress,
   options: { signal?: AbortSignal | undefined } = {},
 ): Promise<0> {
-  requireOptions(options, connectKinds)
-  const { signal } = options
+  const { signal } = settled('options', options, connectKinds, optionsLike)
   if (signal?.aborted) throw abortError(signal.reason)
   const remote = encodeSocketAddress(address).subarray(0, addressBytesAtMost)
   const nonblocking = binding.isNonblocking(number(fd))
@@ -114,8 +113,7 @@ export async function poll(
 ): Promise<boolean> {
   if (!Object.hasOwn(events, event))
     throw new TypeError(`events is ${String(event)}: expected 'readable' or 'writable'`)
-  requireOptions(options, pollKinds)
-  const { signal, timeoutMs = Number.POSITIVE_INFINITY } = options
+  const { signal, timeoutMs = Number.POSITIVE_INFINITY } = settled('options', options, pollKinds, optionsLike)
   if (signal?.aborted) throw abortError(signal.reason)
   // Of a negative number poll(2) says nothing at all, for ever.
   if (number(fd) < 0) throw errorOf(errnoOf('EBADF'), 'poll', {})
@@ -159,14 +157,9 @@ export function close(fd: number): void {
 const int = numberKind('a whole number of 32 bits', (value) => value === (value | 0))
 const time = numberKind('whole milliseconds of 32 bits, from 0 up', (value) => value === (value | 0) && value >= 0)
 const boolean = kind('true or false', (value) => typeof value === 'boolean')
-const optionsKind = objectKind('{ signal }')
 const connectKinds = { signal: signalKind }
 const pollKinds = { ...connectKinds, timeoutMs: numberKind('milliseconds from 0 up, or Infinity', (ms) => ms >= 0) }
-
-function requireOptions(options: object, kinds: Kinds): void {
-  requireKind('options', options, optionsKind)
-  requireKinds(options, kinds)
-}
+const optionsLike = { example: '{ signal }', hint: hintFor }
 
 /** Lanes of its own, idle ones retire: descriptors of callers have no manager. */
 let engine: BlockingEngine | undefined

@@ -1,16 +1,19 @@
-/** Checks of what an adapter takes: connect()'s options, and whose connects they are. */
-import { kind, requireKinds } from '../core/kinds.js'
-import { requireOptions } from '../options.js'
+/** Checks of what an adapter takes: connect()'s options, whose connects they are, and the client's own options beside them. */
+import { kind } from '../core/kinds.js'
+import { requireNoSlips, requireOwnKinds } from '../options.js'
 import type { ConnectOptions } from '../types.js'
 
-const adapterKinds = {
+export const adapterKinds = {
   manager: kind('a ConnectionManager', (value) => {
     return typeof (value as { connect?: unknown } | null)?.connect === 'function'
   }),
 }
 
-/** @throws RangeError or TypeError that names the option. */
+/**
+ * For an adapter that hands its client's options on: those pass, and a misspelled one of ours is refused.
+ * @throws RangeError or TypeError that names the option.
+ */
 export function requireAdapterOptions(options: ConnectOptions & { manager?: unknown }): void {
-  requireOptions(options)
-  requireKinds(options, adapterKinds)
+  requireOwnKinds(options, adapterKinds)
+  requireNoSlips(options, Object.keys(adapterKinds))
 }

@@ -3,12 +3,12 @@ import type { Socket } from 'node:net'
 import type { ConnectionOptions } from 'node:tls'
 import type { buildConnector, Dispatcher } from 'undici'
 
-import { isObject, kind, requireKinds } from '../core/kinds.js'
+import { isObject, kind, settled } from '../core/kinds.js'
 import { sharedManager } from '../default-manager.js'
 import type { ConnectionManager } from '../manager.js'
-import { requireOptions } from '../options.js'
+import { hintFor, settledOptionsWith, signalKind } from '../options.js'
 import type { ConnectOptions } from '../types.js'
-import { requireAdapterOptions } from './options.js'
+import { adapterKinds } from './options.js'
 import { type Connecting, WaitingRequests } from './undici-waiting.js'
 
 /** The rest are connect()'s, for each connect; `signal` ends them all. */
@@ -36,8 +36,7 @@ export interface Connector extends buildConnector.connector {
  * @throws RangeError or TypeError that names the option.
  */
 export function connector(options: ConnectorOptions = {}): Connector {
-  requireConnectorOptions(options)
-  const { manager, signal: ofAll, tls, allowH2, socketPath, ...defaults } = options
+  const { manager, signal: ofAll, tls, allowH2, socketPath, ...defaults } = settledConnectorOptions(options)
   const requests = new WaitingRequests()
   const secured = { ALPNProtocols: allowH2 ? ['http/1.1', 'h2'] : ['http/1.1'], ...tls }
 
@@ -80,20 +79,25 @@ export function connector(options: ConnectorOptions = {}): Connector {
 
   return Object.assign(connect, {
     cancelling(options: { signal?: AbortSignal | undefined } = {}): Dispatcher.DispatcherComposeInterceptor {
-      requireOptions(options)
-      const signalOf = (request: { signal?: AbortSignal }) => options.signal ?? request.signal
+      const { signal } = settled('options', options, cancellingKinds, { example: '{ signal }', hint: hintFor })
+      const signalOf = (request: { signal?: AbortSignal }) => signal ?? request.signal
       return (dispatch) => (request, handler) =>
         requests.dispatch(dispatch, request, handler, signalOf(request as never))
     },
   })
 }
 
-function requireConnectorOptions(options: ConnectorOptions): void {
-  requireAdapterOptions(options)
-  requireKinds(options, connectorKinds)
+function settledConnectorOptions(options: ConnectorOptions): ConnectorOptions {
+  return settledOptionsWith(options, connectorKinds, ['allowHalfOpen'])
 }
 
-const connectorKinds = { tls: kind('an object as tls.connect takes it, for the https: origins', isObject) }
+const connectorKinds = {
+  ...adapterKinds,
+  tls: kind('an object as tls.connect takes it, for the https: origins', isObject),
+  allowH2: kind('true or false', (value) => typeof value === 'boolean'),
+  socketPath: kind('a path', (value) => typeof value === 'string'),
+}
+const cancellingKinds = { signal: signalKind }
 
 const httpPort = 80
 const httpsPort = 443

@@ -4,7 +4,7 @@
  * back together. Times are milliseconds of one monotonic clock, passed in as `now`.
  */
 import type { ErrnoClass } from './errno.js'
-import { isObject, type Kinds, kind, numberKind, objectKind, requireKind, requireKinds, requireNames } from './kinds.js'
+import { copyOf, isObject, kind, numberKind, objectKind, requireKind, requireKinds, requireNames } from './kinds.js'
 import * as limits from './limits.js'
 import type { Random } from './random.js'
 
@@ -243,25 +243,40 @@ const policyKinds = {
   errnos: objectKind('{ ECONNREFUSED: { tries: 5 } }'),
 }
 
-/** @throws RangeError or TypeError that names the option. */
-export function requireRetryPolicy(policy: RetryPolicy | false | undefined): void {
-  requireRule('retry', policy, policyKinds)
-  if (!policy) return
-  const { classes = {}, errnos = {} } = policy
-  requireNames('retry.classes', classes, strongest)
-  for (const [name, rule] of Object.entries(classes)) {
+/**
+ * A copy of a caller's policy, in which each property was read once.
+ * @throws RangeError or TypeError that names the option.
+ */
+export function settledRetryPolicy<Policy extends RetryPolicy | false | undefined>(policy: Policy): Policy {
+  if (policy === undefined || policy === false) return policy
+  requireKind('retry', policy, ruleKind)
+  const copy: RetryPolicy = copyOf('retry', policy as RetryPolicy)
+  requireNames('retry', copy, Object.keys(policyKinds))
+  requireKinds(copy, policyKinds, 'retry.')
+  if (copy.classes) copy.classes = settledRules('retry.classes', copy.classes)
+  if (copy.errnos) copy.errnos = settledRules('retry.errnos', copy.errnos)
+  requireNames('retry.classes', copy.classes ?? {}, strongest)
+  for (const [name, rule] of Object.entries(copy.classes ?? {})) {
     if (rule && neverRetried.has(name as ErrnoClass)) {
       const retried = Object.keys(rules).join(', ')
       throw new TypeError(`retry.classes has a rule for '${name}', which is never retried: expected one of ${retried}`)
     }
-    requireRule(`retry.classes.${name}`, rule, ruleKinds)
   }
-  for (const [name, rule] of Object.entries(errnos)) requireRule(`retry.errnos.${name}`, rule, ruleKinds)
+  return copy as Policy
 }
 
-function requireRule(name: string, rule: RetryRule | false | undefined, kinds: Kinds): void {
-  if (rule === undefined || rule === false) return
-  requireKind(name, rule, ruleKind)
-  requireNames(name, rule, Object.keys(kinds))
-  requireKinds(rule, kinds, `${name}.`)
+/** Without a prototype: a code that is called 'constructor' has no rule. */
+function settledRules<Rules extends Partial<Record<string, RetryRule | false>>>(where: string, rules: Rules): Rules {
+  const copies: Partial<Record<string, RetryRule | false>> = Object.create(null)
+  for (const [name, rule] of Object.entries(copyOf(where, rules))) copies[name] = settledRule(`${where}.${name}`, rule)
+  return copies as Rules
+}
+
+function settledRule(where: string, rule: RetryRule | false | undefined): RetryRule | false | undefined {
+  if (rule === undefined || rule === false) return rule
+  requireKind(where, rule, ruleKind)
+  const copy = copyOf(where, rule)
+  requireNames(where, copy, Object.keys(ruleKinds))
+  requireKinds(copy, ruleKinds, `${where}.`)
+  return copy
 }

@@ -116,6 +116,9 @@ describe('what cannot be meant is refused at once', () => {
     [{ localAddress: 'here' }, /^localAddress is 'here': expected a numeric/],
     [{ lookup: 5 }, /^lookup is 5: expected a function/],
     [{ tls: 5 }, /^tls is /],
+    [{ timeoutMS: 5 }, /^options has 'timeoutMS': did you mean timeoutMs\?$/],
+    [{ blocklist: [] }, /^options has 'blocklist': did you mean blockList\?$/],
+    [{ managr: 5 }, /^options has 'managr': did you mean manager\?$/],
   ]
 
   it.each(wrong)('by the Agent: %j', (options, message) => {
@@ -135,8 +138,21 @@ describe('what cannot be meant is refused at once', () => {
   })
 
   it.each([
+    [{ timeout: 5 }, /^options has 'timeout': here it is timeoutMs$/],
+    [{ ca: '' }, /^options has 'ca': give it in tls/],
+    [{ allowHalfOpen: true }, /^options has 'allowHalfOpen'/],
+  ])('by the connector, which hands nothing on to Node: %j', (options, message) => {
+    expect(() => connector(options as never)).toThrow(message)
+  })
+
+  it('and what is Node’s own passes by the Agent', () => {
+    expect(() => new Agent({ timeout: 5, keepAliveMsecs: 5, ca: '', family: 4 })).not.toThrow()
+  })
+
+  it.each([
     [null, /^options is null/],
     [{ signal: 5 }, /^signal is 5: expected an AbortSignal/],
+    [{ abortSignal: 5 }, /^options has 'abortSignal': here it is signal$/],
   ])('by the interceptor: %j', (options, message) => {
     expect(() => connector().cancelling(options as never)).toThrow(message)
   })

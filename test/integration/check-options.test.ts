@@ -266,7 +266,7 @@ describe.each(engines)('%s engine', (engine) => {
       ['null', null, 'null was thrown'],
       ['a number', 5, '5 was thrown'],
       ['an object without a prototype', Object.create(null), '{} was thrown'],
-      ['an error whose message throws', badError, '[object Object] was thrown'],
+      ['an error whose message throws', badError, 'an object that cannot be read was thrown'],
     ])('a lookup or block list that throws %s costs its target a result as well', async (_, thrown, reason) => {
       const lookup = () => Promise.reject(thrown)
       const blockList = new BlockList()

@@ -258,6 +258,9 @@ describe('options', () => {
     [{ timeoutMs: -1 }, /^timeoutMs is -1/],
     [{ attemptTimeoutMs: '1' as never }, /^attemptTimeoutMs is '1'/],
     [{ engine: 'fast' as never }, /^engine is 'fast'/],
+    [{ engine: 'toString' as never }, /^engine is 'toString'/],
+    [{ timeout: 5 } as never, /^options has 'timeout': here it is timeoutMs$/],
+    [JSON.parse('{"__proto__":{"timeoutMs":5}}'), /^options has '__proto__'/],
   ]
   it.each(wrong)('%o are refused by name', async (options, message) => {
     expect(() => new ConnectionManager(options)).toThrow(message)

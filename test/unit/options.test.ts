@@ -1,11 +1,21 @@
 import { BlockList } from 'node:net'
 import { runInNewContext } from 'node:vm'
-import type { ConnectOptions, ManagerOptions } from 'cancelpoint'
+import type { CheckOptions, ConnectOptions, ManagerOptions } from 'cancelpoint'
 import { describe, expect, it } from 'vitest'
-import { requireIterable, requireManagerOptions, requireOptions, withDefaults } from '#internal/options'
+import {
+  requireIterable,
+  requireNoSlips,
+  settledCheckOptions,
+  settledConnectOptions,
+  settledManagerOptions,
+  withDefaults,
+} from '#internal/options'
 
 const method = () => {}
 const signal = { aborted: false, addEventListener: method, removeEventListener: method }
+
+const ofCheck = (options: unknown) =>
+  ['concurrency', 'ratePerSecond', 'perHost', 'halfOpen'].some((name) => Object.hasOwn(Object(options), name))
 
 describe('what a call is given', () => {
   it.each<[unknown, string]>([
@@ -39,8 +49,10 @@ describe('what a call is given', () => {
     [{ halfOpen: true, tls: {} }, 'halfOpen and tls exclude each other'],
   ])('%j is refused by name', (options, message) => {
     const refusal = expect.objectContaining({ message: expect.stringContaining(message) })
-    expect(() => requireOptions(options as ConnectOptions)).toThrow(refusal)
-    expect(() => requireManagerOptions(options as ManagerOptions)).toThrow(refusal)
+    expect(() => settledCheckOptions(options as CheckOptions)).toThrow(refusal)
+    if (ofCheck(options)) return
+    expect(() => settledConnectOptions(options as ConnectOptions)).toThrow(refusal)
+    expect(() => settledManagerOptions(options as ManagerOptions)).toThrow(refusal)
   })
 
   it.each<[string, ConnectOptions]>([
@@ -52,9 +64,106 @@ describe('what a call is given', () => {
     ['a source', { localAddress: 'fe80::1%2', localPort: 0 }],
     ['TLS', { tls: { rejectUnauthorized: false } }],
     ['no TLS', { tls: false, retry: false }],
-    ['what is somebody else’s', { toString: 5, __proto__: { signal: 5 } } as never],
+    ['what is inherited', Object.create({ signal: 5, timeout: 5 })],
   ])('%s is taken', (_, options) => {
-    expect(() => requireOptions(options)).not.toThrow()
+    expect(settledConnectOptions(options)).toEqual({ ...options })
+  })
+
+  it.each<[(options: never) => unknown, object, string]>([
+    [settledConnectOptions, { timeout: 5 }, "options has 'timeout': here it is timeoutMs"],
+    [settledConnectOptions, { timeout: undefined }, "options has 'timeout': here it is timeoutMs"],
+    [settledConnectOptions, { connectTimeout: 5 }, "options has 'connectTimeout': here it is timeoutMs"],
+    [settledConnectOptions, { timeoutMS: 5 }, "options has 'timeoutMS': did you mean timeoutMs?"],
+    [settledConnectOptions, { timuotMs: 5 }, "options has 'timuotMs': did you mean timeoutMs?"],
+    [settledConnectOptions, { abortSignal: 5 }, "options has 'abortSignal': here it is signal"],
+    [settledConnectOptions, { retries: 5 }, "options has 'retries': here it is retry: { tries }"],
+    [settledConnectOptions, { blocklist: 5 }, "options has 'blocklist': did you mean blockList?"],
+    [settledConnectOptions, { rejectUnauthorized: false }, 'give it in tls'],
+    [settledConnectOptions, { hostname: 'a' }, 'the target says it'],
+    [settledConnectOptions, { autoSelectFamily: true }, 'always raced'],
+    [settledConnectOptions, { concurrency: 5 }, "options has 'concurrency': it is an option of check()"],
+    [settledConnectOptions, { lanes: 5 }, 'it is an option of new ConnectionManager()'],
+    [settledConnectOptions, { toString: 5 }, "options has 'toString': expected one of signal, timeoutMs"],
+    [settledConnectOptions, { constructor: 5 }, "options has 'constructor': expected one of"],
+    [settledConnectOptions, { ['x'.repeat(1_000_000)]: 5 }, "options has 'xxx"],
+    [settledConnectOptions, { '\u009b': 5 }, "options has '\\u009b'"],
+    [settledConnectOptions, JSON.parse('{"__proto__":{"timeoutMs":5}}'), "options has '__proto__': expected one of"],
+    [settledCheckOptions, { concurency: 5 }, "options has 'concurency': did you mean concurrency?"],
+    [settledCheckOptions, { rate: 5 }, "options has 'rate': here it is ratePerSecond"],
+    [settledCheckOptions, { halfopen: true }, "options has 'halfopen': did you mean halfOpen?"],
+    [settledCheckOptions, { maxInFlight: 5 }, "options has 'maxInFlight': here it is concurrency"],
+    [settledManagerOptions, { ratePerSecond: 5 }, "options has 'ratePerSecond': here it is rate"],
+    [settledManagerOptions, { concurrency: 5 }, "options has 'concurrency': here it is maxInFlight"],
+    [settledManagerOptions, { lane: 5 }, "options has 'lane': did you mean lanes?"],
+    [settledManagerOptions, { halfOpen: true }, "options has 'halfOpen': it is an option of check()"],
+  ])('%o refuses %j and says what to write', (settle, options, message) => {
+    let error: unknown
+    try {
+      settle(options as never)
+    } catch (thrown) {
+      error = thrown
+    }
+    expect(error).toBeInstanceOf(TypeError)
+    expect((error as Error).message).toContain(message)
+  })
+
+  it('is read once, and what throws then is one clear rejection', () => {
+    let reads = 0
+    const options = {
+      get timeoutMs() {
+        reads += 1
+        return 5
+      },
+      retry: { tries: 2, errnos: { ECONNREFUSED: { tries: 3 } }, classes: { refused: false as const } },
+    }
+    const settled = settledConnectOptions(options)
+    expect(settled.timeoutMs! + settled.timeoutMs!).toBe(10)
+    expect(reads).toBe(1)
+    expect(settled).toEqual({ timeoutMs: 5, retry: options.retry })
+    options.retry.errnos.ECONNREFUSED.tries = 9
+    expect(settled.retry).toMatchObject({ errnos: { ECONNREFUSED: { tries: 3 } } })
+
+    const revoked = Proxy.revocable({}, {})
+    revoked.revoke()
+    const throwing = Object.defineProperty({}, 'tries', {
+      enumerable: true,
+      get: () => {
+        throw new Error('no \u009b')
+      },
+    })
+    const { proxy } = revoked
+    const wrong: object[] = [proxy, throwing, { signal: proxy }, { retry: proxy }, { tls: proxy }, { blockList: proxy }]
+    wrong.push(
+      { retry: throwing },
+      { retry: { errnos: proxy } },
+      { retry: { errnos: { EIO: throwing } } },
+      { tls: throwing },
+    )
+    for (const each of wrong) {
+      const call = () => settledConnectOptions(each as ConnectOptions)
+      expect(call).toThrow(TypeError)
+      expect(call).toThrow(/cannot be read.*: expected/)
+      expect(call).not.toThrow('\u009b')
+    }
+  })
+})
+
+describe('the options of a client of Node’s', () => {
+  it.each(['timeout', 'keepAliveMsecs', 'family', 'ca', 'autoSelectFamily', 'maxSockets', 'anything'])(
+    'pass: %s',
+    (name) => {
+      expect(() => requireNoSlips({ [name]: 5 }, ['manager'])).not.toThrow()
+    },
+  )
+
+  it.each([
+    ['timeoutMS', 'timeoutMs'],
+    ['attemptTimeout', 'attemptTimeoutMs'],
+    ['blocklist', 'blockList'],
+    ['engin', 'engine'],
+    ['manger', 'manager'],
+  ])('are not slips in ours: %s', (name, meant) => {
+    expect(() => requireNoSlips({ [name]: 5 }, ['manager'])).toThrow(`options has '${name}': did you mean ${meant}?`)
   })
 })
 
@@ -65,7 +174,7 @@ describe('what a manager is given', () => {
     [{ rate: '5/s' }, "rate is '5/s': expected a number a second above 0"],
     [{ seed: Number.NaN }, 'seed is NaN: expected a number'],
   ])('%j is refused by name', (options, message) => {
-    expect(() => requireManagerOptions(options as ManagerOptions)).toThrow(message)
+    expect(() => settledManagerOptions(options as ManagerOptions)).toThrow(message)
   })
 })
 

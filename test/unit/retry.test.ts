@@ -9,8 +9,8 @@ import {
   Patience,
   RetryBudget,
   RetryPlan,
-  requireRetryPolicy,
   ruleFor,
+  settledRetryPolicy,
   speaker,
 } from '#internal/core/retry'
 
@@ -122,16 +122,13 @@ describe('a policy', () => {
     [{ budget: -0.1 }, /retry.budget is -0.1: expected a share/],
     [{ budget: Number.NaN }, /retry.budget/],
     [{ classes: { misuse: {} } }, /'misuse', which is never retried: expected one of refused/],
-    [{ classes: { refuzed: {} } }, /retry.classes has 'refuzed': expected one of local, .*, refused,/],
+    [{ classes: { refuzed: {} } }, /retry.classes has 'refuzed': did you mean refused\?$/],
     [{ classes: { refuzed: false } }, /retry.classes has 'refuzed'/],
     [{ classes: { refused: { tries: 0 } } }, /retry.classes.refused.tries/],
     [{ classes: { refused: 5 } }, /retry.classes.refused is 5: expected false or an object/],
     [{ classes: { refused: true } }, /retry.classes.refused is true/],
     [{ classes: { refused: null } }, /retry.classes.refused is null/],
-    [
-      { classes: { refused: { tryes: 3 } } },
-      /retry.classes.refused has 'tryes': expected one of tries, baseMs, capMs$/,
-    ],
+    [{ classes: { refused: { tryes: 3 } } }, /retry.classes.refused has 'tryes': did you mean tries\?$/],
     [{ classes: 5 }, /retry.classes is 5: expected an object such as { refused: { tries: 5 } }/],
     [{ classes: [] }, /retry.classes is \[\]/],
     [{ classes: null }, /retry.classes is null/],
@@ -139,7 +136,7 @@ describe('a policy', () => {
     [{ errnos: { EIO: 5 } }, /retry.errnos.EIO is 5/],
     [{ errnos: 5 }, /retry.errnos is 5: expected an object such as { ECONNREFUSED/],
     [{ errnos: null }, /retry.errnos is null/],
-    [{ tryes: 3 }, /retry has 'tryes': expected one of tries, baseMs, capMs, budget, classes, errnos/],
+    [{ tryes: 3 }, /retry has 'tryes': did you mean tries\?$/],
     [{ tries: null }, /retry.tries is null/],
     [{ baseMs: '5' }, /retry.baseMs is '5'/],
     [{ budget: null }, /retry.budget is null/],
@@ -148,7 +145,7 @@ describe('a policy', () => {
     [true, /retry is true/],
     [5, /retry is 5/],
   ])('%j is refused', (policy, message) => {
-    expect(() => requireRetryPolicy(policy as RetryPolicy)).toThrow(message)
+    expect(() => settledRetryPolicy(policy as RetryPolicy)).toThrow(message)
   })
 })
 
