@@ -124,24 +124,42 @@ static void connect_at_cancellation_point(struct lane *lane) {
   pthread_cleanup_pop(0);
 }
 
+/* Its time is over, or will be by the next tick. */
+static bool ran_out(const struct lane *lane) {
+  return lane->attempt->request.timeout_ms > 0 && remaining_ms(lane) <= 10;
+}
+
+/* SO_SNDTIMEO's end is EINPROGRESS or EALREADY for TCP, and EAGAIN for AF_UNIX. */
+static bool is_pending(int error) {
+  return error == EINPROGRESS || error == EALREADY || error == EAGAIN || error == EINTR;
+}
+
+/* The call ended with its time: what the socket says now is the outcome, and the deadline is only where that is nothing. */
+static struct failure judge_late(struct lane *lane) {
+  int error = socket_ask(lane->fd, lane->attempt);
+  lane->attempt->by_deadline = error == EINPROGRESS;
+  return (struct failure){error == EINPROGRESS ? ETIMEDOUT : error, CALL_CONNECT};
+}
+
+static struct failure judge_poll(struct lane *lane) {
+  /* Interrupted with its time over, it is not made again, for it could be interrupted again: the descriptor is asked once. */
+  if (lane->error == EINTR && ran_out(lane)) {
+    lane->result = sys_poll(&lane->pollfd, 1, 0);
+    lane->error = errno;
+  }
+  return lane->result >= 0 ? none : (struct failure){lane->error, CALL_POLL};
+}
+
 /* What the call came to, told from its kind and the clock. EINTR is not an outcome and is left to the caller. */
 static struct failure judge(struct lane *lane, bool interrupted_before) {
-  struct attempt *attempt = lane->attempt;
+  uint32_t flags = lane->attempt->request.flags;
   if (lane->result >= 0) return none;
-  int error = lane->error;
-  enum call call = attempt->request.flags & ATTEMPT_POLL ? CALL_POLL : CALL_CONNECT;
-  /* With its time over an interrupted call has said all it will: were it made again, it could be interrupted again. */
-  bool ran_out = attempt->request.timeout_ms > 0 && remaining_ms(lane) <= 10;
-  if (call == CALL_POLL && error == EINTR && ran_out) return lane->result = 0, none;
-  if (attempt->request.flags & ATTEMPT_BORROWED) return (struct failure){error, call};
+  if (flags & ATTEMPT_POLL) return judge_poll(lane);
+  if (flags & ATTEMPT_BORROWED) return (struct failure){lane->error, CALL_CONNECT};
   /* TCP goes on in the background after EINTR, and may be there before the next call. */
-  if (error == EISCONN && interrupted_before) return none;
-  /* SO_SNDTIMEO's end: EINPROGRESS or EALREADY for TCP, EAGAIN for AF_UNIX. A tick may be missing. */
-  if (ran_out && (error == EINPROGRESS || error == EALREADY || error == EAGAIN || error == EINTR)) {
-    attempt->by_deadline = true;
-    error = ETIMEDOUT;
-  }
-  return (struct failure){error, call};
+  if (lane->error == EISCONN && interrupted_before) return none;
+  if (is_pending(lane->error) && ran_out(lane)) return judge_late(lane);
+  return (struct failure){lane->error, CALL_CONNECT};
 }
 
 static struct failure connect_or_poll(struct lane *lane) {

@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <limits.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "lane.h"
 #include "lane_stack.h"
@@ -71,8 +70,7 @@ struct lane_group *group_open(const struct lane_options *options) {
     pthread_cond_init(&group->all_joined, NULL);
   }
   group->options = *options;
-  uint32_t page_bytes = (uint32_t)sysconf(_SC_PAGESIZE);
-  group->options.stack_bytes = (options->stack_bytes + page_bytes - 1) / page_bytes * page_bytes;
+  group->options.stack_bytes = (uint32_t)sys_stack_bytes(options->stack_bytes);
   group->closing = group->summoned = false;
   return group;
 }

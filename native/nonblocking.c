@@ -31,6 +31,12 @@ static int connect_now(int fd, const struct attempt *attempt) {
   return tries > 1 && error == EISCONN ? 0 : error;
 }
 
+/* What goes on has come to an end, good or bad. */
+static bool is_settled(int fd) {
+  struct pollfd pollfd = {.fd = fd, .events = POLLOUT};
+  return sys_poll(&pollfd, 1, 0) > 0;
+}
+
 bool nonblocking_begin(struct attempt *attempt, struct failure *failure) {
   attempt->started_at = epoch_ms();
   attempt->started_ns = now_ns(CLOCK_MONOTONIC);
@@ -43,7 +49,7 @@ bool nonblocking_begin(struct attempt *attempt, struct failure *failure) {
   if (failure->error != 0) return false;
   int error = connect_now(fd, attempt);
   /* Loopback has mostly answered by now. */
-  if (error == EINPROGRESS && !nonblocking_is_settled(attempt)) return true;
+  if (error == EINPROGRESS && !is_settled(fd)) return true;
   if (error != 0 && error != EINPROGRESS) {
     *failure = (struct failure){error, CALL_CONNECT};
     return false;
@@ -53,11 +59,6 @@ bool nonblocking_begin(struct attempt *attempt, struct failure *failure) {
 }
 
 bool nonblocking_has_begun(const struct attempt *attempt) { return descriptor_of(attempt) >= 0; }
-
-bool nonblocking_is_settled(const struct attempt *attempt) {
-  struct pollfd pollfd = {.fd = descriptor_of(attempt), .events = POLLOUT};
-  return sys_poll(&pollfd, 1, 0) > 0;
-}
 
 struct failure nonblocking_complete(struct attempt *attempt) {
   struct failure failure = socket_verify(descriptor_of(attempt), attempt->request.family);

@@ -13,9 +13,6 @@
 bool nonblocking_begin(struct attempt *attempt, struct failure *failure);
 bool nonblocking_has_begun(const struct attempt *attempt);
 
-/* What goes on has come to an end, good or bad. */
-bool nonblocking_is_settled(const struct attempt *attempt);
-
 /* What that end is; its descriptor is given what it needs before it is its next owner's. */
 struct failure nonblocking_complete(struct attempt *attempt);
 

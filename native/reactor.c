@@ -22,6 +22,7 @@
 #include "nonblocking.h"
 #include "outbox.h"
 #include "poller.h"
+#include "socket.h"
 
 /*
  * So few are begun by the thread that asks for them: it waits for them, and a hand-over costs as much as a connect.
@@ -131,13 +132,18 @@ static void take_over(struct attempt *attempt) {
 }
 
 /* What has been answered is told as it is, however late: it may be this thread that was. */
+static struct failure judge_late(struct attempt *attempt) {
+  int error = socket_ask(atomic_load_explicit(&attempt->fd, memory_order_relaxed), attempt);
+  attempt->by_deadline = error == EINPROGRESS;
+  if (error == 0) return nonblocking_complete(attempt);
+  return (struct failure){error == EINPROGRESS ? ETIMEDOUT : error, CALL_CONNECT};
+}
+
 static void end_late(void) {
   struct attempt *attempt = deadlines_first();
   int64_t now = attempt == NULL ? 0 : now_ns(CLOCK_MONOTONIC);
   for (int ended = 0; ended < ENDED_AT_ONCE && attempt != NULL && attempt->deadline_ns <= now; ended++) {
-    attempt->by_deadline = !nonblocking_is_settled(attempt);
-    struct failure too_late = {ETIMEDOUT, CALL_CONNECT};
-    end_watched(attempt, attempt->by_deadline ? too_late : nonblocking_complete(attempt));
+    end_watched(attempt, judge_late(attempt));
     attempt = deadlines_first();
   }
 }

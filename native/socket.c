@@ -22,15 +22,16 @@ static in_port_t port_of(const struct sockaddr *address) {
                                         : ((const struct sockaddr_in *)(const void *)address)->sin_port;
 }
 
-/* Binds the source. A port of 0 is left to connect(2), which can share ports between destinations. */
+/*
+ * Binds the source. Both options only make more ports usable: a port of 0 is left to connect(2), which can share ports
+ * between destinations, and a fixed port may be in TIME_WAIT. Kernels that lack one, or refuse it, bind without.
+ */
 static struct failure bind_source(int fd, const struct sockaddr *local, socklen_t length) {
   const int on = 1;
-  bool any_port = port_of(local) == 0;
-#ifdef IP_BIND_ADDRESS_NO_PORT
-  if (any_port && sys_setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on) != 0)
-    return failed(CALL_SETSOCKOPT);
-#endif
-  if (!any_port && sys_setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0) return failed(CALL_SETSOCKOPT);
+  if (port_of(local) == 0)
+    sys_setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
+  else
+    sys_setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
   return sys_bind(fd, local, length) == 0 ? none : failed(CALL_BIND);
 }
 
@@ -39,15 +40,13 @@ struct failure socket_limit(int fd, uint32_t timeout_ms) {
   return sys_setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit) == 0 ? none : failed(CALL_SETSOCKOPT);
 }
 
-/* TCP_QUICKACK off: the handshake's last ACK waits for data, and a reset within 190 ms takes its place. */
+/*
+ * TCP_QUICKACK off: the handshake's last ACK waits for data, and a reset within 190 ms takes its place. Where it cannot be
+ * had the attempt fails: the listener would accept a connection, which is what half-open must spare it.
+ */
 static struct failure hold_back_ack(int fd) {
-#ifdef TCP_QUICKACK
   const int off = 0;
-  if (sys_setsockopt(fd, IPPROTO_TCP, TCP_QUICKACK, &off, sizeof off) != 0) return failed(CALL_SETSOCKOPT);
-#else
-  (void)fd; /* the listener accepts and sees a reset: a plain probe */
-#endif
-  return none;
+  return sys_setsockopt(fd, IPPROTO_TCP, TCP_QUICKACK, &off, sizeof off) == 0 ? none : failed(CALL_SETSOCKOPT);
 }
 
 struct failure socket_prepare(int fd, const struct attempt *attempt) {
@@ -56,6 +55,22 @@ struct failure socket_prepare(int fd, const struct attempt *attempt) {
   if (request->local_length > 0) failure = bind_source(fd, local_of(attempt), request->local_length);
   if (failure.error == 0 && request->flags & ATTEMPT_HALF_OPEN) failure = hold_back_ack(fd);
   return failure;
+}
+
+int socket_ask(int fd, const struct attempt *attempt) {
+  if (sys_fcntl(fd, F_SETFL, O_NONBLOCK) != 0) return EINPROGRESS;
+  if (sys_connect(fd, remote_of(attempt), attempt->request.remote_length) == 0) return 0;
+  switch (errno) {
+    case EISCONN:
+      return 0;
+    case EALREADY:
+    case EINTR:
+      return EINPROGRESS;
+    case EAGAIN: /* of AF_UNIX: the backlog is still full */
+      return attempt->request.family == AF_UNIX ? EINPROGRESS : EAGAIN;
+    default:
+      return errno;
+  }
 }
 
 bool socket_has_peer(int fd) {
@@ -97,14 +112,9 @@ struct failure socket_verify(int fd, int family) {
 }
 
 uint64_t socket_identity(int fd) {
-#ifdef SO_COOKIE
   uint64_t cookie = 0;
   socklen_t length = sizeof cookie;
-  if (sys_getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &length) == 0) return cookie;
-#else
-  (void)fd;
-#endif
-  return SOCKET_UNKNOWN;
+  return sys_getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &length) == 0 ? cookie : SOCKET_UNKNOWN;
 }
 
 struct failure socket_hand_over(int fd, bool limited) {

@@ -19,6 +19,13 @@ struct failure socket_prepare(int fd, const struct attempt *attempt);
 /* SO_SNDTIMEO: how long connect(2) may block, rounded up to the kernel's tick. 0 means for ever. */
 struct failure socket_limit(int fd, uint32_t timeout_ms);
 
+/*
+ * What connect(2) has come to by now: 0, EINPROGRESS while it is under way, or what it failed with. A further connect(2) that
+ * does not wait asks for it; the descriptor is nonblocking from then on. Before anybody believes a deadline: the thread, or
+ * the whole process, may have been stopped while the peer answered.
+ */
+int socket_ask(int fd, const struct attempt *attempt);
+
 /* A connected socket is believed only after SO_ERROR is 0, getpeername answers and the peer is not itself. */
 struct failure socket_verify(int fd, int family);
 

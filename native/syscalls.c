@@ -236,6 +236,14 @@ long sys_descriptor_limit(void) {
   return limit.rlim_cur > LONG_MAX ? LONG_MAX : (long)limit.rlim_cur;
 }
 
+size_t sys_stack_bytes(size_t bytes) {
+  size_t page = (size_t)sysconf(_SC_PAGESIZE);
+  long least = sysconf(_SC_THREAD_STACK_MIN); /* 128 KiB on aarch64; more where the processor's registers are large */
+  if (least < PTHREAD_STACK_MIN) least = PTHREAD_STACK_MIN;
+  if (bytes < (size_t)least) bytes = (size_t)least;
+  return (bytes + page - 1) / page * page;
+}
+
 int sys_thread_create(pthread_t *thread, void *stack, size_t stack_bytes, void *(*run)(void *), void *argument) {
   struct hit hit = before(CALL_THREAD_CREATE);
   if (hit.error != 0) return hit.error;
@@ -243,7 +251,7 @@ int sys_thread_create(pthread_t *thread, void *stack, size_t stack_bytes, void *
   pthread_attr_t attributes;
   pthread_attr_init(&attributes);
   int error = stack != NULL ? pthread_attr_setstack(&attributes, stack, stack_bytes)
-                            : pthread_attr_setstacksize(&attributes, stack_bytes);
+                            : pthread_attr_setstacksize(&attributes, sys_stack_bytes(stack_bytes));
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &unblocked);
   if (error == 0) error = pthread_create(thread, &attributes, run, argument);

@@ -83,6 +83,8 @@ ssize_t sys_recv(int fd, void *into, size_t length, int flags);
 ssize_t sys_write(int fd, const void *from, size_t length);
 /* RLIMIT_NOFILE's soft limit, or -1. */
 long sys_descriptor_limit(void);
+/* So many bytes for a thread's stack, or more: whole pages, and no less than this system's threads need. */
+size_t sys_stack_bytes(size_t bytes);
 /*
  * A thread with every signal blocked, so that none ever interrupts it, on this stack, or with NULL on one of the system's.
  * Returns an errno value, as pthread_create does.

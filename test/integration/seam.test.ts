@@ -1,9 +1,11 @@
+import { once } from 'node:events'
+import { type AddressInfo, createServer } from 'node:net'
 import { constants } from 'node:os'
 import { ledger } from 'cancelpoint'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { binding } from '#internal/bridge/binding'
 import type { Outcome } from '#internal/bridge/registry'
-import { encodeEndpoint } from '#internal/core/sockaddr'
+import { encodeEndpoint, encodeSocketAddress } from '#internal/core/sockaddr'
 import { BlockingEngine } from '#internal/engines/blocking'
 import type { Attempt, Engine } from '#internal/engines/engine'
 import { NonblockingEngine } from '#internal/engines/nonblocking'
@@ -36,13 +38,30 @@ const faults: Record<(typeof engines)[number], Fault[]> = {
   nonblocking: ofBoth,
 }
 
-function attempt(engine: Engine, target = targets.accept): { outcome: Promise<Outcome>; cancel(): void } {
+function attempt(
+  engine: Engine,
+  target = targets.accept,
+  localPort?: number,
+): { outcome: Promise<Outcome>; cancel(): void } {
   const remote = encodeEndpoint({ family: 'inet', address: '127.0.0.1', port: portOf(target) })
   let attempt: Attempt
   const outcome = new Promise<Outcome>((resolve) => {
-    attempt = engine.submit({ family: 'inet', remote, timeoutMs: 5_000 }, resolve)
+    const local =
+      localPort === undefined
+        ? undefined
+        : encodeSocketAddress({ family: 'inet', address: '127.0.0.1', port: localPort })
+    attempt = engine.submit({ family: 'inet', remote, local, timeoutMs: 5_000 }, resolve)
   })
   return { outcome, cancel: () => attempt.cancel() }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  await once(server, 'close')
+  return port
 }
 
 /** An attempt that nothing disturbs. */
@@ -76,6 +95,23 @@ describe.each(engines)('a call that fails, %s engine', (name) => {
     await connects(engine)
     expect(held()).toEqual(before)
   })
+
+  // Old kernels and sandboxes lack it, or refuse it.
+  it.each(['ENOPROTOOPT', 'EINVAL', 'EPERM', 'EACCES', 'ENOSYS', 'ENOMEM'] as const)(
+    'setsockopt with %s, of an option that only makes more ports usable: it goes on without',
+    async (code) => {
+      const before = held()
+      for (const localPort of [0, await freePort()]) {
+        countCalls()
+        binding.inject('setsockopt', 1, constants.errno[code], 0)
+        const outcome = await attempt(engine, targets.accept, localPort).outcome
+        expect(binding.callsSeen('bind')).toBe(1)
+        expect(outcome).toMatchObject({ state: 'connected' })
+        if (outcome.state === 'connected') outcome.claim!.close()
+      }
+      expect(held()).toEqual(before)
+    },
+  )
 
   it('close: the descriptor is gone all the same, and closed once', async () => {
     const before = held()
@@ -143,4 +179,14 @@ describe('a lane that cannot be had', () => {
     await fresh.close()
     expect(ledger()).toEqual(nothingLeft)
   })
+})
+
+it('a lane’s stack is as large as the system needs, whatever was asked for', async () => {
+  const engine = new BlockingEngine({ lanes: 1, laneStackBytes: 1 })
+  await connects(engine)
+  const cancelled = attempt(engine, targets.hang)
+  await expect.poll(() => engine.load().inFlight).toBe(1)
+  cancelled.cancel()
+  expect(await cancelled.outcome).toMatchObject({ state: 'cancelled' })
+  await engine.close()
 })
