@@ -1,5 +1,5 @@
 /** What the addon offers. native/addon.cc documents each function beside its code. */
-import { createRequire } from 'node:module'
+import nodeModule from 'node:module'
 import type { Ledger } from '../types.js'
 
 /**
@@ -91,18 +91,27 @@ export type AttemptState = 'connected' | 'failed' | 'cancelled' | 'lost'
 
 export const binding: Binding = load()
 
+declare const __webpack_require__: unknown
+
 function load(): Binding {
   let require: NodeJS.Require
   let file: string
   try {
-    // A bundler moves this code, and leaves the addon and the workers behind.
-    require = createRequire(import.meta.url)
+    // A bundler moves this code, and leaves the addon and the workers behind. webpack writes the old place into import.meta.url.
+    if (typeof __webpack_require__ === 'function') throw new Error('this is a bundle of webpack or rspack')
+    const here: string = import.meta.url
+    require = nodeModule.createRequire(here)
     file = require.resolve('./addon.cjs')
   } catch (cause) {
     const message =
       'cancelpoint: it runs out of a bundle, without its native addon and its workers: ' +
       "leave it out of the bundle (external: ['cancelpoint', 'cancelpoint/*']; docs/installing.md says more)"
-    throw Object.assign(new Error(message, { cause }), { name: 'AddonError', code: 'ERR_ADDON_BUNDLED' })
+    const name = 'AddonError'
+    throw Object.assign(new Error(message, { cause }), {
+      name,
+      code: 'ERR_ADDON_BUNDLED',
+      stack: `${name}: ${message}`,
+    })
   }
   return require(file)
 }

@@ -55,7 +55,7 @@ export function run(command: string, args: readonly string[], cwd: string, env: 
     cwd,
     encoding: 'utf8',
     env: { ...process.env, NODE_OPTIONS: '', ...env },
-    timeout: 60_000,
+    timeout: 110_000,
   })
   if (error) throw error
   return { status, stdout, stderr }
