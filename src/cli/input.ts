@@ -5,6 +5,8 @@ import { addAbortSignal, type Readable } from 'node:stream'
 import { getSystemErrorMap } from 'node:util'
 
 import { expandTargets, wordsOfLine } from '../core/expand.js'
+import { show } from '../core/invalid-target.js'
+import { linesOf, maxLineLength } from './lines.js'
 
 export type Input =
   | { kind: 'argument'; text: string }
@@ -35,9 +37,6 @@ export interface ReadOptions {
   /** Told about every unreadable line or source, and waited for; the rest is read all the same. */
   onProblem?: ((problem: Problem) => void | Promise<void>) | undefined
 }
-
-/** A longer line is not a list of targets, and would have to be held whole. Characters. */
-const maxLineLength = 65_536
 
 /** Every target of every input, in order. Never throws for what the input says: see `onProblem`. */
 export async function* readTargets(inputs: Iterable<Input>, options: ReadOptions = {}): AsyncGenerator<string, void> {
@@ -100,6 +99,14 @@ const tooLong: BadWord = { text: '', message: `expected a line of at most ${maxL
 function* targetsOfWords(words: readonly string[]): Generator<string, readonly BadWord[]> {
   const bad: BadWord[] = []
   for (const text of words) {
+    // What was lost in reading could be another file's name.
+    if (text.includes('\ufffd')) {
+      bad.push({
+        text,
+        message: `${show(text)} is not a target: it is not in UTF-8 (or UTF-16 with a byte order mark)`,
+      })
+      continue
+    }
     try {
       yield* expandTargets(text)
     } catch (error) {
@@ -124,28 +131,6 @@ async function report(
 function others(count: number): string {
   if (count === 0) return ''
   return `; nor ${count === 1 ? 'is 1 more word' : `are ${count} more words`} of this line`
-}
-
-/** Lines without their ends; undefined in the place of one that is too long. */
-async function* linesOf(stream: Readable): AsyncGenerator<string | undefined, void> {
-  let held = ''
-  let skipping = false
-  let first = true
-  stream.setEncoding('utf8')
-  for await (const chunk of stream as AsyncIterable<string>) {
-    const lines = (held + (first ? chunk.replace(/^\uFEFF/, '') : chunk)).split('\n')
-    first = false
-    held = lines.pop()!
-    for (const line of lines) {
-      yield skipping || line.length > maxLineLength ? undefined : line.replace(/\r$/, '')
-      skipping = false
-    }
-    if (held.length > maxLineLength) {
-      skipping = true
-      held = ''
-    }
-  }
-  if (skipping || held !== '') yield skipping ? undefined : held.replace(/\r$/, '')
 }
 
 function reasonOf(error: unknown): string {

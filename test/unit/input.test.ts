@@ -69,6 +69,58 @@ describe('readTargets', () => {
     expect(problems.map(({ where }) => where?.replace(/.*:/, ''))).toEqual(['2', '4'])
   })
 
+  const text = '127.0.0.1:80\r127.0.0.2:80\r\n\r\n# é\n127.0.0.3:80\r\r127.0.0.4:80 bad\n\r127.0.0.5:80'
+  const swapped = (bytes: Buffer) => Buffer.from(bytes).swap16()
+  const utf16 = Buffer.from(`\ufeff${text}`, 'utf16le')
+  const encoded: [string, Buffer][] = [
+    ['UTF-8', Buffer.from(text)],
+    ['UTF-8 with a mark', Buffer.from(`\ufeff${text}`)],
+    ['UTF-16LE with a mark', utf16],
+    ['UTF-16BE with a mark', swapped(utf16)],
+  ]
+
+  it.each(encoded)(
+    'reads lines that end in LF, CRLF, CR or not at all, in %s and in whatever chunks',
+    async (_, bytes) => {
+      for (const size of [1, 2, 3, 5, bytes.length]) {
+        const chunks = Array.from({ length: Math.ceil(bytes.length / size) }, (_, i) =>
+          bytes.subarray(i * size, (i + 1) * size),
+        )
+        const stream = Readable.from(chunks)
+        const { targets, problems } = await readAll([{ kind: 'stream', name: 'in', stream }])
+        expect(targets).toEqual([1, 2, 3, 4, 5].map((n) => `127.0.0.${n}:80`))
+        expect(problems.map(({ where }) => where)).toEqual(['in:7'])
+      }
+    },
+  )
+
+  it.each([
+    ['UTF-32LE', Buffer.from('fffe000031000000', 'hex')],
+    ['UTF-32BE', Buffer.from('0000feff00000031', 'hex')],
+  ])('says that it reads no %s', async (_, bytes) => {
+    const { problems } = await readAll([{ kind: 'stream', name: 'in', stream: Readable.from([bytes]) }])
+    expect(problems).toMatchObject([{ where: 'in', message: expect.stringContaining('it is in UTF-32: convert it') }])
+  })
+
+  it('tells the lines that are neither UTF-8 nor UTF-16, or have NULs, and reads the others', async () => {
+    const bytes = Buffer.from('unix:/\xe9\n127.0.0.1:80\n1\x002\n127.0.0.2:80', 'latin1')
+    const { targets, problems } = await readAll([{ kind: 'stream', name: 'in', stream: Readable.from([bytes]) }])
+    expect(targets).toEqual(['127.0.0.1:80', '127.0.0.2:80'])
+    expect(problems.map(({ where }) => where)).toEqual(['in:1', 'in:3'])
+    expect(problems[0]!.message).toMatch(/it is not in UTF-8/)
+    expect(problems[1]!.message).toMatch(/it has \\u0000/)
+  })
+
+  it('reads what is shorter than a byte order mark', async () => {
+    for (const [short, count] of [
+      ['', 0],
+      ['a:1', 1],
+    ] as const) {
+      const stream = Readable.from(short === '' ? [] : [Buffer.from(short)])
+      expect((await readAll([{ kind: 'stream', name: 'in', stream }])).targets).toHaveLength(count)
+    }
+  })
+
   it('reads no further than it is asked to', async () => {
     let given = 0
     const endless = new Readable({
