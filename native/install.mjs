@@ -24,14 +24,19 @@ function prebuiltFits() {
   }
 }
 
-/** The command that starts node-gyp: the package manager's own, one on the path, or that of the npm beside node. */
-function nodeGyp(name = 'node-gyp') {
-  const given = process.env.npm_config_node_gyp
-  if (given && existsSync(given)) return [process.execPath, given]
-  if ((process.env.PATH ?? '').split(delimiter).some((folder) => existsSync(join(folder, name)))) return [name]
-  const beside = join(prefix, 'lib/node_modules/npm/node_modules/node-gyp/bin/node-gyp.js')
-  return existsSync(beside) ? [process.execPath, beside] : undefined
+/** Commands that start node-gyp: the package manager's own, one on the path, that of the npm beside node. */
+function nodeGyps(name = 'node-gyp') {
+  const scripts = [
+    process.env.npm_config_node_gyp,
+    join(prefix, 'lib/node_modules/npm/node_modules/node-gyp/bin/node-gyp.js'),
+  ]
+  const [given, beside] = scripts.map((script) => (script && existsSync(script) ? [[process.execPath, script]] : []))
+  const onPath = (process.env.PATH ?? '').split(delimiter).some((folder) => existsSync(join(folder, name)))
+  return [...given, ...(onPath ? [[name]] : []), ...beside]
 }
+
+/** Yarn puts a node-gyp on the path that starts nothing, where the package was not installed from a registry. */
+const emptyShim = /Couldn't find a script name "node-gyp"/
 
 /** Node's headers are mostly installed beside it: where they are this version's, node-gyp need not download them. */
 function headers() {
@@ -80,23 +85,27 @@ function fail(sentence, output = '') {
 }
 
 function build() {
-  const command = nodeGyp(process.argv[2])
-  if (command === undefined) {
-    fail('cannot build its native addon without node-gyp; install it first (npm install --global node-gyp)')
+  let output = ''
+  for (const [program, ...args] of nodeGyps(process.argv[2])) {
+    const result = spawnSync(program, [...args, 'rebuild', '-C', native, ...headers()], {
+      encoding: 'utf8',
+      maxBuffer: 64 * 1024 * 1024,
+    })
+    if (result.status === 0) return
+    output = `${result.stdout ?? ''}${result.stderr ?? ''}${result.error?.message ?? ''}`
+    if (!emptyShim.test(output)) break
+  }
+  if (output === '' || emptyShim.test(output)) {
+    fail(
+      'cannot build its native addon without node-gyp; add it to your project first (npm: npm install --save-dev node-gyp; Yarn: yarn add --dev node-gyp)',
+    )
     return
   }
-  const [program, ...args] = [...command, 'rebuild', '-C', native, ...headers()]
-  const result = spawnSync(program, args, { encoding: 'utf8', maxBuffer: 64 * 1024 * 1024 })
-  if (result.status === 0) return
-  const output = `${result.stdout ?? ''}${result.stderr ?? ''}${result.error?.message ?? ''}`
   const sentence = explained(output)
+  const shown = sentence === undefined || process.env.npm_config_loglevel === 'verbose' ? `${output}\n` : ''
   if (sentence === undefined)
-    fail("its native addon did not build; the lines above are node-gyp's and the compiler's", `${output}\n`)
-  else
-    fail(
-      `cannot build its native addon ${sentence}`,
-      process.env.npm_config_loglevel === 'verbose' ? `${output}\n` : '',
-    )
+    fail("its native addon did not build; the lines above are node-gyp's and the compiler's", shown)
+  else fail(`cannot build its native addon ${sentence}`, shown)
 }
 
 if (!prebuiltFits()) build()

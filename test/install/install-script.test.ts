@@ -65,6 +65,11 @@ describe('the install script', () => {
     expect(stderr).toContain('headers')
   })
 
+  it('goes past a node-gyp of Yarn that starts nothing', () => {
+    const { stderr } = install(`cat >&2 <<'END'\nCouldn't find a script name "node-gyp" in the top-level\nEND\nexit 1`)
+    expect(stderr).not.toContain('find a script name')
+  }, 120_000)
+
   it('builds with compilers that are more than one word', () => {
     const project = scratch()
     run('cp', ['-r', join(repository, 'native'), join(repository, 'package.json'), project], project)
