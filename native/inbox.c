@@ -2,12 +2,14 @@
 
 #include <pthread.h>
 
+#include "list.h"
 #include "poller.h"
 #include "registry.h"
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* everything below */
-static struct attempt *first_submitted, *last_submitted; /* by `next` */
-static struct attempt *first_cancel, *last_cancel;       /* by `next_cancel` */
+static struct {
+  struct attempt *first, *last;
+} submitted, cancels; /* by `next`, and by `next_cancel` */
 static bool asleep;                                      /* or about to be: must be woken, once */
 static bool closed;
 
@@ -32,11 +34,7 @@ void inbox_close(void) {
 
 void inbox_submit(struct attempt *first, struct attempt *last) {
   pthread_mutex_lock(&lock);
-  if (first_submitted == NULL)
-    first_submitted = first;
-  else
-    last_submitted->next = first;
-  last_submitted = last;
+  LIST_APPEND_CHAIN(&submitted, first, last, next);
   wake();
   pthread_mutex_unlock(&lock);
 }
@@ -45,30 +43,23 @@ void inbox_submit(struct attempt *first, struct attempt *last) {
 static void ask_to_cancel(uint64_t id) {
   struct attempt *attempt = attempt_find(id);
   if (attempt == NULL || atomic_load(&attempt->word) != word_of(id, ATTEMPT_WATCHED)) return;
-  if (attempt->cancel_asked == 0) {
-    attempt->next_cancel = NULL;
-    if (first_cancel == NULL)
-      first_cancel = attempt;
-    else
-      last_cancel->next_cancel = attempt;
-    last_cancel = attempt;
-  }
+  if (attempt->cancel_asked == 0) LIST_APPEND(&cancels, attempt, next_cancel);
   attempt->cancel_asked = id;
 }
 
 void inbox_cancel(const uint64_t *ids, size_t count) {
   pthread_mutex_lock(&lock);
   for (size_t i = 0; i < count; i++) ask_to_cancel(ids[i]);
-  if (first_cancel != NULL) wake();
+  if (cancels.first != NULL) wake();
   pthread_mutex_unlock(&lock);
 }
 
 size_t inbox_next_cancels(uint64_t *ids, size_t room) {
   size_t count = 0;
   pthread_mutex_lock(&lock);
-  for (; first_cancel != NULL && count < room; first_cancel = first_cancel->next_cancel) {
-    ids[count++] = first_cancel->cancel_asked;
-    first_cancel->cancel_asked = 0;
+  for (; cancels.first != NULL && count < room; LIST_DROP_FIRST(&cancels, next_cancel)) {
+    ids[count++] = cancels.first->cancel_asked;
+    cancels.first->cancel_asked = 0;
   }
   pthread_mutex_unlock(&lock);
   return count;
@@ -76,15 +67,15 @@ size_t inbox_next_cancels(uint64_t *ids, size_t room) {
 
 struct attempt *inbox_next_submitted(void) {
   pthread_mutex_lock(&lock);
-  struct attempt *attempt = first_submitted;
-  if (attempt != NULL) first_submitted = attempt->next;
+  struct attempt *attempt = submitted.first;
+  if (attempt != NULL) LIST_DROP_FIRST(&submitted, next);
   pthread_mutex_unlock(&lock);
   return attempt;
 }
 
 bool inbox_falls_asleep(void) {
   pthread_mutex_lock(&lock);
-  bool falls = first_submitted == NULL && first_cancel == NULL && !closed;
+  bool falls = submitted.first == NULL && cancels.first == NULL && !closed;
   asleep = falls;
   pthread_mutex_unlock(&lock);
   return falls;
@@ -93,7 +84,7 @@ bool inbox_falls_asleep(void) {
 bool inbox_is_over(void) {
   pthread_mutex_lock(&lock);
   asleep = false;
-  bool over = closed && first_cancel == NULL;
+  bool over = closed && cancels.first == NULL;
   pthread_mutex_unlock(&lock);
   return over;
 }

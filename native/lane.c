@@ -29,7 +29,6 @@
 #include "reaper.h"
 #include "socket.h"
 
-static const struct failure none = {0, CALL_NONE};
 static pthread_key_t exit_key;
 
 static void close_descriptor(struct lane *lane) {
@@ -50,7 +49,7 @@ static uint32_t remaining_ms(const struct lane *lane) {
 static struct failure prepare(struct lane *lane) {
   struct attempt *attempt = lane->attempt;
   const struct attempt_request *request = &attempt->request;
-  struct failure failure = none;
+  struct failure failure = no_failure;
   attempt->started_at = epoch_ms();
   attempt->started_ns = now_ns(CLOCK_MONOTONIC);
   lane->fd = request->fd;
@@ -147,17 +146,17 @@ static struct failure judge_poll(struct lane *lane) {
     lane->result = sys_poll(&lane->pollfd, 1, 0);
     lane->error = errno;
   }
-  return lane->result >= 0 ? none : (struct failure){lane->error, CALL_POLL};
+  return lane->result >= 0 ? no_failure : (struct failure){lane->error, CALL_POLL};
 }
 
 /* What the call came to, told from its kind and the clock. EINTR is not an outcome and is left to the caller. */
 static struct failure judge(struct lane *lane, bool interrupted_before) {
   uint32_t flags = lane->attempt->request.flags;
-  if (lane->result >= 0) return none;
+  if (lane->result >= 0) return no_failure;
   if (flags & ATTEMPT_POLL) return judge_poll(lane);
   if (flags & ATTEMPT_BORROWED) return (struct failure){lane->error, CALL_CONNECT};
   /* TCP goes on in the background after EINTR, and may be there before the next call. */
-  if (lane->error == EISCONN && interrupted_before) return none;
+  if (lane->error == EISCONN && interrupted_before) return no_failure;
   if (is_pending(lane->error) && ran_out(lane)) return judge_late(lane);
   return (struct failure){lane->error, CALL_CONNECT};
 }
@@ -185,12 +184,12 @@ static struct failure connect_or_poll(struct lane *lane) {
 static struct failure finish(struct lane *lane) {
   const struct attempt_request *request = &lane->attempt->request;
   if (request->flags & ATTEMPT_POLL) lane->attempt->polled = lane->result > 0 ? lane->pollfd.revents : 0;
-  if (request->flags & ATTEMPT_BORROWED) return none;
+  if (request->flags & ATTEMPT_BORROWED) return no_failure;
   struct failure failure = socket_verify(lane->fd, request->family);
   if (failure.error != 0) return failure;
   if (!(request->flags & ATTEMPT_PROBE)) return socket_hand_over(lane->fd, request->timeout_ms > 0);
   socket_before_probe_closes(lane->fd, request->flags);
-  return none;
+  return no_failure;
 }
 
 static void lane_publish(struct lane *lane, struct failure failure) {

@@ -4,9 +4,11 @@
 #include <limits.h>
 #include <time.h>
 
+#include "clock.h"
 #include "lane.h"
 #include "lane_stack.h"
 #include "ledger.h"
+#include "list.h"
 #include "outbox.h"
 #include "reaper.h"
 
@@ -37,11 +39,7 @@ static struct lane *lane_new(void) {
     lane = sys_allocate(sizeof *lane);
     if (lane == NULL) return NULL;
     pthread_mutex_init(&lane->lock, NULL);
-    pthread_condattr_t monotonic;
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&lane->wake, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    cond_init_monotonic(&lane->wake);
   }
   lane->attempt = NULL;
   lane->owns_fd = lane->idle = lane->cancel_sent = false;
@@ -76,13 +74,8 @@ struct lane_group *group_open(const struct lane_options *options) {
 }
 
 static void append(struct lane_group *group, struct attempt *attempt) {
-  attempt->next = NULL;
-  attempt->previous = group->last;
-  if (group->last != NULL)
-    group->last->next = attempt;
-  else
-    group->first = attempt;
-  group->last = attempt;
+  attempt->previous = group->first == NULL ? NULL : group->last;
+  LIST_APPEND(group, attempt, next);
 }
 
 static void unlink_attempt(struct lane_group *group, struct attempt *attempt) {
@@ -229,14 +222,7 @@ static struct attempt *take_first(struct lane_group *group, struct lane *lane) {
 
 /* Waits to be summoned. False when it was idle for too long. Under the group's lock. */
 static bool wait_idle(struct lane_group *group, struct lane *lane) {
-  struct timespec until;
-  clock_gettime(CLOCK_MONOTONIC, &until);
-  until.tv_sec += group->options.idle_ms / 1000;
-  until.tv_nsec += (long)(group->options.idle_ms % 1000) * 1000000;
-  if (until.tv_nsec >= 1000000000) {
-    until.tv_sec++;
-    until.tv_nsec -= 1000000000;
-  }
+  struct timespec until = monotonic_in((int64_t)group->options.idle_ms * 1000000);
   lane->idle = true;
   lane->next_idle = group->idle;
   group->idle = lane;

@@ -91,5 +91,5 @@ struct outbox *nonblocking_publish(struct attempt *attempt, struct failure failu
 }
 
 struct outbox *nonblocking_give_up(struct attempt *attempt, enum attempt_state state) {
-  return publish(attempt, state, (struct failure){0, CALL_NONE});
+  return publish(attempt, state, no_failure);
 }

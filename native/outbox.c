@@ -4,6 +4,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+#include "list.h"
 #include "registry.h"
 
 struct outbox {
@@ -52,12 +53,7 @@ struct outbox *outbox_post(struct attempt *attempt) {
   pthread_mutex_lock(&outbox->lock);
   bool closed = outbox->closed;
   if (!closed) {
-    attempt->next = NULL;
-    if (outbox->first == NULL)
-      outbox->first = attempt;
-    else
-      outbox->last->next = attempt;
-    outbox->last = attempt;
+    LIST_APPEND(outbox, attempt, next);
     if (!outbox->armed) outbox->owing = true;
   }
   pthread_mutex_unlock(&outbox->lock);

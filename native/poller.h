@@ -1,15 +1,10 @@
 /*
  * What the reactor waits with: readiness of descriptors, a time, and a wake from another thread. One a process.
- * poller_epoll.c is Linux's; poller_poll.c serves elsewhere, where kqueue (EVFILT_WRITE with EV_ONESHOT, EVFILT_USER) could stand
- * behind the same functions. All but poller_wake: the reactor's thread, or whoever starts and joins it.
+ * poller_epoll.c is what the addon has; poller_poll.c is the second implementation, for the tests. All but
+ * poller_wake: the reactor's thread, or whoever starts and joins it.
  */
 #ifndef CANCELPOINT_POLLER_H
 #define CANCELPOINT_POLLER_H
-
-/* CANCELPOINT_POLL: for the tests of what other systems get. */
-#if defined(__linux__) && !defined(CANCELPOINT_POLL)
-#define POLLER_EPOLL
-#endif
 
 #include <limits.h>
 #include <stddef.h>

@@ -1,7 +1,5 @@
 #include "poller.h"
 
-#ifdef POLLER_EPOLL
-
 #include <errno.h>
 #include <sys/epoll.h>
 
@@ -11,13 +9,11 @@ enum { EVENTS_AT_ONCE = 256 };
 static const uint64_t woken = 0;
 static int epoll = -1, wake = -1;
 
-static struct failure failed(enum call call) { return (struct failure){errno, call}; }
-
 struct failure poller_open(void) {
   epoll = sys_epoll_create();
   if (epoll < 0) return failed(CALL_EPOLL_CREATE);
   wake = sys_eventfd();
-  struct failure failure = wake < 0 ? failed(CALL_EVENTFD) : (struct failure){0, CALL_NONE};
+  struct failure failure = wake < 0 ? failed(CALL_EVENTFD) : no_failure;
   /* On the edge: every write is told once, and there is nothing to read. */
   struct epoll_event event = {.events = EPOLLIN | EPOLLET, .data.u64 = woken};
   if (failure.error == 0 && sys_epoll_ctl(epoll, EPOLL_CTL_ADD, wake, &event) != 0) failure = failed(CALL_EPOLL_CTL);
@@ -35,7 +31,7 @@ struct failure poller_watch(int fd, uint64_t key) {
   /* Once, though the same socket may be open under other numbers, in a child process say, after this one is closed. */
   struct epoll_event event = {.events = EPOLLOUT | EPOLLONESHOT, .data.u64 = key};
   if (sys_epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) != 0) return failed(CALL_EPOLL_CTL);
-  return (struct failure){0, CALL_NONE};
+  return no_failure;
 }
 
 void poller_forget(int fd) {
@@ -53,5 +49,3 @@ size_t poller_wait(uint64_t *keys, size_t room, int64_t timeout_ns) {
 }
 
 void poller_wake(void) { sys_eventfd_write(wake, 1); }
-
-#endif

@@ -19,6 +19,7 @@
 #include "clock.h"
 #include "deadlines.h"
 #include "inbox.h"
+#include "list.h"
 #include "nonblocking.h"
 #include "outbox.h"
 #include "poller.h"
@@ -34,8 +35,6 @@ enum { BEGUN_BY_CALLER = 2, BEGUN_AT_ONCE = 32 };
 enum { ENDED_AT_ONCE = 256 };
 
 enum { STACK_BYTES = 256 * 1024 };
-
-static const struct failure none = {0, CALL_NONE};
 
 static pthread_mutex_t users_lock = PTHREAD_MUTEX_INITIALIZER;
 static int users;
@@ -192,7 +191,7 @@ static void *react(void *nothing) {
 }
 
 struct failure reactor_start(void) {
-  struct failure failure = none;
+  struct failure failure = no_failure;
   pthread_mutex_lock(&users_lock);
   if (users == 0) {
     failure = poller_open();
@@ -221,7 +220,9 @@ void reactor_stop(void) {
 }
 
 size_t reactor_submit(const double *ids, size_t count) {
-  struct attempt *first = NULL, *last = NULL;
+  struct {
+    struct attempt *first, *last;
+  } begun = {NULL, NULL};
   size_t over = 0;
   for (size_t i = 0; i < count; i++) {
     uint64_t id = (uint64_t)ids[i];
@@ -234,13 +235,8 @@ size_t reactor_submit(const double *ids, size_t count) {
       over++;
       continue;
     }
-    attempt->next = NULL;
-    if (first == NULL)
-      first = attempt;
-    else
-      last->next = attempt;
-    last = attempt;
+    LIST_APPEND(&begun, attempt, next);
   }
-  if (first != NULL) inbox_submit(first, last);
+  if (begun.first != NULL) inbox_submit(begun.first, begun.last);
   return over;
 }

@@ -10,6 +10,7 @@
 #include "lane.h"
 #include "lane_group.h"
 #include "lane_stack.h"
+#include "list.h"
 
 /* So many cancels that cost a thread are sent by the thread that asks for them, in so long a time. */
 enum { DIRECT_CANCELS = 64 };
@@ -40,9 +41,11 @@ static int users;
 static pthread_t thread;
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static pthread_cond_t work = PTHREAD_COND_INITIALIZER;
+static pthread_cond_t work; /* monotonic; there while `users` is not 0 */
 static bool running, stopping;
-static struct batch *first, *last;
+static struct {
+  struct batch *first, *last;
+} batches;
 static struct lane *ended;
 
 /* Lanes that pthread_cancel was called on and that have not come to be joined. */
@@ -50,14 +53,11 @@ static _Atomic int ending;
 
 /* Takes the oldest batch off the list when the cancels to send are its last. Under the lock, which it lets go of meanwhile. */
 static void cancel_some(size_t room) {
-  struct batch *batch = first;
+  struct batch *batch = batches.first;
   size_t from = batch->sent, left = batch->count - from;
   size_t to = from + (left < room ? left : room);
   batch->sent = to;
-  if (to == batch->count) {
-    first = batch->next;
-    if (first == NULL) last = NULL;
-  }
+  if (to == batch->count) LIST_DROP_FIRST(&batches, next);
   pthread_mutex_unlock(&lock);
   for (size_t i = from; i < to; i++) attempt_cancel((uint64_t)batch->ids[i]);
   if (to == batch->count) free(batch);
@@ -78,13 +78,6 @@ static void join_all(void) {
   pthread_mutex_lock(&lock);
 }
 
-static struct timespec in_ns(int64_t ns) {
-  struct timespec at;
-  clock_gettime(CLOCK_REALTIME, &at);
-  ns += at.tv_nsec;
-  return (struct timespec){.tv_sec = at.tv_sec + ns / 1000000000, .tv_nsec = ns % 1000000000};
-}
-
 /* Until there is something to do, or until `due` if that says when to look again. False when it came to that. */
 static bool wait_for_work(const struct timespec *due) {
   if (due == NULL) return pthread_cond_wait(&work, &lock), true;
@@ -94,21 +87,21 @@ static bool wait_for_work(const struct timespec *due) {
 static void *reap(void *nothing) {
   pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
   pthread_mutex_lock(&lock);
-  struct timespec trim_due = in_ns(TRIM_NS);
+  struct timespec trim_due = monotonic_in(TRIM_NS);
   bool patient = true;
-  while (first != NULL || ended != NULL || !stopping) {
+  while (batches.first != NULL || ended != NULL || !stopping) {
     int under_way = patient ? atomic_load(&ending) : 0;
     patient = true;
     /* Somebody waits for a cancel, nobody for a join. */
-    if (first != NULL && under_way <= CANCELS_AT_ONCE / 2) {
+    if (batches.first != NULL && under_way <= CANCELS_AT_ONCE / 2) {
       cancel_some((size_t)(CANCELS_AT_ONCE - under_way));
     } else if (ended != NULL) {
       join_all();
-    } else if (first != NULL) {
-      struct timespec patience = in_ns(PATIENCE_NS);
+    } else if (batches.first != NULL) {
+      struct timespec patience = monotonic_in(PATIENCE_NS);
       patient = wait_for_work(&patience);
     } else if (!wait_for_work(stacks_spare() ? &trim_due : NULL)) {
-      trim_due = in_ns(TRIM_NS);
+      trim_due = monotonic_in(TRIM_NS);
       pthread_mutex_unlock(&lock);
       stacks_trim(false);
       pthread_mutex_lock(&lock);
@@ -125,10 +118,12 @@ int reaper_start(void) {
   pthread_mutex_lock(&users_lock);
   if (users == 0) {
     stopping = false;
+    cond_init_monotonic(&work);
     error = sys_thread_create(&thread, NULL, STACK_BYTES, reap, NULL);
     pthread_mutex_lock(&lock);
     running = error == 0;
     pthread_mutex_unlock(&lock);
+    if (error != 0) pthread_cond_destroy(&work);
   }
   if (error == 0) users++;
   pthread_mutex_unlock(&users_lock);
@@ -143,6 +138,7 @@ void reaper_stop(void) {
     pthread_cond_signal(&work);
     pthread_mutex_unlock(&lock);
     pthread_join(thread, NULL);
+    pthread_cond_destroy(&work);
   }
   pthread_mutex_unlock(&users_lock);
 }
@@ -150,18 +146,13 @@ void reaper_stop(void) {
 bool reaper_cancel(const double *ids, size_t count) {
   struct batch *batch = sys_allocate(sizeof *batch + count * sizeof *ids);
   if (batch == NULL) return false;
-  batch->next = NULL;
   batch->count = count;
   batch->sent = 0;
   memcpy(batch->ids, ids, count * sizeof *ids);
   pthread_mutex_lock(&lock);
   bool taken = running;
   if (taken) {
-    if (first == NULL)
-      first = batch;
-    else
-      last->next = batch;
-    last = batch;
+    LIST_APPEND(&batches, batch, next);
     pthread_cond_signal(&work);
   }
   pthread_mutex_unlock(&lock);

@@ -7,13 +7,9 @@
 #include <string.h>
 #include <sys/time.h>
 
-static struct failure failed(enum call call) { return (struct failure){errno, call}; }
-
-static const struct failure none = {0, CALL_NONE};
-
 int socket_open(int family, int flags, struct failure *failure) {
   int fd = sys_socket(family, SOCK_STREAM | flags, 0);
-  *failure = fd < 0 ? failed(CALL_SOCKET) : none;
+  *failure = fd < 0 ? failed(CALL_SOCKET) : no_failure;
   return fd;
 }
 
@@ -32,12 +28,12 @@ static struct failure bind_source(int fd, const struct sockaddr *local, socklen_
     sys_setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
   else
     sys_setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-  return sys_bind(fd, local, length) == 0 ? none : failed(CALL_BIND);
+  return sys_bind(fd, local, length) == 0 ? no_failure : failed(CALL_BIND);
 }
 
 struct failure socket_limit(int fd, uint32_t timeout_ms) {
   struct timeval limit = {.tv_sec = timeout_ms / 1000, .tv_usec = (suseconds_t)(timeout_ms % 1000) * 1000};
-  return sys_setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit) == 0 ? none : failed(CALL_SETSOCKOPT);
+  return sys_setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit) == 0 ? no_failure : failed(CALL_SETSOCKOPT);
 }
 
 /*
@@ -46,12 +42,12 @@ struct failure socket_limit(int fd, uint32_t timeout_ms) {
  */
 static struct failure hold_back_ack(int fd) {
   const int off = 0;
-  return sys_setsockopt(fd, IPPROTO_TCP, TCP_QUICKACK, &off, sizeof off) == 0 ? none : failed(CALL_SETSOCKOPT);
+  return sys_setsockopt(fd, IPPROTO_TCP, TCP_QUICKACK, &off, sizeof off) == 0 ? no_failure : failed(CALL_SETSOCKOPT);
 }
 
 struct failure socket_prepare(int fd, const struct attempt *attempt) {
   const struct attempt_request *request = &attempt->request;
-  struct failure failure = none;
+  struct failure failure = no_failure;
   if (request->local_length > 0) failure = bind_source(fd, local_of(attempt), request->local_length);
   if (failure.error == 0 && request->flags & ATTEMPT_HALF_OPEN) failure = hold_back_ack(fd);
   return failure;
@@ -104,11 +100,11 @@ struct failure socket_verify(int fd, int family) {
     sys_getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length);
     return (struct failure){error != 0 ? error : ECONNRESET, CALL_CONNECT};
   }
-  if (family != AF_INET && family != AF_INET6) return none;
+  if (family != AF_INET && family != AF_INET6) return no_failure;
   length = sizeof self;
   if (sys_getsockname(fd, (struct sockaddr *)&self, &length) != 0) return failed(CALL_GETSOCKNAME);
   /* Nobody listens there, or the port would not have been ours to use. */
-  return same_endpoint(&peer, &self) ? (struct failure){ECONNREFUSED, CALL_CONNECT} : none;
+  return same_endpoint(&peer, &self) ? (struct failure){ECONNREFUSED, CALL_CONNECT} : no_failure;
 }
 
 uint64_t socket_identity(int fd) {
@@ -118,9 +114,9 @@ uint64_t socket_identity(int fd) {
 }
 
 struct failure socket_hand_over(int fd, bool limited) {
-  struct failure failure = limited ? socket_limit(fd, 0) : none;
+  struct failure failure = limited ? socket_limit(fd, 0) : no_failure;
   if (failure.error != 0) return failure;
-  return sys_fcntl(fd, F_SETFL, O_NONBLOCK) == 0 ? none : failed(CALL_FCNTL);
+  return sys_fcntl(fd, F_SETFL, O_NONBLOCK) == 0 ? no_failure : failed(CALL_FCNTL);
 }
 
 /* A peer may send faster than this reads, so there is an end to it. */

@@ -7,10 +7,8 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#ifdef __linux__
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#endif
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -189,7 +187,6 @@ int sys_poll(struct pollfd *fds, nfds_t count, int timeout_ms) {
 
 int sys_listen(int fd, int backlog) { THROUGH_SEAM(CALL_LISTEN, -1, listen(fd, backlog)); }
 
-#ifdef __linux__
 int sys_epoll_create(void) { THROUGH_SEAM(CALL_EPOLL_CREATE, -1, epoll_create1(EPOLL_CLOEXEC)); }
 
 int sys_epoll_ctl(int epoll, int operation, int fd, struct epoll_event *event) {
@@ -203,22 +200,8 @@ int sys_epoll_wait(int epoll, struct epoll_event *events, int room, int timeout_
 int sys_eventfd(void) { THROUGH_SEAM(CALL_EVENTFD, -1, eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)); }
 
 int sys_eventfd_write(int fd, uint64_t value) { THROUGH_SEAM(CALL_WRITE, -1, eventfd_write(fd, value)); }
-#endif
 
-static int open_pipe(int ends[2]) {
-#ifdef __APPLE__
-  if (pipe(ends) != 0) return -1;
-  for (int i = 0; i < 2; i++) {
-    fcntl(ends[i], F_SETFD, FD_CLOEXEC);
-    fcntl(ends[i], F_SETFL, O_NONBLOCK);
-  }
-  return 0;
-#else
-  return pipe2(ends, O_CLOEXEC | O_NONBLOCK);
-#endif
-}
-
-int sys_pipe(int ends[2]) { THROUGH_SEAM(CALL_PIPE, -1, open_pipe(ends)); }
+int sys_pipe(int ends[2]) { THROUGH_SEAM(CALL_PIPE, -1, pipe2(ends, O_CLOEXEC | O_NONBLOCK)); }
 
 ssize_t sys_read(int fd, void *into, size_t length) { THROUGH_SEAM(CALL_READ, -1, read(fd, into, length)); }
 

@@ -1,5 +1,5 @@
 /*
- * The one seam for system calls. Everything native goes to the kernel through here, so that a test can
+ * The one seam for system calls, all of them Linux's. Everything native goes to the kernel through here, so that a test can
  * delay or fail the n-th call of a kind. Disarmed, a call costs one relaxed load more.
  *
  * sys_connect and sys_poll are entered with cancellation enabled: they allocate nothing and lock nothing.
@@ -7,6 +7,7 @@
 #ifndef CANCELPOINT_SYSCALLS_H
 #define CANCELPOINT_SYSCALLS_H
 
+#include <errno.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stddef.h>
@@ -51,6 +52,14 @@ struct failure {
   enum call call;
 };
 
+static const struct failure no_failure = {0, CALL_NONE};
+
+/* Of a call that has just set errno. */
+static inline struct failure failed(enum call call) {
+  struct failure failure = {errno, call};
+  return failure;
+}
+
 const char *call_name(enum call call);
 enum call call_by_name(const char *name); /* CALL_NONE where there is none */
 
@@ -67,7 +76,6 @@ int sys_fcntl(int fd, int command, int argument);
 int sys_unread(int fd, int *bytes);
 int sys_poll(struct pollfd *fds, nfds_t count, int timeout_ms);
 int sys_listen(int fd, int backlog);
-#ifdef __linux__
 struct epoll_event;
 int sys_epoll_create(void);
 int sys_epoll_ctl(int epoll, int operation, int fd, struct epoll_event *event);
@@ -75,7 +83,6 @@ int sys_epoll_wait(int epoll, struct epoll_event *events, int room, int timeout_
 /* Nonblocking. */
 int sys_eventfd(void);
 int sys_eventfd_write(int fd, uint64_t value);
-#endif
 /* Both ends nonblocking. */
 int sys_pipe(int ends[2]);
 ssize_t sys_read(int fd, void *into, size_t length);

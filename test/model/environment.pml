@@ -4,7 +4,7 @@
  */
 #define MAY_CANCEL(an_id) (!content && reserved[an_id] && (!asked[an_id] || repeats < REPEATS))
 
-/* attempts.ts:cancel and addon.cc:Cancel: at once on this thread, or by the reaper */
+/* registry.ts:cancel and reaper.c:reaper_cancel_paced: at once on this thread, or by the reaper */
 inline cancel_one() {
   atomic {
     if
@@ -27,7 +27,7 @@ inline cancel_one() {
   atomic { id = 0; exchanged = false }
 }
 
-/* attempts.ts:settleOne, told `outcome` */
+/* registry.ts:settleOne, told `outcome` */
 inline settle_one() {
   atomic {
     holds(settled_once, reserved[id] && !settled[id]);
@@ -46,7 +46,7 @@ inline settle_one() {
   }
 }
 
-/* attempts.ts:settleSome and addon.cc:Drain */
+/* registry.ts:settleSome and addon.cc:Drain */
 inline settle_some() {
   atomic {
     rung = false;
@@ -84,7 +84,7 @@ inline deliver() {
 }
 
 /*
- * attempts.ts:disown: a claim ends by it, after the caller's socket was made (descriptor.ts:adopt), or by close, where a cancel
+ * registry.ts:disown: a claim ends by it, after the caller's socket was made (descriptor.ts:adopt), or by close, where a cancel
  * has come (connect.ts:firstToConnect). A worker may be ended before the socket has taken the descriptor, or after that.
  */
 inline end_claim() {

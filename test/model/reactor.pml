@@ -29,7 +29,7 @@ inline reactor_submit() {
      fi;
      if
      :: begun == WATCHED -> inbox_submit(slot)
-     :: else -> publish(begun); more = true /* drained unrung: attempts.ts:submit */
+     :: else -> publish(begun); more = true /* drained unrung: registry.ts:submit */
      fi
 #endif
   :: else

@@ -11,28 +11,28 @@
 
 #include "ledger.h"
 
-static _Atomic int failed;
+static _Atomic int failed_count;
 
 void expect(const char *file, int line, bool holds, const char *what) {
   if (holds) return;
-  atomic_fetch_add(&failed, 1);
+  atomic_fetch_add(&failed_count, 1);
   fprintf(stderr, "%s:%d: expected %s\n", file, line, what);
 }
 
 void expect_equal(const char *file, int line, const char *what, long long actual, long long expected) {
   if (actual == expected) return;
-  atomic_fetch_add(&failed, 1);
+  atomic_fetch_add(&failed_count, 1);
   fprintf(stderr, "%s:%d: %s is %lld, expected %lld\n", file, line, what, actual, expected);
 }
 
 void expect_state(const char *file, int line, const char *what, enum attempt_state actual, enum attempt_state expected) {
   if (actual == expected) return;
-  atomic_fetch_add(&failed, 1);
+  atomic_fetch_add(&failed_count, 1);
   fprintf(stderr, "%s:%d: %s is %s, expected %s\n", file, line, what, attempt_state_name(actual),
           attempt_state_name(expected));
 }
 
-int failures(void) { return atomic_load(&failed); }
+int failures(void) { return atomic_load(&failed_count); }
 
 void require_failed(const char *file, int line, const char *what) {
   fprintf(stderr, "%s:%d: cannot go on without %s (%s)\n", file, line, what, strerror(errno));

@@ -73,7 +73,7 @@ uint64_t reserve(struct environment *environment, const struct peer *to, struct 
   return id;
 }
 
-/* As src/engines/nonblocking.ts and attempts.ts do. What is over already is drained without a ring. */
+/* As src/engines/nonblocking.ts and registry.ts do. What is over already is drained without a ring. */
 static int submit_all(struct environment *environment, const double *ids, size_t count) {
   if (!environment->uses_reactor) {
     struct failure failure = reactor_start();

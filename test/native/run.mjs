@@ -5,7 +5,7 @@
  * Builds native/ without addon.cc and with the program in this directory, runs it under each tool, then shows by seeded
  * bugs (mutants.mjs) that each tool would notice.
  */
-import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { appendFile, cp, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -36,9 +36,10 @@ const flavours = {
   tsan: { flags: ['-fsanitize=thread'], commands: [[], ['setarch', '--addr-no-randomize']], rounds: 50 },
   asan: { flags: ['-fsanitize=address,undefined', '-fno-sanitize-recover=undefined'], commands: [[]], rounds: 50 },
   valgrind: { flags: [], commands: [memcheck], rounds: 10 },
-  // What systems without epoll get, under the tool that says most. The other scenarios count calls of epoll's.
+  // The second implementation of poller.h, under the tool that says most. The other scenarios count calls of epoll's.
   poll: {
-    flags: ['-DCANCELPOINT_POLL', '-fsanitize=address,undefined', '-fno-sanitize-recover=undefined'],
+    poller: 'poller_poll.c',
+    flags: ['-fsanitize=address,undefined', '-fno-sanitize-recover=undefined'],
     commands: [[]],
     rounds: 50,
     only: 'storm of cancels in the reactor',
@@ -61,8 +62,10 @@ async function missing(flavour) {
 
 /** Compiles the core in `sources` and this directory's program. Resolves to the program, or throws the compiler's words. */
 async function compile(name, sources, flavour, unwinder = '-shared-libgcc') {
+  const { poller = 'poller_epoll.c' } = flavours[flavour]
+  const isPart = (file) => file.endsWith('.c') && (!file.startsWith('poller_') || file === poller)
   const files = [sources, here].map(async (directory) =>
-    (await readdir(directory)).filter((file) => file.endsWith('.c')).map((file) => join(directory, file)),
+    (await readdir(directory)).filter(isPart).map((file) => join(directory, file)),
   )
   const program = join(build, name)
   const parts = [
@@ -138,6 +141,22 @@ async function checkRefused(name, args) {
   report(`lane.c is refused ${name}`, refused ? undefined : `the compiler ended with ${code}\n${output}`)
 }
 
+/** Of the very script that builds the addon: Node's common.gypi takes -Werror out of a target's flags. */
+async function checkWarning() {
+  const name = 'a warning fails npm run build:native'
+  const copy = join(build, 'warning')
+  const root = join(native, '..')
+  await cp(native, join(copy, 'native'), { recursive: true, filter: (path) => !/\/(build|prebuilds)$/.test(path) })
+  await cp(join(root, 'package.json'), join(copy, 'package.json'))
+  await symlink(join(root, 'node_modules'), join(copy, 'node_modules'))
+  await appendFile(join(copy, 'native/ledger.c'), 'static int unused(void) { return 1; }\n')
+  const { code, output } = await run('npm', ['run', '--prefix', copy, 'build:native'])
+  report(
+    name,
+    code !== 0 && output.includes('[-Werror=unused-function]') ? undefined : `it ended with ${code}\n${output}`,
+  )
+}
+
 async function checkAddon() {
   const addon = join(native, 'build/Release/cancelpoint.node')
   const { code, output } = await run('readelf', ['--dynamic', '--wide', addon])
@@ -154,6 +173,7 @@ try {
   await checkRefused('without -fexceptions', ['-std=gnu11', '-fno-exceptions'])
   await checkRefused('as C++', ['-x', 'c++', '-fexceptions'])
   await checkAddon()
+  await checkWarning()
   const jobs = []
   for (const flavour of Object.keys(flavours)) {
     const reason = await missing(flavour)
