@@ -46,7 +46,7 @@ inline settle_one() {
   }
 }
 
-/* registry.ts:settleSome and addon.cc:Drain */
+/* registry.ts:drain and addon.cc:Drain */
 inline settle_some() {
   atomic {
     rung = false;

@@ -29,7 +29,7 @@ inline reactor_submit() {
      fi;
      if
      :: begun == WATCHED -> inbox_submit(slot)
-     :: else -> publish(begun); more = true /* drained unrung: registry.ts:submit */
+     :: else -> publish(begun); more = true /* drained unrung: registry.ts:submitToReactor */
      fi
 #endif
   :: else
@@ -175,7 +175,7 @@ inline take_over() {
   fi
 }
 
-/* reactor.c:end_late, of one at most; of one at least, if the wait has ended for it. What was answered is told so. */
+/* reactor.c:judge_late and reactor.c:end_late, of one at most; of one at least, if the wait has ended for it. What was answered is told so. */
 inline end_late() {
   if
   :: atomic { SOME_LIMITED -> slot = (slots[0].limited -> 0 : SLOTS - 1) };

@@ -26,9 +26,9 @@ const hashBits = options.full ? 26 : 24
 const secondsAtMost = options.full ? 600 : 120
 
 const folderOf = {
-  'attempts.ts': 'src',
-  'connect.ts': 'src',
-  'descriptor.ts': 'src',
+  'registry.ts': 'src/bridge',
+  'connect.ts': 'src/call',
+  'descriptor.ts': 'src/bridge',
   'blocking.ts': 'src/engines',
   'nonblocking.ts': 'src/engines',
 }
