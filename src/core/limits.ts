@@ -91,7 +91,7 @@ export const quietQuestions = 8
 export const outcomesRemembered = 64
 export const refusalsOfLoad = 8
 /** A question that was refused because of load is asked again so often, one that may have been fewer times; with such pauses. */
-export const loadRetriesAtMost = 6
+export const loadRetriesAtMost = 10
 export const doubtfulRetriesAtMost = 3
 export const loadBaseMs = 100
 export const loadCapMs = 500

@@ -48,8 +48,8 @@ export class ServerLoad {
   /** It said REFUSED or SERVFAIL. `retries`: how often this question was asked again because of load. */
   refused({ underWay }: Sent, code: 'EREFUSED' | 'ESERVFAIL', retries: number): LoadVerdict {
     const outcomes = this.#outcomesAt(underWay)
-    // A broken zone's question counts once, however often it is asked again.
-    if (retries === 0 || code === 'EREFUSED') outcomes.add(true)
+    // Counted once, however often the question is asked again.
+    if (retries === 0) outcomes.add(true)
     if (outcomes === this.#quiet) {
       const answersOthers = this.#busy.answers + this.#quiet.answers > 0
       if (!answersOthers) this.#refusesAnyway = true
@@ -59,7 +59,8 @@ export class ServerLoad {
     }
     if (this.#refusesAnyway) return { again: false, fewer: false }
     const fewer = this.#isOverloaded()
-    return { again: retries < (fewer ? limits.loadRetriesAtMost : limits.doubtfulRetriesAtMost), fewer }
+    const likely = fewer || code === 'EREFUSED'
+    return { again: retries < (likely ? limits.loadRetriesAtMost : limits.doubtfulRetriesAtMost), fewer }
   }
 
   /** It did not answer. True where it drops questions because of load, so that fewer must be sent at once. */

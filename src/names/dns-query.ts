@@ -32,6 +32,8 @@ export class DnsQuery {
   readonly #channels = new Channels()
   readonly #questions = new Set<Question>()
   #listener: Listener | undefined
+  /** One family has answered: the other has so long from when it is asked. */
+  #otherFamily: NodeJS.Timeout | undefined
   #waiting = 0
   #asking = 0
   #waits = false
@@ -92,13 +94,12 @@ export class DnsQuery {
     }
     const known = new Map<Family, Records>()
     const untold = new Set<Family>()
-    let timer: NodeJS.Timeout | undefined
     const ask = async (family: Family, index: number): Promise<Records> => {
       const records = kept[index] ?? (await this.#question(name, family))
       known.set(family, records)
       untold.add(family)
       if (![...known.values()].some(hasAddresses)) return records
-      timer ??= setTimeout(() => this.#stop(), limits.otherFamilyMs)
+      this.#otherFamily ??= setTimeout(() => this.#otherFamilyIsLate(), limits.otherFamilyMs)
       for (const each of untold) this.#tell(answerOf(this.#hostname, [each], [known.get(each)!]))
       untold.clear()
       return records
@@ -109,7 +110,8 @@ export class DnsQuery {
       this.#stop()
       throw error
     } finally {
-      clearTimeout(timer)
+      clearTimeout(this.#otherFamily)
+      this.#otherFamily = undefined
     }
   }
 
@@ -135,6 +137,12 @@ export class DnsQuery {
     }
   }
 
+  /** While it waits for this machine it is not late: the time begins again as it goes on. */
+  #otherFamilyIsLate(): void {
+    if (this.#waits) this.#otherFamily?.refresh()
+    else this.#stop()
+  }
+
   #stop(): void {
     for (const question of this.#questions) question.cancel()
     this.#channels.cancel()
@@ -147,6 +155,7 @@ export class DnsQuery {
     const waits = this.#waiting > 0 && this.#asking === 0
     if (waits === this.#waits) return
     this.#waits = waits
+    if (!waits) this.#otherFamily?.refresh()
     this.#listener?.waits(waits)
   }
 }
