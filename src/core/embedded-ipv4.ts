@@ -46,7 +46,7 @@ const forms: readonly Form[] = [
   /* IPv4-compatible */ ['::', 96, lastFour],
   /* IPv4-translated */ ['::ffff:0:0:0', 96, lastFour],
   /* NAT64, the well-known prefix */ ['64:ff9b::', 96, lastFour],
-  // Whoever uses the local-use prefix chooses how long his own is, so an address has four readings. Byte 8 is left out.
+  // A network that uses the local-use prefix chooses the length of its own part, so an address has four readings. Byte 8 is left out.
   ['64:ff9b:1::', 48, [6, 7, 9, 10]],
   ['64:ff9b:1::', 48, [7, 9, 10, 11]],
   ['64:ff9b:1::', 48, [9, 10, 11, 12]],

@@ -11,9 +11,9 @@ export class HostsFile {
   }
 
   /**
-   * Addresses in the file's order, empty where it does not know the name. A file that cannot be read knows none; while
-   * this machine is out of what it takes to read it, it knows what it knew.
-   * @throws what kept it from being read then, for a name that it did not know.
+   * Addresses in the file's order, empty where it does not know the name. A file that cannot be read knows none. While
+   * this machine lacks the means to read it (descriptors, memory), its last content counts.
+   * @throws the error that kept it from being read, for a name that its last content did not have.
    */
   lookup(name: string): readonly string[] {
     const { said, lack } = this.#file.read()

@@ -24,8 +24,8 @@ export class ParsedFile<T> {
   }
 
   /**
-   * What it says. A file that is not there, or not for us to read, says nothing; while this machine is out of what it
-   * takes to read it, what it said stands, and `lack` tells why that may be old.
+   * The file's content. A file that does not exist or may not be read is empty. While this machine lacks the means to
+   * read it (descriptors, memory), the last content is given, and `lack` is the error that says why it may be old.
    */
   read(): { said: T; lack?: NodeJS.ErrnoException } {
     try {
@@ -57,7 +57,7 @@ function textOf(path: string, size: number): string {
   }
 }
 
-/** What only a file knows nobody else can tell: one that could not be read must not be passed over. */
+/** Runs `read`. A file that this machine could not read is an error of class `local`, not a file without the entry. */
 export function readable<T>(whose: Pick<ConnectErrorOptions, 'hostname' | 'endpoint'>, read: () => T): T {
   try {
     return read()

@@ -31,7 +31,7 @@ export class ResolvConf {
     this.#file = new ParsedFile(path, parseResolvConf)
   }
 
-  /** @throws the error that kept the file from being read, where this machine is out of what that takes. */
+  /** @throws the error that kept the file from being read, where this machine lacks the means (descriptors, memory). */
   read(): ResolvRules {
     const { said, lack } = this.#file.read()
     if (lack) throw lack

@@ -5,12 +5,12 @@ import { type Destination, sortByPreference } from '../core/preference.js'
 import { decodeSocketAddress, domains, encodeEndpoint } from '../core/sockaddr.js'
 import { codeOf } from '../errors/errnos.js'
 
-/** SOCK_DGRAM: its connect(2) looks up the route, waits for nothing and sends nothing. */
+/** SOCK_DGRAM. connect(2) on such a socket looks up the route; it does not wait and sends nothing. */
 const datagram = 2
-/** What this machine is out of for the moment. */
+/** Errnos that say what this machine lacks for the moment. */
 const lacks: ReadonlySet<string> = new Set(['EMFILE', 'ENFILE', 'ENOMEM', 'ENOBUFS', 'EAGAIN'])
 
-/** As they are given where this machine cannot tell. */
+/** The endpoints in order of preference, or as they are given where this machine cannot tell. */
 export function byPreference(endpoints: readonly InetEndpoint[]): readonly InetEndpoint[] {
   if (endpoints.length < 2) return endpoints
   const destinations: (Destination & { endpoint: InetEndpoint })[] = []
