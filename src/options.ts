@@ -57,6 +57,7 @@ const connectKinds = {
 
 const checkKinds = {
   ...connectKinds,
+  close: kind("'reset' or 'fin'", (value) => value === 'reset' || value === 'fin'),
   concurrency: count,
   ratePerSecond: rate,
   perHost: count,
@@ -79,7 +80,8 @@ const managerKinds = {
  */
 export const settledConnectOptions = (options: ConnectOptions): ConnectOptions => settledOptions(options, connectKinds)
 
-export const settledCheckOptions = (options: CheckOptions): CheckOptions => settledOptions(options, checkKinds)
+export const settledCheckOptions = <Options extends CheckOptions>(options: Options): Options =>
+  settledOptions(options, checkKinds)
 
 export const settledManagerOptions = (options: ManagerOptions): ManagerOptions => settledOptions(options, managerKinds)
 
@@ -229,13 +231,4 @@ export function requireIterable(targets: unknown): void {
   const iterable = typeof targets === 'object' && targets !== null
   if (iterable && (Symbol.iterator in targets || Symbol.asyncIterator in targets)) return
   throw new TypeError(`targets is ${show(targets)}: expected an iterable of targets, such as an array`)
-}
-
-/** `options` over `defaults`, neither of which is changed; one that is there but undefined hides no default. */
-export function withDefaults<Options extends ConnectOptions>(defaults: ConnectOptions, options: Options): Options {
-  const names = Object.keys(options) as (keyof ConnectOptions)[]
-  if (names.length === 0) return defaults as Options
-  const merged: Record<string, unknown> = { ...defaults }
-  for (const name of names) if (options[name] !== undefined) merged[name] = options[name]
-  return merged as unknown as Options
 }

@@ -5,9 +5,11 @@ import type { ConnectionOptions } from 'node:tls'
 import type { ErrnoClass } from './core/errno.js'
 
 import type { RetryPolicy } from './core/retry.js'
+import type { Phase } from './core/verdict.js'
 
 export type { RetryPolicy, RetryRule } from './core/retry.js'
 export type { Target } from './core/target.js'
+export type { Phase } from './core/verdict.js'
 
 /** `auto` leaves the choice to the manager. */
 export const engineNames = ['blocking', 'nonblocking'] as const
@@ -54,8 +56,8 @@ export interface ManagerOptions extends ConnectOptions {
 }
 
 /**
- * A numeric target that is neither retried nor spoken TLS to is checked by one attempt, and `timeoutMs` bounds that alone: what it waits
- * for this machine (a place, a lane, descriptors) is not the target's time.
+ * `timeoutMs` bounds a target as a whole (name, connect, TLS, all tries), `attemptTimeoutMs` one connect(2). Both run from when
+ * the work on the target begins; what it waits for this machine (a place, a lane, a look-up) stops the clock.
  */
 export interface CheckOptions extends ConnectOptions {
   /** Targets in flight at once. */
@@ -66,8 +68,13 @@ export interface CheckOptions extends ConnectOptions {
   perHost?: number | undefined
   /** TCP: reset in the place of the handshake's last ACK, so that listeners never accept. Not with `tls`. */
   halfOpen?: boolean | undefined
-  /** One result for each address of a name. */
+  /** One result for each address of a name. Default false. */
   allAddresses?: boolean | undefined
+  /**
+   * How a connection is ended. `reset` leaves no TIME_WAIT behind, but some servers log, count or ban it. `fin` is polite, and
+   * holds a local port for a minute. Default: `reset` for a bare connect, `fin` after TLS, which says close_notify first.
+   */
+  close?: 'reset' | 'fin' | undefined
 }
 
 /** One result a target. */
@@ -82,10 +89,17 @@ export interface CheckResult {
   /** Of the last attempt, where the target is not up. */
   errnoClass?: ErrnoClass
   code?: string
+  /** The part of the check that ended it, where the target is not up. */
+  phase?: Phase
   /** One sentence for people. */
   reason?: string
+  /** connect(2) of the address that took it. Milliseconds, like the others. */
   connectMs?: number
+  /** Until the name's first address was known. */
   nameMs?: number
+  /** The TLS handshake. */
+  tlsMs?: number
+  /** connect(2) calls made for it. */
   attempts: number
   /** Milliseconds since the epoch. */
   startedAt: number

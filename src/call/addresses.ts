@@ -3,17 +3,14 @@ import { interfaceIndex } from '../bridge/interfaces.js'
 import type { Family, InetEndpoint } from '../core/endpoint.js'
 import { type Endpoint, endpointOf } from '../core/endpoint.js'
 import { show } from '../core/invalid-target.js'
-import type { ParsedTarget } from '../core/target.js'
+import type { NamedTarget, NumericTarget } from '../core/target.js'
 import { ConnectError, unresolvedError } from '../errors/errors.js'
 import { readable } from '../names/parsed-file.js'
 import { fewEnough, tooManyError } from '../names/records.js'
 import type { ConnectOptions } from '../types.js'
+import type { Call } from './call.js'
 import type { Cancellation } from './cancellation.js'
-import type { Call } from './connect.js'
 import { requeued } from './supervisor.js'
-
-export type NamedTarget = Extract<ParsedTarget, { kind: 'name' }>
-export type NumericTarget = Extract<ParsedTarget, { kind: 'endpoint' }>
 
 /** `error`: why there are fewer than there might be. */
 type Told = (families: readonly Family[], endpoints: readonly InetEndpoint[], error?: ConnectError) => void
@@ -37,36 +34,24 @@ export async function askFor(
   signal: AbortSignal,
   told: Told,
 ): Promise<void> {
-  const { cancellation, options, resolver } = call
-  const startedAt = performance.now()
-  const known = () => {
-    call.naming = false
-    call.nameMs ??= performance.now() - startedAt
-  }
-  call.naming = true
-  delete call.nameMs
-  call.deadline.arm()
-  if (options.lookup) {
-    const endpoints = endpointsOf(await lookedUp(hostname, options.lookup, cancellation, signal), hostname, port)
+  const { cancellation, settings } = call
+  const { resolver } = call.means
+  const naming = call.startsNaming()
+  if (settings.lookup) {
+    const endpoints = endpointsOf(await lookedUp(hostname, settings.lookup, cancellation, signal), hostname, port)
     const { few, leftOut } = fewEnough(endpoints, ({ family }) => family === 'inet6')
-    known()
+    naming.known()
     told(['inet6', 'inet'], few, tooManyError(hostname, leftOut))
     return
   }
-  const fresh = call.nameAsked
-  call.nameAsked = true
-  // Once an address is known, it is the attempts that wait or run.
-  const waits = (on: boolean) => {
-    if (call.naming && on) call.patience.waits(performance.now())
-    else if (call.naming) call.patience.runs(performance.now())
-  }
-  await requeued(hostname, call, () =>
+  const { fresh, waits } = naming
+  await requeued(call, () =>
     resolver.query(hostname, { signal, fresh, waits }, ({ families, addresses, error }) => {
-      if (addresses.length > 0) known()
+      if (addresses.length > 0) naming.known()
       told(families, endpointsOf(addresses, hostname, port), error)
     }),
   )
-  known()
+  naming.known()
 }
 
 /** By the caller's own lookup. What it says of the name, as Node's own do, is an answer; anything else it throws is its own. */

@@ -1,42 +1,75 @@
 /**
- * A call's deadline, by p-timeout. A call that is one attempt, begun at once and with a shorter deadline of its own, needs
- * no timer: the deadline is armed by whatever has to be waited for beside that.
+ * A call's deadline, by p-timeout. A call that is one attempt, begun at once and with a shorter limit of its own, needs no
+ * timer: the deadline is armed by whatever has to be waited for beside that.
  */
 import pTimeout, { type Options } from 'p-timeout'
 
-import { clearTimeout, performance, setTimeout } from '../core/clock.js'
+import { clearTimeout, performance, setImmediate, setTimeout } from '../core/clock.js'
 import * as limits from '../core/limits.js'
 import { withoutStack } from '../errors/errors.js'
+import { heldUpMs, startBeat, stopBeat } from './heartbeat.js'
 
 const customTimers = { setTimeout, clearTimeout } as Options<unknown>['customTimers']
 
 export class Deadline {
-  readonly #endsAt: number
+  readonly #timeoutMs: number
+  readonly #startedAt: number
+  readonly #pausedMs: () => number
   readonly #expire: () => void
-  #armed = false
-  #over: (() => void) | undefined
+  #state: 'unarmed' | 'armed' | 'over' = 'unarmed'
+  #heldUpBefore = 0
+  #stop: (() => void) | undefined
 
-  /** `timeoutMs` from `now`; Infinity for none. `expire` asks for the end of what is bounded. */
-  constructor(timeoutMs: number, now: number, expire: () => void) {
-    this.#endsAt = now + timeoutMs
+  /**
+   * `timeoutMs` from `startedAt` (performance.now()); Infinity for none. Time in which the process was held up does not
+   * count, nor does `pausedMs()`, which is asked when the time seems to be over. `expire` asks for the end of the call.
+   */
+  constructor(timeoutMs: number, startedAt: number, pausedMs: () => number, expire: () => void) {
+    this.#timeoutMs = timeoutMs
+    this.#startedAt = startedAt
+    this.#pausedMs = pausedMs
     this.#expire = expire
   }
 
   /** From now on a timer keeps it, until `end`. Idempotent. */
   arm(): void {
-    if (this.#armed || this.#endsAt === Number.POSITIVE_INFINITY) return
-    this.#armed = true
-    const milliseconds = Math.max(1, Math.min(this.#endsAt - performance.now(), limits.timerAtMostMs))
-    const over = new Promise<void>((resolve) => {
-      this.#over = resolve
-    })
-    // p-timeout makes an error of its own in advance, which nobody sees where there is a fallback.
-    withoutStack(() => pTimeout(over, { milliseconds, fallback: this.#expire, customTimers }))
+    if (this.#state !== 'unarmed' || this.#timeoutMs === Number.POSITIVE_INFINITY) return
+    this.#state = 'armed'
+    startBeat()
+    this.#heldUpBefore = heldUpMs()
+    this.#wait()
   }
 
-  /** What was bounded is over, in whatever way. */
+  /** The call is over, in whatever way. */
   end(): void {
-    this.#armed = true
-    this.#over?.()
+    if (this.#state === 'armed') stopBeat()
+    this.#state = 'over'
+    this.#stop?.()
+  }
+
+  #wait(): void {
+    const milliseconds = Math.max(1, Math.min(this.#leftMs(), limits.timerAtMostMs))
+    const stopped = new Promise<void>((resolve) => {
+      this.#stop = resolve
+    })
+    // p-timeout makes an error of its own in advance, which nobody sees where there is a fallback.
+    withoutStack(() => pTimeout(stopped, { milliseconds, fallback: () => this.#ring(), customTimers }))
+  }
+
+  #ring(): void {
+    if (this.#leftMs() > 0) this.#wait()
+    // The answer may have come and not been read: the loop reads what has arrived before it comes to this.
+    else setImmediate(() => this.#lastLook())
+  }
+
+  #lastLook(): void {
+    if (this.#state !== 'armed') return
+    if (this.#leftMs() > 0) this.#wait()
+    else this.#expire()
+  }
+
+  #leftMs(): number {
+    const heldUp = heldUpMs() - this.#heldUpBefore
+    return this.#timeoutMs - (performance.now() - this.#startedAt) + heldUp + this.#pausedMs()
   }
 }

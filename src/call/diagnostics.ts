@@ -10,14 +10,22 @@
 import { channel } from 'node:diagnostics_channel'
 
 import type { Outcome } from '../bridge/registry.js'
+import { performance } from '../core/clock.js'
 import type { Decision, Failure } from '../core/retry.js'
-import { formatTarget } from '../core/target.js'
+import { formatParsed, type ParsedTarget } from '../core/target.js'
 import type { Engine } from '../engines/engine.js'
-import type { AttemptRecord, Target } from '../types.js'
+import type { AttemptRecord } from '../types.js'
 
 interface Subject {
   endpoint: string
   engine: Engine
+}
+
+interface Delivered {
+  target: ParsedTarget
+  attempts: readonly AttemptRecord[]
+  /** As performance.now() had it. */
+  startedAt: number
 }
 
 const start = channel('cancelpoint:attempt:start')
@@ -41,10 +49,12 @@ export function attemptCancel({ endpoint, engine }: Subject): void {
   if (cancel.hasSubscribers) cancel.publish({ endpoint, engine: engine.name })
 }
 
-export function retry(target: Target, { code, errnoClass }: Failure, decision: Decision): void {
-  if (retries.hasSubscribers) retries.publish({ target: formatTarget(target), code, errnoClass, ...decision })
+export function retry(target: string, { code, errnoClass }: Failure, decision: Decision): void {
+  if (retries.hasSubscribers) retries.publish({ target, code, errnoClass, ...decision })
 }
 
-export function delivery(target: Target, attempts: readonly AttemptRecord[], durationMs: number): void {
-  if (deliveries.hasSubscribers) deliveries.publish({ target: formatTarget(target), attempts, durationMs })
+/** `call`: the one whose socket or descriptor is the caller's from now on. */
+export function delivery({ target, attempts, startedAt }: Delivered): void {
+  if (!deliveries.hasSubscribers) return
+  deliveries.publish({ target: formatParsed(target), attempts, durationMs: performance.now() - startedAt })
 }

@@ -1,30 +1,37 @@
-/** TLS on top of a connected socket. Whatever ends it early closes both before the call goes on. */
+/** TLS on top of a connected socket. */
 import type { Socket } from 'node:net'
 import { type ConnectionOptions, type TLSSocket, connect as tlsConnect } from 'node:tls'
 import { closeSocket } from '../bridge/descriptor.js'
 import { classify } from '../errors/errnos.js'
 import { ConnectError } from '../errors/errors.js'
+import type { Call } from './call.js'
 import type { Cancellation } from './cancellation.js'
-import type { Call } from './connect.js'
 
 /** TLS on top of a connected socket. Cancelled or failed, both are closed before the promise settles. */
 export async function secure(socket: Socket, call: Call): Promise<TLSSocket> {
-  const { target, options: asked } = call
-  const options: ConnectionOptions = { ...(typeof asked.tls === 'object' ? asked.tls : {}), socket }
-  if (target.kind === 'name') options.servername ??= target.hostname
-  else if (target.endpoint.family !== 'unix') options.host ??= target.endpoint.address
+  const handshakeEnds = call.startsHandshake()
   let secured: TLSSocket | undefined
   try {
-    secured = tlsConnect(options)
+    secured = tlsConnect({ ...optionsFor(call), socket })
     await handshake(secured, call.cancellation)
+    handshakeEnds()
     return secured
   } catch (error) {
     await Promise.all([secured && closeSocket(secured), closeSocket(socket)])
-    // Refused by node:tls before it began: options that are none.
+    // node:tls refused its options before the handshake began.
     if (!secured) throw error
     call.cancellation.throwIfRequested()
     throw protocolError(error as NodeJS.ErrnoException, call)
   }
+}
+
+/** SNI and certificates know no dot at the end of a name (RFC 6066, section 3). */
+function optionsFor({ target, settings, hostname }: Call): ConnectionOptions {
+  const options: ConnectionOptions = typeof settings.tls === 'object' ? { ...settings.tls } : {}
+  if (hostname !== undefined) options.servername ??= hostname
+  else if (target.kind === 'endpoint' && target.endpoint.family !== 'unix') options.host ??= target.endpoint.address
+  for (const name of ['servername', 'host'] as const) options[name] = options[name]?.replace(/\.$/, '')
+  return options
 }
 
 function handshake(secured: TLSSocket, cancellation: Cancellation): Promise<void> {
@@ -51,7 +58,7 @@ function handshake(secured: TLSSocket, cancellation: Cancellation): Promise<void
 function protocolError(error: NodeJS.ErrnoException, call: Call): ConnectError {
   const { code = 'EPROTO' } = error
   const { attempts, endpoint, hostname } = call
-  const known = classify(code)
+  const known = classify(code, { call: 'tls' })
   return new ConnectError({
     code,
     syscall: 'tls',

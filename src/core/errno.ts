@@ -29,6 +29,8 @@ export interface ErrnoContext {
   localFixed?: boolean | undefined
   /** The machine has the endpoint's family switched off, or has no address of it. */
   familyDisabled?: boolean | undefined
+  /** The call that said it: socket, bind, connect, getpeername, tls ... Without it connect is taken to have. */
+  call?: string | undefined
 }
 
 /** What each class says, and what the supervisor does about it. */
@@ -118,7 +120,31 @@ const rows: readonly Row[] = [
 const otherMeanings: readonly Row[] = [
   ['EADDRNOTAVAIL', 'misuse', 'The source address or port asked for cannot be used.', 'Ask for an address that this machine has, and a port that is free.'],
   ['EADDRNOTAVAIL', 'unreachable', 'This machine has no address of the kind that destination needs.', 'Enable the family, or use an address of the other one.'],
+  ['ENOPROTOOPT', 'refused', 'The host answered that it does not speak that protocol.', 'Check the address, and what answers for it: it sent ICMP protocol unreachable.'],
+  ['ENOTCONN', 'refused', 'The other side cut the connection off as soon as it was made.', 'Look in the service’s log for why it hung up.'],
+  ['EAFNOSUPPORT', 'unreachable', 'This machine has that address family switched off.', 'Enable the family, or use an address of the other one.'],
   ['EAGAIN', 'busy', 'The listener’s queue of waiting connections is full.', 'Let the service accept faster or give it a longer backlog.'],
+]
+
+function meaningIn(code: string, errnoClass: ErrnoClass): Row {
+  return otherMeanings.find((row) => row[0] === code && row[1] === errnoClass)!
+}
+
+/** What a code says where a call other than connect(2) said it, or where connect says something else than the others. */
+// biome-ignore format: a table reads by rows
+const sayings: readonly [call: string, row: Row][] = [
+  ['connect', meaningIn('ENOPROTOOPT', 'refused')],
+  ['getpeername', meaningIn('ENOTCONN', 'refused')],
+  ['socket', meaningIn('EAFNOSUPPORT', 'unreachable')],
+  ['socket', ['EACCES', 'denied', 'This process may not make sockets of that kind.', 'Check the process’s sandbox, its seccomp and security policies.']],
+  ['socket', ['EPERM', 'denied', 'This process may not make sockets of that kind.', 'Check the process’s sandbox, its seccomp and security policies.']],
+  ['bind', ['EACCES', 'denied', 'That source port takes a privilege.', 'Ask for a source port from 1024 up, or give the process CAP_NET_BIND_SERVICE.']],
+  ['bind', ['EINVAL', 'misuse', 'The source address does not fit the socket.', 'Give a localAddress of the target’s family and scope.']],
+  ['bind', meaningIn('EADDRNOTAVAIL', 'misuse')],
+  ['pthread_create', ['EAGAIN', 'local', 'This machine starts no more threads.', 'Lower lanes, or raise the limit on threads (ulimit -u, pids.max).']],
+  ['tls', ['ETIMEDOUT', 'timed-out', 'The TLS handshake did not end in time.', 'Check that the port speaks TLS, and that the service keeps up.']],
+  ['tls', ['ECONNRESET', 'refused', 'The other side cut the connection off in the TLS handshake.', 'Check that the port speaks TLS, and look in the service’s log.']],
+  ['tls', ['EPIPE', 'refused', 'The other side cut the connection off in the TLS handshake.', 'Check that the port speaks TLS, and look in the service’s log.']],
 ]
 
 type Entry = Advice & { errnoClass: ErrnoClass }
@@ -155,16 +181,28 @@ const aliases: ReadonlyMap<string, string> = new Map([
 ])
 
 /** The class of a code, told from what was asked for where the code alone does not tell. Unheard-of codes are `unknown`. */
-export function classify(given: string, { family, localFixed, familyDisabled }: ErrnoContext = {}): ErrnoClass {
+export function classify(given: string, { family, localFixed, familyDisabled, call }: ErrnoContext = {}): ErrnoClass {
   const code = aliases.get(given) ?? given
-  if (code === 'EAGAIN') return family === 'unix' ? 'busy' : 'local'
+  const said = sayingOf(code, call)
+  if (said) return said[1]
+  const byConnect = call === undefined || call === 'connect'
+  if (code === 'EAGAIN') return family === 'unix' && byConnect ? 'busy' : 'local'
   if (code === 'EADDRNOTAVAIL') return localFixed ? 'misuse' : familyDisabled ? 'unreachable' : 'local'
-  if (code === 'ENOENT' && family !== undefined && family !== 'unix') return 'unknown'
+  if (code === 'ENOENT' && (!byConnect || (family !== undefined && family !== 'unix'))) return 'unknown'
   return entryFor(code)?.errnoClass ?? 'unknown'
 }
 
-/** What a code means in a class, and what to do; undefined for a code that is not in the table. */
-export function advise(code: string, errnoClass: ErrnoClass): Advice | undefined {
+/**
+ * What a code means in a class, and what to do; undefined for a code that is not in the table. `call`: the one that said
+ * it, where that is known.
+ */
+export function advise(code: string, errnoClass: ErrnoClass, call?: string): Advice | undefined {
+  const said = sayingOf(code, call)
+  if (said) return entryOf(said)
   const other = otherMeanings.find((row) => row[0] === code && row[1] === errnoClass)
   return other ? entryOf(other) : entryFor(code)
+}
+
+function sayingOf(code: string, call: string | undefined): Row | undefined {
+  return call === undefined ? undefined : sayings.find(([by, row]) => by === call && row[0] === code)?.[1]
 }

@@ -4,7 +4,7 @@ import { isNumeric } from './hostname.js'
 import { InvalidTargetError, show } from './invalid-target.js'
 import { formatIpv4, formatIpv6, parseIpv4, parseIpv6 } from './ip.js'
 import * as limits from './limits.js'
-import { type ParsedTarget, parseTarget, portOf, type ReadTarget } from './target.js'
+import { type ParsedTarget, parseTarget, portOf, ReadTarget } from './target.js'
 import { faultInText, tooLong } from './target-fault.js'
 
 /** All of a /8 on one port: more in one word is a slip of the pen. */
@@ -29,7 +29,7 @@ export function* readTargets(text: string): Generator<ReadTarget, void, undefine
   if (text.length > limits.rangeLengthAtMost) throw tooLong(text, text.length, limits.rangeLengthAtMost)
   const range = rangeIn(text)
   if (!range) {
-    yield { text, parsed: parseTarget(text) }
+    yield new ReadTarget(text, parseTarget(text))
     return
   }
   const { addresses, host, ports } = range
@@ -201,7 +201,7 @@ function* eachPort(
   ports: readonly PortRange[],
 ): Generator<ReadTarget, void, undefined> {
   for (const { first, last } of ports) {
-    for (let port = first; port <= last; port += 1) yield { text: `${host}:${port}`, parsed: withPort(parsed, port) }
+    for (let port = first; port <= last; port += 1) yield new ReadTarget(`${host}:${port}`, withPort(parsed, port))
   }
 }
 

@@ -42,6 +42,9 @@ export const rangeLengthAtMost = 65_536
 /** Targets in flight in one check: with targets that hang for 3 s, some 340 a second. A target costs the nonblocking engine some 6 KB. */
 export const checkConcurrency = 1_024
 
+/** How long a check's close_notify and FIN may take to be sent: a peer that does not read holds them up. */
+export const goodbyeMs = 1_000
+
 /** A small policy: what is worth trying again has mostly come back by then. Tries, the first included. */
 export const retryTries = 3
 /** Retries as a share of first tries, and what is granted whatever the share: as Finagle has them. */
@@ -57,6 +60,9 @@ export const requeuesAtMost = 10
 export const requeuePatienceMs = 5_000
 export const requeueBaseMs = 20
 export const requeueCapMs = 1_000
+
+/** How long a target of a check may wait for this machine with its clock stopped: a place, a lane, a look-up. Then it is `unknown`. */
+export const pauseAtMostMs = 300_000
 
 /** A call that waited for longer than this share of its time has no word to say about its target. */
 export const waitedShare = 0.1
@@ -124,6 +130,13 @@ export const laneFailureMs = 100
 
 /** Targets of the lab: more addresses than a check of one machine needs, and some 100 MB of their names. */
 export const labTargetsAtMost = 1_000_000
+
+/**
+ * How often it is looked whether the event loop turns, and what a beat may be late by without a word: timers are a millisecond
+ * or two late at any time, and a busy loop some more.
+ */
+export const beatMs = 10
+export const beatToleranceMs = 4
 
 /** The longest wait Node's timers take; longer ones would fire at once. */
 export const timerAtMostMs = 2_147_483_647

@@ -7,6 +7,7 @@ import type { ErrnoClass } from './errno.js'
 import { copyOf, isObject, kind, numberKind, objectKind, requireKind, requireKinds, requireNames } from './kinds.js'
 import * as limits from './limits.js'
 import type { Random } from './random.js'
+import { strength } from './verdict.js'
 
 /** How often, and how long between. What is left out is the table's: see core/retry.ts. */
 export interface RetryRule {
@@ -201,30 +202,6 @@ export class RetryBudget {
   }
 }
 
-/** What one of several addresses says for the whole target, the strongest word first. */
-const strongest: readonly ErrnoClass[] = [
-  // A reason on this side leaves open what the target is.
-  'local',
-  'protocol',
-  'refused',
-  'busy',
-  'timed-out',
-  'unreachable',
-  'denied',
-  'name',
-  'unknown',
-  'misuse',
-  'pending',
-]
-
-/** Of several addresses' failures the one that speaks for the target; of equals the last. */
-export function speaker<T extends Failure>(failures: readonly T[]): T | undefined {
-  return failures.reduce<T | undefined>((best, failure) => {
-    const stronger = best && strongest.indexOf(best.errnoClass) < strongest.indexOf(failure.errnoClass)
-    return stronger ? best : failure
-  }, undefined)
-}
-
 const ruleKind = kind('false or an object such as { tries: 3 }', isObject)
 const milliseconds = numberKind('milliseconds from 0 up', (value) => value >= 0 && value < Number.POSITIVE_INFINITY)
 
@@ -255,7 +232,7 @@ export function settledRetryPolicy<Policy extends RetryPolicy | false | undefine
   requireKinds(copy, policyKinds, 'retry.')
   if (copy.classes) copy.classes = settledRules('retry.classes', copy.classes)
   if (copy.errnos) copy.errnos = settledRules('retry.errnos', copy.errnos)
-  requireNames('retry.classes', copy.classes ?? {}, strongest)
+  requireNames('retry.classes', copy.classes ?? {}, strength)
   for (const [name, rule] of Object.entries(copy.classes ?? {})) {
     if (rule && neverRetried.has(name as ErrnoClass)) {
       const retried = Object.keys(rules).join(', ')

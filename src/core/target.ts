@@ -1,6 +1,6 @@
 /** Targets as people write them, and the endpoints they name. Pure: names are not resolved, interfaces not looked up. */
 
-import { bracketed, type Endpoint, formatPath } from './endpoint.js'
+import { bracketed, type Endpoint, formatEndpoint, formatPath } from './endpoint.js'
 import { parseHostname } from './hostname.js'
 import { InvalidTargetError, show, toText } from './invalid-target.js'
 import { formatIpv6, parseIpv4, parseIpv6 } from './ip.js'
@@ -15,16 +15,30 @@ import { faultInHost, faultInObject, faultInPort, faultInText, forms, tooLong } 
  */
 export type Target = string | { host: string; port: number } | { path: string }
 
-/** `zone`: an interface's name or index, to be turned into a scope id where interfaces can be looked up. */
-export type ParsedTarget =
-  | { kind: 'endpoint'; endpoint: Endpoint; zone?: string }
-  | { kind: 'name'; hostname: string; port: number }
+/**
+ * A target that was read: an endpoint, or a name that has to be looked up first. `zone`: an interface's name or index, to be
+ * turned into a scope id where interfaces can be looked up. `hostname` beside an endpoint: the name that it is an address of.
+ */
+export type ParsedTarget = NumericTarget | NamedTarget
+export type NumericTarget = { kind: 'endpoint'; endpoint: Endpoint; zone?: string; hostname?: string }
+export type NamedTarget = { kind: 'name'; hostname: string; port: number }
 
-/** A target together with what it says. */
-export interface ReadTarget {
+/** A target together with what it says, so that it is read once. */
+export class ReadTarget {
+  readonly #read = true
   /** A string that reads back as the same target; as written, where it was one. */
-  text: string
-  parsed: ParsedTarget
+  readonly text: string
+  readonly parsed: ParsedTarget
+
+  constructor(text: string, parsed: ParsedTarget) {
+    this.text = text
+    this.parsed = parsed
+  }
+
+  /** Asks nothing of the object, which may be a caller's Proxy. */
+  static is(target: unknown): target is ReadTarget {
+    return typeof target === 'object' && target !== null && #read in target
+  }
 }
 
 const encoder = new TextEncoder()
@@ -42,11 +56,12 @@ export function parseTarget(target: Target): ParsedTarget {
  * The same, with the text to show. Each member of an object is read once: what a getter says the second time is not asked.
  * @throws InvalidTargetError
  */
-export function readTarget(target: Target): ReadTarget {
-  return typeof target === 'string' ? { text: target, parsed: parseText(target) } : readObject(target)
+export function readTarget(target: Target | ReadTarget): ReadTarget {
+  if (typeof target === 'string') return new ReadTarget(target, parseText(target))
+  return ReadTarget.is(target) ? target : readObject(target)
 }
 
-/** The main path makes no errors: where it comes to nothing, `faultInText` says what is wrong. */
+/** The main path makes no errors: where the text is no target, `faultInText` says what is wrong. */
 function parseText(text: string): ParsedTarget {
   if (text.length > limits.targetLengthAtMost) throw tooLong(text, text.length)
   if (text.startsWith('unix:')) return parsePath(text.slice(5), text)
@@ -62,14 +77,14 @@ function parseText(text: string): ParsedTarget {
 
 function readObject(target: Target): ReadTarget {
   const { host, port, path } = membersOf(target)
-  if (path !== undefined) return { text: formatPath(path), parsed: parsePath(path, target) }
+  if (path !== undefined) return new ReadTarget(formatPath(path), parsePath(path, target))
   if (host.length > limits.targetLengthAtMost) throw tooLong(target, host.length)
   if (!isPort(port)) throw faultInPort(port, target)
   const bracket = host.startsWith('[') && host.endsWith(']')
   const inet6 = bracket || host.includes(':')
   const parsed = inet6 ? parseZoned(bracket ? host.slice(1, -1) : host, port, bracket) : parseHost(host, port)
   if (!parsed) throw faultInHost(host, port, target)
-  return { text: textOf(host, port), parsed }
+  return new ReadTarget(textOf(host, port), parsed)
 }
 
 type Members = { host: string; port: unknown; path?: undefined } | { path: string; host?: undefined; port?: undefined }
@@ -148,6 +163,11 @@ function parsePath(written: string, given: Target): ParsedTarget {
     throw new InvalidTargetError(given, 'it has half of a surrogate pair: expected a path', 'correct the path')
   }
   return { kind: 'endpoint', endpoint: { family: 'unix', path } }
+}
+
+/** A parsed target as a string that reads back as the same target. */
+export function formatParsed(target: ParsedTarget): string {
+  return target.kind === 'name' ? `${target.hostname}:${target.port}` : formatEndpoint(target.endpoint)
 }
 
 /** A target as a string that reads back as the same target. Never throws: what is no target is shown as it is. */

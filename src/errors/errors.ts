@@ -2,31 +2,21 @@
 import { type Endpoint, formatEndpoint } from '../core/endpoint.js'
 import { type Advice, advise, classes, type ErrnoClass } from '../core/errno.js'
 import * as limits from '../core/limits.js'
-import type { Failure, Patience } from '../core/retry.js'
-import { clause, printable, sentence } from '../core/text.js'
+import { clause, printable } from '../core/text.js'
+import { type Failed, type Phase, type Verdict, verdictOn } from '../core/verdict.js'
 import type { AttemptRecord } from '../types.js'
 import { errnoOf } from './errnos.js'
 
-export interface ConnectErrorOptions {
-  /** 'ECONNREFUSED', 'ENOTFOUND', 'ERR_BLOCKED'. */
-  code: string
+export interface ConnectErrorOptions extends Failed {
   /** Negative; by the code where absent. */
   errno?: number | undefined
-  /** The call that failed: socket, bind, connect, queryA, tls. */
-  syscall: string
-  /** What it failed at: the target's, but of bind the source. Port 0 where the kernel was to choose. */
+  /** What it failed at: the target's endpoint, but for bind the source. Port 0 where the kernel was to choose. */
   endpoint?: Endpoint | undefined
   /** The name that was asked for, where that is what failed. */
   hostname?: string | undefined
-  errnoClass: ErrnoClass
   attempts?: AttemptRecord[] | undefined
   /** One an address, where several were tried. */
   errors?: ConnectError[] | undefined
-  timedOutBy?: 'deadline' | 'kernel' | undefined
-  /** Takes the place of the table's words in the message. */
-  detail?: string | undefined
-  /** The same, in the table's form. */
-  advice?: Advice | undefined
   cause?: unknown
 }
 
@@ -52,15 +42,18 @@ export class ConnectError extends Error {
   declare timedOutBy?: 'deadline' | 'kernel'
 
   readonly #options: ConnectErrorOptions
+  readonly #verdict: Verdict
 
   constructor(options: ConnectErrorOptions) {
-    super(printable(messageOf(options)), options.cause === undefined ? undefined : { cause: options.cause })
+    const verdict = verdictOn(options)
+    super(printable(messageOf(options, verdict)), options.cause === undefined ? undefined : { cause: options.cause })
     this.#options = options
+    this.#verdict = verdict
     const { code, endpoint, hostname, errors, timedOutBy } = options
     this.code = code
     this.errno = options.errno ?? errnoOf(code)
     this.syscall = options.syscall
-    this.errnoClass = options.errnoClass
+    this.errnoClass = verdict.errnoClass
     this.attempts = options.attempts ?? []
     if (endpoint?.family === 'unix') this.path = endpoint.path
     else if (endpoint) {
@@ -72,23 +65,22 @@ export class ConnectError extends Error {
     if (timedOutBy) this.timedOutBy = timedOutBy
   }
 
-  /** What it means, without the place and what to do: one sentence. */
-  meaning(): string {
-    const { detail, advice } = this.#options
-    return detail === undefined ? meaningOf(this, advice) : sentence(detail)
+  /** What it says of the target, and why: what a check writes into its result. */
+  static verdictOf(error: ConnectError): Verdict {
+    return error.#verdict
   }
 
-  /** The same, told for a whole call: with all its attempts, and an error for each address where there were several. */
+  /** The same error told for a whole call: with all its attempts, and an error for each address where there were several. */
   forCall(attempts: AttemptRecord[], errors: ConnectError[]): ConnectError {
     return new ConnectError({ ...this.#options, attempts, errors: errors.length > 1 ? errors : undefined })
   }
 }
 
-function messageOf(options: ConnectErrorOptions): string {
-  const { syscall, code, endpoint, hostname, errnoClass, detail, advice = advise(code, errnoClass) } = options
+function messageOf({ syscall, code, endpoint, hostname, detail }: ConnectErrorOptions, verdict: Verdict): string {
+  const { means, remedy, errnoClass } = verdict
   const where = endpoint ? ` ${placeOf(endpoint)}` : hostname === undefined ? '' : ` ${hostname}`
-  const words = advice ? `${clause(advice.means)}; ${clause(advice.remedy)}` : classes[errnoClass].says
-  return `${syscall} ${code}${where}: ${detail ?? words}`
+  const why = detail ?? (remedy === undefined ? classes[errnoClass].says : clause(means))
+  return `${syscall} ${code}${where}: ${why}${remedy === undefined ? '' : `; ${clause(remedy)}`}`
 }
 
 /** As Node writes it: a path stands alone, and so does a source address whose port was left to the kernel. */
@@ -98,23 +90,19 @@ function placeOf(endpoint: Endpoint): string {
   return endpoint.family === 'unix' ? text.slice('unix:'.length) : text
 }
 
-/** What a failure means: one sentence. */
-export function meaningOf(failure: Failure, advice = advise(failure.code, failure.errnoClass)): string {
-  return advice?.means ?? `It failed with ${failure.code}.`
-}
-
 /** An attempt whose `attemptTimeoutMs` ran out: the limit is told, not when somebody noticed. */
 export function noAnswerWithin(attemptTimeoutMs: number): Advice {
   return { ...advise('ETIMEDOUT', 'timed-out')!, means: `No answer within ${attemptTimeoutMs} ms.` }
 }
 
-/** As far as a call has come: see connect.ts. */
-interface CallProgress {
+/** How far a call had come when its deadline ended it. */
+export interface Progress {
+  phase: Phase
+  /** What it waited for this machine. Milliseconds. */
+  waitedMs: number
   attempts: AttemptRecord[]
-  patience: Patience
-  naming?: boolean
-  hostname?: string
-  endpoint?: Endpoint
+  hostname?: string | undefined
+  endpoint?: Endpoint | undefined
 }
 
 class AbortError extends Error {
@@ -150,28 +138,24 @@ export function lateAbortError(reason: unknown): Error {
 }
 
 /** A call whose `timeoutMs` ran out. What it was doing then says whose fault that is. */
-export function deadlineError(timeoutMs: number, call: CallProgress): ConnectError {
-  const waitedMs = call.patience.waitedMs(performance.now())
-  const { attempts, endpoint, hostname } = call
-  const detail = `not connected within ${timeoutMs} ms`
-  const common = {
-    code: 'ETIMEDOUT',
-    syscall: 'connect',
-    timedOutBy: 'deadline',
-    attempts,
-    endpoint,
-    hostname,
-  } as const
-  // What was spent on waiting for this machine was not the target's, nor its name's.
-  if (waitedMs > timeoutMs * limits.waitedShare)
-    return new ConnectError({
-      ...common,
-      errnoClass: 'local',
-      detail: `${detail}, of which ${Math.round(waitedMs)} ms were spent waiting for this machine`,
-    })
-  if (call.naming)
-    return new ConnectError({ ...common, errnoClass: 'name', detail: `${detail}: its name was still being looked up` })
-  return new ConnectError({ ...common, errnoClass: 'timed-out', detail })
+export function deadlineError(timeoutMs: number, progress: Progress): ConnectError {
+  const { phase, waitedMs, attempts, endpoint, hostname } = progress
+  const syscall = phase === 'tls' ? 'tls' : 'connect'
+  const what = phase === 'tls' ? 'The TLS handshake did not end' : 'Not connected'
+  const late = `${what} within ${timeoutMs} ms`
+  const failed = { code: 'ETIMEDOUT', syscall, phase, timedOutBy: 'deadline', attempts, endpoint, hostname } as const
+  const error = (errnoClass: ErrnoClass, means: string, remedy: string) =>
+    new ConnectError({ ...failed, errnoClass, advice: { means, remedy } })
+  // The time that was spent on waiting for this machine was not the target's, nor its name's.
+  if (waitedMs > timeoutMs * limits.waitedShare) {
+    const means = `${late}, of which ${Math.round(waitedMs)} ms were spent waiting for this machine.`
+    return error('local', means, 'Lower the concurrency, or look at what keeps this process busy.')
+  }
+  if (phase === 'name') {
+    const means = `${late}: its name was still being looked up.`
+    return error('name', means, 'Check /etc/resolv.conf and that its servers are up.')
+  }
+  return error('timed-out', `${late}.`, advise('ETIMEDOUT', 'timed-out', syscall)!.remedy)
 }
 
 /** More workers or lanes failed than is an accident. The manager is closed by then. */
@@ -192,3 +176,6 @@ export function managerClosedError(): Error {
 export function unresolvedError(code: string, syscall: string, hostname: string, cause?: unknown): ConnectError {
   return new ConnectError({ code, syscall, hostname, errnoClass: 'name', cause })
 }
+
+/** A name that was looked up, and has no address. */
+export const noAddressError = (hostname: string): ConnectError => unresolvedError('ENOTFOUND', 'connect', hostname)

@@ -134,9 +134,9 @@ describe.each(engines)('%s engine', (engine) => {
       binding.inject('socket', 1, constants.errno.EACCES, 0)
       const target = `two.test:${portOf(targets.refuse)}`
       expect(await only(target, { lookup: async () => ['127.0.0.2', '127.0.0.3'] })).toMatchObject({
-        ...{ status: 'unknown', code: 'ECONNREFUSED', address: '127.0.0.3' },
+        ...{ status: 'unknown', code: 'EACCES', errnoClass: 'denied', address: '127.0.0.2' },
         reason:
-          'Nothing listens there, and another of its addresses was not tried: a rule or a file’s permissions forbid it.',
+          'This process may not make sockets of that kind, so one of its addresses was not tried; another said: nothing listens there.',
       })
     })
 

@@ -4,10 +4,10 @@ import tls from 'node:tls'
 import { ConnectError, type ConnectionManager, type ConnectOptions, connect } from 'cancelpoint'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { closeSocket } from '#internal/bridge/descriptor'
-import { Cancellation } from '#internal/call/cancellation'
-import type { Call } from '#internal/call/connect'
 import { secure } from '#internal/call/tls'
-import { parseTarget } from '#internal/core/target'
+import type { Engine } from '#internal/engines/engine'
+import type { Resolver } from '#internal/names/resolver'
+import { callOver } from '../support/call.js'
 import { selfSigned } from '../support/certificate.js'
 import { held } from '../support/counts.js'
 import { portOf, useStations } from '../support/stations.js'
@@ -292,13 +292,13 @@ describe.each(engines)('%s engine', (engine) => {
 
     it('cancelled before it begins ends at once, and closes both', async () => {
       const before = held()
-      const cancellation = new Cancellation()
-      cancellation.request(() => new Error('enough'))
-      const told = vi.spyOn(cancellation, 'onRequest')
+      const call = callOver(`localhost:${port}`, { startsAtOnce: true } as Engine, {} as Resolver, { tls: true })
+      call.cancellation.request(() => new Error('enough'))
+      const told = vi.spyOn(call.cancellation, 'onRequest')
       const socket = net.connect({ host: '127.0.0.1', port })
       await once(socket, 'connect')
-      const call = { target: parseTarget(`localhost:${port}`), options: { tls: true }, cancellation } as Call
       await expect(secure(socket, call)).rejects.toThrow('enough')
+      call.end()
       expect(told.mock.results).toMatchObject([{ type: 'return' }])
       expect(socket.closed).toBe(true)
       await settledTo(before)

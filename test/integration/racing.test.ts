@@ -252,8 +252,10 @@ describe.each(engines)('%s engine', (name) => {
       await server[Symbol.asyncDispose]()
     })
 
-    const connect = (name: string, options?: Parameters<typeof callOver>[3]) =>
-      establish(callOver(`${name}:${stage.port}`, engine, resolver, options))
+    const connect = async (name: string, options?: Parameters<typeof callOver>[3]) => {
+      const call = callOver(`${name}:${stage.port}`, engine, resolver, options)
+      return { claim: await establish(call), endpoint: call.endpoint }
+    }
 
     it.skipIf(lackingIpv6).each([
       ['late6.test', '::1', ['[::1]']],

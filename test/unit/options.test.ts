@@ -8,7 +8,6 @@ import {
   settledCheckOptions,
   settledConnectOptions,
   settledManagerOptions,
-  withDefaults,
 } from '#internal/options'
 
 const method = () => {}
@@ -181,13 +180,5 @@ describe('what a manager is given', () => {
 describe('targets', () => {
   it.each([['letters'], [null], [5], [{}]])('%j are no list of them', (targets) => {
     expect(() => requireIterable(targets)).toThrow(/^targets is .*: expected an iterable of targets/)
-  })
-})
-
-describe('defaults', () => {
-  it('stand where an option is undefined, and are not changed', () => {
-    const defaults = { timeoutMs: 5, noDelay: true }
-    expect(withDefaults(defaults, { timeoutMs: undefined, noDelay: false })).toEqual({ timeoutMs: 5, noDelay: false })
-    expect(defaults).toEqual({ timeoutMs: 5, noDelay: true })
   })
 })

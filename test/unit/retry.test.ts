@@ -11,7 +11,6 @@ import {
   RetryPlan,
   ruleFor,
   settledRetryPolicy,
-  speaker,
 } from '#internal/core/retry'
 
 const failure = (errnoClass: ErrnoClass, code = 'ECODE'): Failure => ({ code, errnoClass })
@@ -258,22 +257,5 @@ describe('the budget', () => {
     spend(budget, 0, 0)
     const plan = new RetryPlan({ budget: 0 }, budget, whole, 0)
     expect(plan.after(failure('refused'), 0)).toEqual({ action: 'give-up', because: 'budget' })
-  })
-})
-
-describe('who speaks for a target', () => {
-  it.each<[ErrnoClass[], ErrnoClass]>([
-    [['unreachable', 'refused'], 'refused'],
-    [['refused', 'unreachable'], 'refused'],
-    [['refused', 'local'], 'local'],
-    [['timed-out', 'misuse'], 'timed-out'],
-    [['misuse', 'denied'], 'denied'],
-  ])('of %j it is %s', (classes, expected) => {
-    expect(speaker(classes.map((each) => failure(each)))?.errnoClass).toBe(expected)
-  })
-
-  it('is the last of equals, and nobody of none', () => {
-    expect(speaker([failure('refused', 'A'), failure('refused', 'B')])?.code).toBe('B')
-    expect(speaker([])).toBeUndefined()
   })
 })

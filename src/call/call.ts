@@ -1,0 +1,161 @@
+/** One call in progress: what was asked for, what it may use, how far it has come, and how it ends. */
+import { performance } from '../core/clock.js'
+import type { Endpoint } from '../core/endpoint.js'
+import type { Expiring } from '../core/expiring.js'
+import * as limits from '../core/limits.js'
+import { Patience } from '../core/retry.js'
+import type { ParsedTarget } from '../core/target.js'
+import type { Phase } from '../core/verdict.js'
+import type { Engine } from '../engines/engine.js'
+import { deadlineError } from '../errors/errors.js'
+import type { Resolver } from '../names/resolver.js'
+import type { AttemptRecord } from '../types.js'
+import { Cancellation } from './cancellation.js'
+import { Deadline } from './deadline.js'
+import type { CallSettings } from './settings.js'
+import type { Supervision } from './supervised-attempt.js'
+
+/** What calls share, and a call may use. */
+export interface Means {
+  readonly engine: Engine
+  readonly resolver: Resolver
+  readonly supervision: Supervision
+  /** By name and port: the address that was found by passing over others. */
+  readonly lastGood: Expiring<string, string>
+  /** The target's own time is what `timeoutMs` bounds: what is waited for this machine stops the clock. Of checks. */
+  readonly clockStops?: boolean | undefined
+}
+
+/** A name that is being looked up. */
+export interface Naming {
+  /** The name was asked for in an earlier try: that there was no such name then says nothing now. */
+  readonly fresh: boolean
+  /** An address is known, or that there is none. Later calls say nothing. */
+  known(): void
+  /** The look-up begins or ends to wait for its turn on this machine. Once an address is known, it is the attempts that wait or run. */
+  waits(on: boolean): void
+}
+
+export class Call {
+  readonly target: ParsedTarget
+  readonly settings: CallSettings
+  readonly means: Means
+  readonly cancellation: Cancellation
+  readonly deadline: Deadline
+  readonly patience = new Patience()
+  /** As performance.now() had it. */
+  readonly startedAt = performance.now()
+  /** Every attempt that has ended so far, of all tries, in the order of their starts. */
+  readonly attempts: AttemptRecord[] = []
+  #phase: Phase = 'connect'
+  /** An attempt was made, or waits for its turn. */
+  #begun = false
+  #timedOut = false
+  /** Its name was looked up in an earlier try. */
+  #named = false
+  #endpoint: Endpoint | undefined
+  #nameMs: number | undefined
+  #connectMs: number | undefined
+  #tlsMs: number | undefined
+
+  constructor(target: ParsedTarget, settings: CallSettings, means: Means) {
+    this.target = target
+    this.settings = settings
+    this.means = means
+    this.cancellation = new Cancellation(settings.signal)
+    const waitedMs = () => Math.min(this.patience.waitedMs(performance.now()), limits.pauseAtMostMs)
+    const pausedMs = means.clockStops ? waitedMs : () => 0
+    this.deadline = new Deadline(settings.timeoutMs, this.startedAt, pausedMs, () => this.#expire())
+    const { timeoutMs, attemptTimeoutMs, tls } = settings
+    // Otherwise the call may be one attempt, whose engine keeps its limit.
+    if (!means.engine.startsAtOnce || timeoutMs < attemptTimeoutMs || tls) this.deadline.arm()
+  }
+
+  /** The name that the target is, or is an address of. */
+  get hostname(): string | undefined {
+    return this.target.hostname
+  }
+
+  /** What was tried last, or took the connect. */
+  get endpoint(): Endpoint | undefined {
+    return this.#endpoint
+  }
+
+  /** Until the first address was known; the winner's connect(2); the handshake. Milliseconds, undefined where there was none. */
+  get timings(): { nameMs: number | undefined; connectMs: number | undefined; tlsMs: number | undefined } {
+    return { nameMs: this.#nameMs, connectMs: this.#connectMs, tlsMs: this.#tlsMs }
+  }
+
+  /** The name is being looked up, until it is known. */
+  startsNaming(): Naming {
+    const startedAt = performance.now()
+    const fresh = this.#named
+    this.#named = true
+    this.#phase = 'name'
+    this.#nameMs = undefined
+    this.deadline.arm()
+    return {
+      fresh,
+      known: () => {
+        if (this.#phase === 'name') this.#phase = 'connect'
+        this.#nameMs ??= performance.now() - startedAt
+      },
+      waits: (on) => {
+        if (this.#phase !== 'name') return
+        if (on) this.patience.waits(performance.now())
+        else this.patience.runs(performance.now())
+      },
+    }
+  }
+
+  /** An attempt at `endpoint` is about to wait for its turn. True for every one but the call's first. */
+  startsAttempt(endpoint: Endpoint): boolean {
+    const again = this.#begun
+    this.#begun = true
+    this.#phase = 'connect'
+    this.#endpoint = endpoint
+    return again
+  }
+
+  endsAttempt(record: AttemptRecord): void {
+    // An attempt that the call's own deadline cancelled has timed out.
+    if (record.code === 'ABORT_ERR' && this.#timedOut)
+      Object.assign(record, { code: 'ETIMEDOUT', errnoClass: 'timed-out' })
+    this.attempts.push(record)
+    // Those that race end in any order.
+    if (this.attempts.length > 1) this.attempts.sort((a, b) => a.startedAt - b.startedAt)
+  }
+
+  connected(endpoint: Endpoint, connectMs: number): void {
+    // A loser may have been tried after the winner.
+    this.#endpoint = endpoint
+    this.#connectMs = connectMs
+  }
+
+  /** The TLS handshake is under way until the result is called. */
+  startsHandshake(): () => void {
+    const startedAt = performance.now()
+    this.#phase = 'tls'
+    return () => {
+      this.#phase = 'connect'
+      this.#tlsMs = performance.now() - startedAt
+    }
+  }
+
+  /** The call is over: its signal and its timer are let go. */
+  end(): void {
+    this.deadline.end()
+    this.cancellation.end()
+  }
+
+  #expire(): void {
+    this.#timedOut = true
+    const phase = this.#phase
+    // Made once everything is released, so that it knows every attempt, and what each had to wait for.
+    this.cancellation.request(() => {
+      const waitedMs = this.patience.waitedMs(performance.now())
+      const { attempts, hostname, endpoint } = this
+      return deadlineError(this.settings.timeoutMs, { phase, waitedMs, attempts, hostname, endpoint })
+    })
+  }
+}

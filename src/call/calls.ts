@@ -1,0 +1,224 @@
+/**
+ * The life of calls. What a manager's calls share is here (engines, resolver, limits, counts), with the list of those in
+ * progress; a call begins here, runs its work under its signal, deadline and retries, and ends here, once. Manager and check
+ * stand above it.
+ */
+import { descriptorsFree, localPorts } from '../bridge/machine.js'
+import { performance } from '../core/clock.js'
+import { Expiring } from '../core/expiring.js'
+import { Intensity } from '../core/intensity.js'
+import * as limits from '../core/limits.js'
+import { List } from '../core/list.js'
+import { seeded } from '../core/random.js'
+import { RetryBudget } from '../core/retry.js'
+import type { ParsedTarget } from '../core/target.js'
+import { InFlightWindow, TokenBucket } from '../core/window.js'
+import { BlockingEngine } from '../engines/blocking.js'
+import type { Engine } from '../engines/engine.js'
+import { NonblockingEngine } from '../engines/nonblocking.js'
+import { ConnectError, lateAbortError, managerClosedError, poolFailedError } from '../errors/errors.js'
+import { Resolver } from '../names/resolver.js'
+import type { ConnectOptions, EngineName, ManagerStats } from '../types.js'
+import { Call, type Means } from './call.js'
+import type { Cancellation } from './cancellation.js'
+import * as diagnostics from './diagnostics.js'
+import { Gate } from './gate.js'
+import type { CallSettings } from './settings.js'
+import { supervise } from './supervisor.js'
+
+export interface CallsOptions {
+  maxInFlight?: number | undefined
+  lanes?: number | undefined
+  rate?: number | undefined
+  seed?: number | undefined
+}
+
+/** An engine and the way to it. Each has a window of its own: what one makes this machine run out of says little of the other. */
+interface Road {
+  readonly window: InFlightWindow
+  readonly means: Means
+}
+
+/** What a piece of work yields, and how that is undone if the call was cancelled before it could be delivered. */
+export interface Work<T> {
+  run(call: Call): Promise<T>
+  discard(value: T): void | Promise<void>
+}
+
+export class Calls {
+  readonly #roads: Readonly<Record<EngineName, Road>>
+  readonly #resolver = new Resolver()
+  readonly #intensity = new Intensity(limits.failuresAtMost, limits.failurePeriodMs)
+  readonly #inProgress = new List<Cancellation>()
+  /** Told of the close, and not waited for: a check may be held by a consumer who never goes on. What it started is waited for. */
+  readonly #checks = new List<Cancellation>()
+  #plain = 0
+  #idle: (() => void) | undefined
+  #closing: Promise<void> | undefined
+  #failure: (() => Error) | undefined
+  readonly #counts = { delivered: 0, failed: 0, cancelled: 0, retries: 0, requeues: 0 }
+
+  constructor({ maxInFlight, lanes = maxInFlight ?? limits.lanes, rate, seed }: CallsOptions) {
+    const onFailure = (error: Error) => this.#onEngineFailure(error)
+    const blocking = new BlockingEngine({ lanes: Math.min(lanes, maxInFlight ?? lanes) }, onFailure)
+    const nonblocking = new NonblockingEngine({ inFlight: maxInFlight, lanes: () => blocking })
+    const shared = {
+      budget: new RetryBudget(),
+      random: seeded(seed ?? Math.random() * 2 ** 32),
+      onDecision: (action: 'retry' | 'requeue') => {
+        this.#counts[action === 'retry' ? 'retries' : 'requeues'] += 1
+      },
+    }
+    const lastGood = new Expiring<string, string>(limits.lastGoodAtMost)
+    const bucket = bucketOf(rate)
+    const roadTo = (engine: Engine): Road => {
+      const { window, gate } = gateOf(engine, bucket)
+      return { window, means: { engine, resolver: this.#resolver, supervision: { ...shared, gate }, lastGood } }
+    }
+    this.#roads = { blocking: roadTo(blocking), nonblocking: roadTo(nonblocking) }
+  }
+
+  /** Closing or closed, by close() or by itself. */
+  get closed(): boolean {
+    return this.#closing !== undefined
+  }
+
+  /** What a call with these options may use. */
+  meansFor({ engine = 'auto' }: ConnectOptions): Means {
+    return this.#roads[engine === 'auto' ? limits.autoEngine : engine].means
+  }
+
+  /** @throws ERR_MANAGER_CLOSED, or why the manager closed itself. */
+  throwIfClosed(): void {
+    if (this.#closing) throw this.#failure?.() ?? managerClosedError()
+  }
+
+  /**
+   * A call of the public face: what its work yields is the caller's from the moment the promise resolves, and is counted.
+   * @throws what the call rejects with, once everything it held is released.
+   */
+  deliver<T>(target: ParsedTarget, settings: CallSettings, work: Work<T>): Promise<T> {
+    return this.#run(target, settings, this.meansFor(settings), work, (call, error) => {
+      if (error === undefined) {
+        this.#counts.delivered += 1
+        diagnostics.delivery(call)
+        return
+      }
+      // A deadline, and a manager that gave up, end a call like an abort, but the call has failed.
+      const cancelled = call.cancellation.requested && !(error instanceof ConnectError)
+      this.#counts[cancelled ? 'cancelled' : 'failed'] += 1
+    })
+  }
+
+  /** A call on behalf of a check, which keeps nothing of what was connected. */
+  probe<T>(target: ParsedTarget, settings: CallSettings, means: Means, run: (call: Call) => Promise<T>): Promise<T> {
+    return this.#run(target, settings, means, { run, discard() {} }, () => {})
+  }
+
+  /** A check is told of the manager's close until it has ended. */
+  checkBegins(cancellation: Cancellation): void {
+    this.throwIfClosed()
+    this.#checks.add(cancellation)
+  }
+
+  checkEnds(cancellation: Cancellation): void {
+    this.#checks.delete(cancellation)
+  }
+
+  /** Targets that are checked without a call of their own, in progress now. */
+  countPlain(change: 1 | -1): void {
+    this.#plain += change
+  }
+
+  stats(): ManagerStats {
+    const { blocking, nonblocking } = this.#roads
+    const waitingFor = ({ means }: Road) => means.supervision.gate.waiting + means.engine.load().queued
+    return {
+      inFlight: this.#inProgress.size + this.#plain,
+      waiting: waitingFor(blocking) + waitingFor(nonblocking),
+      ...this.#counts,
+      engines: { blocking: statsOf(blocking), nonblocking: statsOf(nonblocking) },
+    }
+  }
+
+  /** Cancels every call; resolves when all are settled and nothing of the engines is left. Idempotent. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close(() => lateAbortError(new Error('the manager was closed')))
+    return this.#closing
+  }
+
+  /**
+   * Runs the work under the call's signal, deadline, retries and the close. What it yields is delivered in one step, after
+   * which a cancel has no effect; a cancel before that discards it. Settles after everything is released.
+   */
+  #run<T>(
+    target: ParsedTarget,
+    settings: CallSettings,
+    means: Means,
+    { run, discard }: Work<T>,
+    ended: (call: Call, error?: unknown) => void,
+  ): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      this.throwIfClosed()
+      const call = new Call(target, settings, means)
+      const { cancellation } = call
+      this.#inProgress.add(cancellation)
+      const fail = (error: unknown) => {
+        this.#end(call)
+        const why = cancellation.requested ? cancellation.error() : error
+        ended(call, why)
+        reject(why)
+      }
+      const deliver = (value: T) => {
+        if (cancellation.requested) {
+          Promise.resolve(discard(value)).then(fail, fail)
+          return
+        }
+        this.#end(call)
+        ended(call)
+        resolve(value)
+      }
+      if (cancellation.requested) fail(undefined)
+      else supervise(call, () => run(call), deliver, fail)
+    })
+  }
+
+  #end(call: Call): void {
+    call.end()
+    this.#inProgress.delete(call.cancellation)
+    if (this.#inProgress.size === 0) this.#idle?.()
+  }
+
+  async #close(error: () => Error): Promise<void> {
+    // `closed` is true before anybody hears of the close, who may call close() in turn.
+    await undefined
+    for (const cancellation of [...this.#checks.toArray(), ...this.#inProgress.toArray()]) cancellation.request(error)
+    if (this.#inProgress.size > 0)
+      await new Promise<void>((resolve) => {
+        this.#idle = resolve
+      })
+    // The lanes last: they hold what the nonblocking engine could not wait for.
+    await this.#roads.nonblocking.means.engine.close()
+    await this.#roads.blocking.means.engine.close()
+    this.#resolver.close()
+  }
+
+  /** A worker or a lane failed, and is replaced. If that happens too often, what is wrong is not in them. */
+  #onEngineFailure(error: Error): void {
+    if (this.#closing || !this.#intensity.exceededBy(performance.now())) return
+    this.#failure = () => poolFailedError(error)
+    this.#closing = this.#close(this.#failure)
+  }
+}
+
+function gateOf(engine: Engine, bucket: TokenBucket | undefined): { window: InFlightWindow; gate: Gate } {
+  const window = new InFlightWindow(Math.min(engine.load().limit, descriptorsFree()))
+  const ports = localPorts()
+  return { window, gate: new Gate({ window, bucket, perHost: ports < window.ceiling ? ports : undefined }) }
+}
+
+const statsOf = ({ means, window }: Road) => ({ ...means.engine.load(), window: window.size })
+
+/** Starts a second; undefined for no limit. */
+export const bucketOf = (perSecond: number | undefined) =>
+  perSecond === undefined ? undefined : new TokenBucket(perSecond)

@@ -1,0 +1,43 @@
+/** What an engine is asked for on behalf of a call, and the source that the caller fixed. */
+import type { AttemptRequest } from '../bridge/registry.js'
+import { type Endpoint, endpointOf, formatEndpoint, type InetEndpoint } from '../core/endpoint.js'
+import { encodeEndpoint } from '../core/sockaddr.js'
+import { ConnectError } from '../errors/errors.js'
+import type { CheckOptions, ConnectOptions } from '../types.js'
+import type { CallSettings } from './settings.js'
+
+/** `asProbe`: connect, verify, close; no descriptor comes back. */
+export function requestFor(
+  endpoint: Endpoint,
+  settings: CallSettings & Pick<CheckOptions, 'halfOpen' | 'close'>,
+  asProbe: boolean,
+): AttemptRequest {
+  const { attemptTimeoutMs } = settings
+  const timeoutMs = Number.isFinite(attemptTimeoutMs) ? Math.ceil(attemptTimeoutMs) : 0
+  const halfOpen = settings.halfOpen && endpoint.family !== 'unix'
+  const source = sourceFor(endpoint, settings)
+  const local = source && encodeEndpoint(source)
+  return { family: endpoint.family, remote: encodeEndpoint(endpoint), local, timeoutMs, probe: asProbe, halfOpen }
+}
+
+export const fixesSource = ({ localAddress, localPort }: ConnectOptions): boolean =>
+  localAddress !== undefined || localPort !== undefined
+
+/** The source, where the caller fixed it or a part of it. */
+export function sourceFor(endpoint: Endpoint, options: ConnectOptions): InetEndpoint | undefined {
+  if (!fixesSource(options) || endpoint.family === 'unix') return undefined
+  const any = endpoint.family === 'inet' ? '0.0.0.0' : '::'
+  return endpointOf(options.localAddress ?? any, options.localPort ?? 0) as InetEndpoint
+}
+
+/** Refuses an endpoint whose family is not that of the fixed source. bind would say EAFNOSUPPORT or EINVAL, and not why. */
+export function refuseFamily(endpoint: Endpoint, options: ConnectOptions): ConnectError | undefined {
+  const source = sourceFor(endpoint, options)
+  if (!source || source.family === endpoint.family) return undefined
+  const means = `The source address is ${familyNames[source.family]}, and ${formatEndpoint(endpoint)} is not.`
+  const remedy = 'Give a localAddress of the target’s family, or leave it out.'
+  const advice = { means, remedy }
+  return new ConnectError({ code: 'EAFNOSUPPORT', syscall: 'bind', endpoint: source, errnoClass: 'misuse', advice })
+}
+
+const familyNames = { inet: 'IPv4', inet6: 'IPv6' }

@@ -1,0 +1,88 @@
+/** From what became of a target to its CheckResult. */
+import type { Call } from '../call/call.js'
+import { epochMs } from '../core/clock.js'
+import type { Endpoint } from '../core/endpoint.js'
+import { toText } from '../core/invalid-target.js'
+import type { ReadTarget } from '../core/target.js'
+import { clause, sentence } from '../core/text.js'
+import { verdictOfAll } from '../core/verdict.js'
+import { ConnectError } from '../errors/errors.js'
+import type { CheckResult, Target } from '../types.js'
+
+export function upResult(target: string, startedAt: number, endpoint: Endpoint, call: Call): CheckResult {
+  return { target, startedAt, ...placeOf(endpoint), status: 'up', ...timesOf(call) }
+}
+
+/** `call`: the one that failed, if there was one. */
+export function failedResult(target: string, startedAt: number, error: unknown, call?: Call): CheckResult {
+  const what = error instanceof ConnectError ? failureOf(error, call) : defectOf(error)
+  return { target, startedAt, ...what, ...timesOf(call) }
+}
+
+/** A target that could not be read, or not be told from the others in its source. */
+export function unreadableResult(given: Target | ReadTarget, error: unknown): CheckResult {
+  return {
+    target: typeof given === 'string' ? given : toText(given),
+    status: 'unknown',
+    code: 'ERR_INVALID_TARGET',
+    errnoClass: 'misuse',
+    reason: sentence(wordsOf(error)),
+    attempts: 0,
+    startedAt: epochMs(),
+  }
+}
+
+type What = Omit<CheckResult, 'target' | 'attempts' | 'startedAt'>
+
+/** Of several addresses one may speak that is not the one whose error was thrown. */
+function failureOf(thrown: ConnectError, call: Call | undefined): What {
+  const errors = thrown.errors ?? [thrown]
+  const verdict = verdictOfAll(errors.map(ConnectError.verdictOf))!
+  const speaks = errors.find((error) => ConnectError.verdictOf(error) === verdict)!
+  const { status, code, errnoClass, phase, means } = verdict
+  const other = ConnectError.verdictOf(thrown)
+  const reason =
+    status === other.status
+      ? means
+      : sentence(`${clause(means)}, so one of its addresses was not tried; another said: ${clause(other.means)}`)
+  const { syscall, address, port, path } = speaks
+  const own = { ...(address && { address }), ...(port && { port }), ...(path && { path }) }
+  // bind's error tells the source address, and the target is what was checked.
+  const place = syscall === 'bind' ? call?.endpoint && placeOf(call.endpoint) : own
+  return { ...place, status, errnoClass, code, phase, reason }
+}
+
+/** A caller's own lookup or block list threw something that is none of a connect's errors. */
+function defectOf(error: unknown): What {
+  const reason = sentence(`it could not be checked: ${wordsOf(error)}`)
+  return { status: 'unknown', code: 'ERR_CHECK', errnoClass: 'unknown', reason }
+}
+
+/** What a caller's code threw may be anything. */
+function wordsOf(thrown: unknown): string {
+  try {
+    const { message } = Object(thrown)
+    if (typeof message === 'string') return message
+  } catch {
+    // Its message is a getter that throws.
+  }
+  return `${toText(thrown)} was thrown`
+}
+
+function placeOf(endpoint: Endpoint): Pick<CheckResult, 'address' | 'port' | 'path'> {
+  return endpoint.family === 'unix' ? { path: endpoint.path } : { address: endpoint.address, port: endpoint.port }
+}
+
+function timesOf(call: Call | undefined): Pick<CheckResult, 'attempts' | 'connectMs' | 'nameMs' | 'tlsMs'> {
+  if (!call) return { attempts: 0 }
+  const { nameMs, connectMs, tlsMs } = call.timings
+  return {
+    attempts: call.attempts.length,
+    ...(connectMs !== undefined && { connectMs }),
+    ...(nameMs !== undefined && { nameMs: rounded(nameMs) }),
+    ...(tlsMs !== undefined && { tlsMs: rounded(tlsMs) }),
+  }
+}
+
+/** To microseconds: a difference of two floating-point numbers has digits that nobody measured. */
+export const rounded = (ms: number): number => Math.round(ms * 1_000) / 1_000
