@@ -1,5 +1,5 @@
 /** Errno classes: what an errno says about whose fault it is, and so what to do about it. */
-import { adviseTls } from './tls.js'
+import { type Advice, adviseTls } from './advice.js'
 
 export type ErrnoClass =
   | 'pending'
@@ -13,14 +13,6 @@ export type ErrnoClass =
   | 'protocol'
   | 'misuse'
   | 'unknown'
-
-/** What one code means, and what a person can do: a sentence each. */
-export interface Advice {
-  means: string
-  remedy: string
-  /** What is done about it, where that is not what its class says. */
-  supervisor?: string | undefined
-}
 
 /** What was asked for, where the same errno has several meanings. */
 export interface ErrnoContext {

@@ -2,7 +2,8 @@
  * What a failure says: whose fault it is, what it means for the target, and what a person can do. It is worked out here and
  * nowhere else; a ConnectError and a CheckResult are two ways of writing it down.
  */
-import { type Advice, advise, classify, type ErrnoClass, type ErrnoContext } from './errno.js'
+import type { Advice } from './advice.js'
+import { advise, classify, type ErrnoClass, type ErrnoContext } from './errno.js'
 import { sentence } from './text.js'
 
 /** The part of a probe that an outcome belongs to. */

@@ -2,7 +2,8 @@
 import { constants, networkInterfaces } from 'node:os'
 import { getSystemErrorMap } from 'node:util'
 
-import { type Advice, classify as classifyCode, codes, type ErrnoClass, type ErrnoContext } from '../core/errno.js'
+import type { Advice } from '../core/advice.js'
+import { classify as classifyCode, codes, type ErrnoClass, type ErrnoContext } from '../core/errno.js'
 import { kind, objectKind, requireKind, requireNames } from '../core/kinds.js'
 
 const numbers = new Map<string, number>()
@@ -41,7 +42,6 @@ function readOnly<Key, Value>(map: Map<Key, Value>): ReadonlyMap<Key, Value> {
 export function classify(code: string | number, context: ErrnoContext = {}): ErrnoClass {
   requireKind('code', code, codeKind)
   requireKind('context', context, contextKind)
-  requireNames('context', context, ['family', 'localFixed', 'familyDisabled'])
   return classifyCode(typeof code === 'number' ? codeOf(code) : code, context)
 }
 

@@ -1,6 +1,8 @@
 /** What calls reject with. An AbortError looks as Node's own does; everything else says what to do next. */
+
+import type { Advice } from '../core/advice.js'
 import { type Endpoint, formatEndpoint } from '../core/endpoint.js'
-import { type Advice, advise, classes, type ErrnoClass } from '../core/errno.js'
+import { advise, classes, type ErrnoClass } from '../core/errno.js'
 import * as limits from '../core/limits.js'
 import { clause, printable } from '../core/text.js'
 import { type Failed, type Phase, type Verdict, verdictOn } from '../core/verdict.js'

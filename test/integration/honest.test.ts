@@ -138,7 +138,7 @@ async function results(options: ManagerOptions, list: readonly string[], of: Che
 }
 
 describe('time that was spent waiting for this machine', () => {
-  it.each([false, { tries: 2 }])(
+  it.each<[RetryPolicy | false]>([[false], [{ tries: 2 }]])(
     'stops the clock of a target: it is up once there is room (retry: %j)',
     async (retry) => {
       await using manager = await warmManager(one('accept'), { engine: 'blocking', lanes: 2 })

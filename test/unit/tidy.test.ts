@@ -70,6 +70,21 @@ describe('the modules', () => {
     }
   })
 
+  it('import in no circle, types included', () => {
+    const imports = new Map(modules.map((file) => [nameOf(file), localImportsOf(file)]))
+    const done = new Set<string>()
+    const circles: string[] = []
+    const follow = (module: string, path: readonly string[]): void => {
+      if (path.includes(module)) circles.push([...path.slice(path.indexOf(module)), module].join(' > '))
+      else if (!done.has(module)) {
+        for (const imported of imports.get(module) ?? []) follow(imported, [...path, module])
+        done.add(module)
+      }
+    }
+    for (const module of imports.keys()) follow(module, [])
+    expect(circles).toEqual([])
+  })
+
   it('are at most ten in the root, which is the public face', () => {
     expect(modules.filter((file) => !nameOf(file).includes('/')).length).toBeLessThanOrEqual(10)
   })

@@ -1,5 +1,12 @@
-/** What fails in TLS, in words: OpenSSL's verdicts on certificates and what it says of handshakes, by the codes that Node gives them. */
-import type { Advice } from './errno.js'
+/** What codes mean and what a person can do; and the table for TLS: OpenSSL's words on certificates and handshakes, by Node's codes. */
+
+/** What one code means, and what a person can do: a sentence each. */
+export interface Advice {
+  means: string
+  remedy: string
+  /** What the supervisor does about it, where that is not what its class says. */
+  supervisor?: string | undefined
+}
 
 type Row = [codes: RegExp, means: string, remedy: string]
 
@@ -16,7 +23,7 @@ const rows: readonly Row[] = [
   [/^ERR_SSL_(.*ALERT_PROTOCOL_VERSION|UNSUPPORTED_PROTOCOL|NO_PROTOCOLS_AVAILABLE)$/, 'The two sides have no version of TLS in common.', 'Allow one that the server has, by tls.minVersion and tls.maxVersion.'],
   [/^ERR_SSL_.*ALERT/, 'The other side broke the TLS handshake off.', 'Look in the service’s log; it may want another name, cipher or a certificate of yours.'],
   [/^ERR_(O?SSL|TLS)_/, 'The TLS handshake failed.', 'Look at the cause for what OpenSSL says of it.'],
-  [/^(CERT|CRL|UNABLE_TO|ERROR_IN)_|^(INVALID_PURPOSE|PATH_LENGTH_EXCEEDED)$/, 'The certificate does not hold.', 'Look at the cause for what OpenSSL says of it.'],
+  [/^(CERT|CRL|UNABLE_TO|ERROR_IN)_|^(INVALID_PURPOSE|PATH_LENGTH_EXCEEDED)$/, 'The certificate is not valid.', 'Look at the cause for what OpenSSL says of it.'],
 ]
 
 /** What a code of TLS means, and what to do; undefined for any other. */

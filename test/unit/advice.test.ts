@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
+import { adviseTls } from '../../src/core/advice.js'
 import { classify } from '../../src/core/errno.js'
-import { adviseTls } from '../../src/core/tls.js'
 
 describe('what TLS says', () => {
   it.each<[RegExp, string]>([
@@ -15,8 +15,8 @@ describe('what TLS says', () => {
     [/no version of TLS/, 'ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION ERR_SSL_UNSUPPORTED_PROTOCOL'],
     [/broke .* off/, 'ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE ERR_SSL_SSL/TLS_ALERT_HANDSHAKE_FAILURE'],
     [/handshake failed/, 'ERR_SSL_DH_KEY_TOO_SMALL ERR_TLS_HANDSHAKE_TIMEOUT'],
-    [/does not hold/, 'CERT_SIGNATURE_FAILURE CRL_HAS_EXPIRED UNABLE_TO_GET_CRL INVALID_PURPOSE PATH_LENGTH_EXCEEDED'],
-    [/does not hold/, 'ERROR_IN_CERT_NOT_BEFORE_FIELD'],
+    [/is not valid\./, 'CERT_SIGNATURE_FAILURE CRL_HAS_EXPIRED UNABLE_TO_GET_CRL INVALID_PURPOSE PATH_LENGTH_EXCEEDED'],
+    [/is not valid\./, 'ERROR_IN_CERT_NOT_BEFORE_FIELD'],
   ])('%s: %s', (means, list) => {
     for (const code of list.split(' ')) {
       const advice = adviseTls(code)!
