@@ -8,6 +8,7 @@ import { establish } from './call/connect.js'
 import { type CallSettings, type CheckSettings, checkDefaults, connectDefaults, settle } from './call/settings.js'
 import { secure } from './call/tls.js'
 import { check } from './check/check.js'
+import type { Supply } from './check/pump.js'
 import { parseTarget } from './core/target.js'
 import {
   requireIterable,
@@ -70,10 +71,7 @@ export class ConnectionManager implements AsyncDisposable {
    * Connects to each target, records, closes. One result a target, in the order they finish. A slow consumer slows
    * the check. Aborted, it throws AbortError once everything in flight is released; leaving early awaits the same.
    */
-  async *check(
-    targets: Iterable<Target> | AsyncIterable<Target>,
-    options: CheckOptions = {},
-  ): AsyncGenerator<CheckResult, void, undefined> {
+  async *check(targets: Supply, options: CheckOptions = {}): AsyncGenerator<CheckResult, void, undefined> {
     this.#calls.throwIfClosed()
     requireIterable(targets)
     // Checked again as a whole: an option may exclude a default.

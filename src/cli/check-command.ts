@@ -2,26 +2,10 @@
 import { isIP } from 'node:net'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { checkAttemptTimeoutMs, checkConcurrency, lanesAtMost } from '../core/limits.js'
-import { type EngineName, engineNames } from '../types.js'
+import { engineNames } from '../types.js'
 import { countUpTo, durationUpTo, ratePerSecond } from './arguments.js'
+import type { CheckFlags } from './check-flags.js'
 import { columnsOf, wrapped } from './table.js'
-
-export interface CheckFlags {
-  file?: string[]
-  lab?: boolean
-  engine: EngineName | 'auto'
-  timeout: number
-  retries: number
-  concurrency: number
-  rate?: number
-  halfOpen?: boolean
-  allAddresses?: boolean
-  tls?: boolean
-  servername?: string
-  json?: boolean
-  quiet?: boolean
-  verbose?: boolean
-}
 
 const maxTimeoutMs = 10 * 60_000
 const maxRetries = 100

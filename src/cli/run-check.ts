@@ -3,7 +3,7 @@ import { jsonLine } from '../core/text.js'
 import { type Fleet, startFleet } from '../lab/fleet.js'
 import { ConnectionManager } from '../manager.js'
 import type { CheckOptions, CheckResult } from '../types.js'
-import type { CheckFlags } from './check-command.js'
+import type { CheckFlags } from './check-flags.js'
 import { exitCodes, UsageError } from './exit-code.js'
 import { countTargets, type Input, type Problem, readTargets } from './input.js'
 import { interrupted } from './interrupt.js'
@@ -14,6 +14,9 @@ import { isUnread, requireStandardInput } from './standard-input.js'
 import { columnsOf, wrapped } from './table.js'
 
 const labTargets = 240
+
+/** What a wait between two tries may take: those of core/retry are mostly shorter. */
+const backoffMs = 2_000
 
 /** Input with more targets than this is not read twice just to give the progress bar an end. */
 const maxCounted = 200_000
@@ -92,8 +95,8 @@ function optionsOf({ timeout, retries, servername, tls, ...flags }: CheckFlags):
   return {
     engine: flags.engine,
     attemptTimeoutMs: timeout,
-    // The whole call leaves room for every try of a name with several addresses.
-    timeoutMs: Math.max(30_000, 3 * timeout * (1 + retries)),
+    // As many tries, and the waits between them.
+    timeoutMs: timeout * (1 + retries) + retries * backoffMs,
     // Retries that somebody asks for by number are all made: no budget.
     retry: retries > 0 && { tries: 1 + retries, budget: Number.POSITIVE_INFINITY },
     tls: servername === undefined ? tls : { servername },
