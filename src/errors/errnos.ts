@@ -42,6 +42,7 @@ function readOnly<Key, Value>(map: Map<Key, Value>): ReadonlyMap<Key, Value> {
 export function classify(code: string | number, context: ErrnoContext = {}): ErrnoClass {
   requireKind('code', code, codeKind)
   requireKind('context', context, contextKind)
+  requireNames('context', context, ['family', 'localFixed', 'familyDisabled', 'call'])
   return classifyCode(typeof code === 'number' ? codeOf(code) : code, context)
 }
 
