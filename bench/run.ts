@@ -2,7 +2,7 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { UsageError } from '../src/cli/exit-code.js'
-import { readTargets } from '../src/cli/input.js'
+import { targetsOf } from '../src/cli/input.js'
 import { printable } from '../src/core/text.js'
 import { ConnectionManager } from '../src/index.js'
 import { type Result, runScenario } from './harness.js'
@@ -53,7 +53,7 @@ async function upOf(path: string): Promise<string[]> {
   await using manager = new ConnectionManager()
   const up: string[] = []
   let checked = 0
-  for await (const { target, status } of manager.check(readTargets([{ kind: 'file', path }], { onProblem: unread }))) {
+  for await (const { target, status } of manager.check(targetsOf([{ kind: 'file', path }], { onProblem: unread }))) {
     checked++
     if (status === 'up') up.push(target)
   }

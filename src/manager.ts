@@ -44,8 +44,8 @@ export class ConnectionManager implements AsyncDisposable {
 
   /** @throws RangeError or TypeError that names the option. */
   constructor(options: ManagerOptions = {}) {
-    const { maxInFlight, lanes, rate, seed, ...defaults } = settledManagerOptions(options)
-    this.#calls = new Calls({ maxInFlight, lanes, rate, seed })
+    const { maxInFlight, lanes, rate, seed, nameCacheMs, ...defaults } = settledManagerOptions(options)
+    this.#calls = new Calls({ maxInFlight, lanes, rate, seed, nameCacheMs })
     this.#connectDefaults = settle(connectDefaults, defaults)
     this.#checkDefaults = settle(checkDefaults, defaults)
   }
@@ -81,6 +81,11 @@ export class ConnectionManager implements AsyncDisposable {
 
   stats(): ManagerStats {
     return this.#calls.stats()
+  }
+
+  /** Forgets what name servers said: every name is asked for anew. */
+  flushNames(): void {
+    this.#calls.flushNames()
   }
 
   /** Closing or closed, by close() or by itself. */

@@ -70,6 +70,7 @@ const managerKinds = {
   lanes: count,
   maxInFlight: count,
   rate,
+  nameCacheMs: numberKind('milliseconds from 0 up', (value) => value >= 0),
   seed: numberKind('a number', Number.isFinite),
 } satisfies Kinds & Record<keyof ManagerOptions, Kind>
 

@@ -51,6 +51,8 @@ export interface ManagerOptions extends ConnectOptions {
   lanes?: number | undefined
   /** Connects started a second, at most. */
   rate?: number | undefined
+  /** How long an answer of the name servers is kept, at most. Milliseconds, default 300,000; 0 keeps nothing. */
+  nameCacheMs?: number | undefined
   /** Makes backoff repeatable. */
   seed?: number | undefined
 }

@@ -49,6 +49,9 @@ export function settleSlice(): void {
   if (settledInSlice === outcomesPerSlice) pause()
 }
 
+/** Something is over that has not been settled yet, because the pace has to be kept. */
+export const isBehind = (): boolean => isPausing || waiting.length > 0
+
 function pause(): void {
   isPausing = true
   setImmediate(() => {

@@ -47,6 +47,8 @@ export class Call {
   readonly startedAt = performance.now()
   /** Every attempt that has ended so far, of all tries, in the order of their starts. */
   readonly attempts: AttemptRecord[] = []
+  /** When each of them started, as performance.now() has it. */
+  readonly #starts: number[] = []
   #phase: Phase = 'connect'
   /** An attempt was made, or waits for its turn. */
   #begun = false
@@ -121,9 +123,12 @@ export class Call {
     // An attempt that the call's own deadline cancelled has timed out.
     if (record.code === 'ABORT_ERR' && this.#timedOut)
       Object.assign(record, { code: 'ETIMEDOUT', errnoClass: 'timed-out' })
-    this.attempts.push(record)
-    // Those that race end in any order.
-    if (this.attempts.length > 1) this.attempts.sort((a, b) => a.startedAt - b.startedAt)
+    // Attempts that race end in any order. The wall clock may be set meanwhile, so it does not tell which began first.
+    const startedAt = performance.now() - record.durationMs
+    const later = this.#starts.findIndex((other) => other > startedAt)
+    const at = later < 0 ? this.#starts.length : later
+    this.#starts.splice(at, 0, startedAt)
+    this.attempts.splice(at, 0, record)
   }
 
   connected(endpoint: Endpoint, connectMs: number): void {

@@ -13,9 +13,8 @@ import { seeded } from '../core/random.js'
 import { RetryBudget } from '../core/retry.js'
 import type { ParsedTarget } from '../core/target.js'
 import { InFlightWindow, TokenBucket } from '../core/window.js'
-import { BlockingEngine } from '../engines/blocking.js'
 import type { Engine } from '../engines/engine.js'
-import { NonblockingEngine } from '../engines/nonblocking.js'
+import { closeEngines, type Engines, openEngines } from '../engines/engines.js'
 import { ConnectError, lateAbortError, managerClosedError, poolFailedError } from '../errors/errors.js'
 import { Resolver } from '../names/resolver.js'
 import type { ConnectOptions, EngineName, ManagerStats } from '../types.js'
@@ -31,6 +30,7 @@ export interface CallsOptions {
   lanes?: number | undefined
   rate?: number | undefined
   seed?: number | undefined
+  nameCacheMs?: number | undefined
 }
 
 /** An engine and the way to it. Each has a window of its own: what one makes this machine run out of says little of the other. */
@@ -46,8 +46,9 @@ export interface Work<T> {
 }
 
 export class Calls {
+  readonly #engines: Engines
   readonly #roads: Readonly<Record<EngineName, Road>>
-  readonly #resolver = new Resolver()
+  readonly #resolver: Resolver
   readonly #intensity = new Intensity(limits.failuresAtMost, limits.failurePeriodMs)
   readonly #inProgress = new List<Cancellation>()
   /** Told of the close, and not waited for: a check may be held by a consumer who never goes on. What it started is waited for. */
@@ -58,10 +59,13 @@ export class Calls {
   #failure: (() => Error) | undefined
   readonly #counts = { delivered: 0, failed: 0, cancelled: 0, retries: 0, requeues: 0 }
 
-  constructor({ maxInFlight, lanes = maxInFlight ?? limits.lanes, rate, seed }: CallsOptions) {
-    const onFailure = (error: Error) => this.#onEngineFailure(error)
-    const blocking = new BlockingEngine({ lanes: Math.min(lanes, maxInFlight ?? lanes) }, onFailure)
-    const nonblocking = new NonblockingEngine({ inFlight: maxInFlight, lanes: () => blocking })
+  constructor({ maxInFlight, lanes = maxInFlight ?? limits.lanes, rate, seed, nameCacheMs }: CallsOptions) {
+    this.#resolver = new Resolver({ cacheMs: nameCacheMs })
+    this.#engines = openEngines({
+      lanes: Math.min(lanes, maxInFlight ?? lanes),
+      inFlight: maxInFlight,
+      onFailure: (error) => this.#onEngineFailure(error),
+    })
     const shared = {
       budget: new RetryBudget(),
       random: seeded(seed ?? Math.random() * 2 ** 32),
@@ -75,7 +79,7 @@ export class Calls {
       const { window, gate } = gateOf(engine, bucket)
       return { window, means: { engine, resolver: this.#resolver, supervision: { ...shared, gate }, lastGood } }
     }
-    this.#roads = { blocking: roadTo(blocking), nonblocking: roadTo(nonblocking) }
+    this.#roads = mapped(this.#engines, roadTo)
   }
 
   /** Closing or closed, by close() or by itself. */
@@ -131,14 +135,18 @@ export class Calls {
   }
 
   stats(): ManagerStats {
-    const { blocking, nonblocking } = this.#roads
-    const waitingFor = ({ means }: Road) => means.supervision.gate.waiting + means.engine.load().queued
+    const waiting = ({ means }: Road) => means.supervision.gate.waiting + means.engine.load().queued
     return {
       inFlight: this.#inProgress.size + this.#plain,
-      waiting: waitingFor(blocking) + waitingFor(nonblocking),
+      waiting: Object.values(this.#roads).reduce((sum, road) => sum + waiting(road), 0),
       ...this.#counts,
-      engines: { blocking: statsOf(blocking), nonblocking: statsOf(nonblocking) },
+      engines: mapped(this.#roads, statsOf),
     }
+  }
+
+  /** What name servers said is asked anew from now on. */
+  flushNames(): void {
+    this.#resolver.flush()
   }
 
   /** Cancels every call; resolves when all are settled and nothing of the engines is left. Idempotent. */
@@ -197,9 +205,7 @@ export class Calls {
       await new Promise<void>((resolve) => {
         this.#idle = resolve
       })
-    // The lanes last: they hold what the nonblocking engine could not wait for.
-    await this.#roads.nonblocking.means.engine.close()
-    await this.#roads.blocking.means.engine.close()
+    await closeEngines(this.#engines)
     this.#resolver.close()
   }
 
@@ -209,6 +215,11 @@ export class Calls {
     this.#failure = () => poolFailedError(error)
     this.#closing = this.#close(this.#failure)
   }
+}
+
+/** The same for each engine. */
+function mapped<From, To>(each: Readonly<Record<EngineName, From>>, to: (from: From) => To): Record<EngineName, To> {
+  return Object.fromEntries(Object.entries(each).map(([name, from]) => [name, to(from)])) as Record<EngineName, To>
 }
 
 function gateOf(engine: Engine, bucket: TokenBucket | undefined): { window: InFlightWindow; gate: Gate } {

@@ -4,6 +4,7 @@
  */
 import pTimeout, { type Options } from 'p-timeout'
 
+import { isBehind } from '../bridge/settling.js'
 import { clearTimeout, performance, setImmediate, setTimeout } from '../core/clock.js'
 import * as limits from '../core/limits.js'
 import { withoutStack } from '../errors/errors.js'
@@ -64,6 +65,7 @@ export class Deadline {
 
   #lastLook(): void {
     if (this.#state !== 'armed') return
+    if (isBehind()) return void setImmediate(() => this.#lastLook())
     if (this.#leftMs() > 0) this.#wait()
     else this.#expire()
   }

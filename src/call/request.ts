@@ -17,7 +17,15 @@ export function requestFor(
   const halfOpen = settings.halfOpen && endpoint.family !== 'unix'
   const source = sourceFor(endpoint, settings)
   const local = source && encodeEndpoint(source)
-  return { family: endpoint.family, remote: encodeEndpoint(endpoint), local, timeoutMs, probe: asProbe, halfOpen }
+  return {
+    family: endpoint.family,
+    remote: encodeEndpoint(endpoint),
+    local,
+    timeoutMs,
+    probe: asProbe,
+    halfOpen,
+    closeWith: settings.close,
+  }
 }
 
 export const fixesSource = ({ localAddress, localPort }: ConnectOptions): boolean =>

@@ -1,6 +1,7 @@
 /** From an attempt's outcome to what it says: the verdict, the error, the record. */
 import type { Outcome } from '../bridge/registry.js'
 import type { Endpoint } from '../core/endpoint.js'
+import { advise } from '../core/errno.js'
 import { type Failed, speaker, type Verdict, verdictOn } from '../core/verdict.js'
 import type { Engine } from '../engines/engine.js'
 import { codeOf, isFamilyDisabled } from '../errors/errnos.js'
@@ -45,11 +46,15 @@ export function recordOf(
   return record
 }
 
+const noFreePort = advise('EADDRNOTAVAIL', 'local')
+
 function failedBy(outcome: Outcome, endpoint: Endpoint, settings: CallSettings): Failed | undefined {
   if (outcome.state === 'connected' || outcome.state === 'cancelled') return undefined
   if (outcome.state === 'lost') return { code: 'ERR_WORKER_ENDED', syscall: 'connect', errnoClass: 'local' }
   const code = codeOf(outcome.errno)
   const { call: syscall, byDeadline } = outcome
+  // Without IP_BIND_ADDRESS_NO_PORT bind looks for a free port itself, and says so where there is none.
+  const noPort = code === 'EADDRINUSE' && !settings.localPort
   return {
     code,
     syscall,
@@ -58,6 +63,7 @@ function failedBy(outcome: Outcome, endpoint: Endpoint, settings: CallSettings):
     localFixed: fixesSource(settings),
     familyDisabled: isFamilyDisabled(code, endpoint.family),
     timedOutBy: code === 'ETIMEDOUT' ? (byDeadline ? 'deadline' : 'kernel') : undefined,
-    advice: byDeadline ? noAnswerWithin(settings.attemptTimeoutMs) : undefined,
+    errnoClass: noPort ? 'local' : undefined,
+    advice: byDeadline ? noAnswerWithin(settings.attemptTimeoutMs) : noPort ? noFreePort : undefined,
   }
 }

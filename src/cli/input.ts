@@ -4,8 +4,9 @@ import { stat } from 'node:fs/promises'
 import { addAbortSignal, type Readable } from 'node:stream'
 import { getSystemErrorMap } from 'node:util'
 
-import { expandTargets, wordsOfLine } from '../core/expand.js'
+import { readTargets, wordsOfLine } from '../core/expand.js'
 import { show } from '../core/invalid-target.js'
+import { type ReadTarget, readTarget } from '../core/target.js'
 import { linesOf, maxLineLength } from './lines.js'
 
 export type Input =
@@ -39,12 +40,12 @@ export interface ReadOptions {
 }
 
 /** Every target of every input, in order. Never throws for what the input says: see `onProblem`. */
-export async function* readTargets(inputs: Iterable<Input>, options: ReadOptions = {}): AsyncGenerator<string, void> {
+export async function* targetsOf(inputs: Iterable<Input>, options: ReadOptions = {}): AsyncGenerator<ReadTarget, void> {
   for (const input of inputs) {
     if (options.signal?.aborted) return
     switch (input.kind) {
       case 'targets':
-        yield* input.targets
+        for (const target of input.targets) yield readTarget(target)
         break
       case 'argument':
         await report(yield* targetsOfWords([input.text]), {}, options)
@@ -62,7 +63,7 @@ export async function* readTargets(inputs: Iterable<Input>, options: ReadOptions
 export async function countTargets(inputs: readonly Input[], limit: number): Promise<number | undefined> {
   for (const input of inputs) if (await readOnce(input)) return undefined
   let count = 0
-  for await (const _ of readTargets(inputs)) {
+  for await (const _ of targetsOf(inputs)) {
     count += 1
     if (count > limit) return undefined
   }
@@ -76,7 +77,11 @@ async function readOnce(input: Input): Promise<boolean> {
   return status !== undefined && !status.isFile()
 }
 
-async function* targetsOfStream(stream: Readable, name: string, options: ReadOptions): AsyncGenerator<string, void> {
+async function* targetsOfStream(
+  stream: Readable,
+  name: string,
+  options: ReadOptions,
+): AsyncGenerator<ReadTarget, void> {
   if (options.signal) addAbortSignal(options.signal, stream)
   let number = 0
   try {
@@ -96,7 +101,7 @@ async function* targetsOfStream(stream: Readable, name: string, options: ReadOpt
 const tooLong: BadWord = { text: '', message: `expected a line of at most ${maxLineLength} characters` }
 
 /** What the words stand for. Returns those that stand for nothing. */
-function* targetsOfWords(words: readonly string[]): Generator<string, readonly BadWord[]> {
+function* targetsOfWords(words: readonly string[]): Generator<ReadTarget, readonly BadWord[]> {
   const bad: BadWord[] = []
   for (const text of words) {
     // What was lost in reading could be another file's name.
@@ -108,7 +113,7 @@ function* targetsOfWords(words: readonly string[]): Generator<string, readonly B
       continue
     }
     try {
-      yield* expandTargets(text)
+      yield* readTargets(text)
     } catch (error) {
       bad.push({ text, message: (error as Error).message })
     }

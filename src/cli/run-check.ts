@@ -1,11 +1,13 @@
 /** What `cancelpoint check` does: input to targets, targets to results, results to a report and an exit code. */
+
+import type { ReadTarget } from '../core/target.js'
 import { jsonLine } from '../core/text.js'
 import { type Fleet, startFleet } from '../lab/fleet.js'
 import { ConnectionManager } from '../manager.js'
 import type { CheckOptions, CheckResult } from '../types.js'
 import type { CheckFlags } from './check-flags.js'
 import { exitCodes, UsageError } from './exit-code.js'
-import { countTargets, type Input, type Problem, readTargets } from './input.js'
+import { countTargets, type Input, type Problem, targetsOf } from './input.js'
 import { interrupted } from './interrupt.js'
 import { standardOutput } from './output.js'
 import { messages, type Progress, startProgress } from './progress.js'
@@ -37,7 +39,7 @@ export async function runCheck(targets: readonly string[], flags: CheckFlags): P
     if (flags.json) for (const record of recordsOf(problem)) await output.write(`${jsonLine(record)}\n`)
   }
   async function* taken() {
-    for await (const target of readTargets(inputs, { signal, onProblem })) {
+    for await (const target of targetsOf(inputs, { signal, onProblem })) {
       begun += 1
       yield target
     }
@@ -79,7 +81,7 @@ export async function runCheck(targets: readonly string[], flags: CheckFlags): P
 
 /** The manager's results until there are no more or `signal` aborts; afterwards nothing of the manager is left. */
 async function* results(
-  targets: AsyncIterable<string>,
+  targets: AsyncIterable<ReadTarget>,
   flags: CheckFlags,
   signal: AbortSignal,
 ): AsyncGenerator<CheckResult, void> {

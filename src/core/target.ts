@@ -167,7 +167,11 @@ function parsePath(written: string, given: Target): ParsedTarget {
 
 /** A parsed target as a string that reads back as the same target. */
 export function formatParsed(target: ParsedTarget): string {
-  return target.kind === 'name' ? `${target.hostname}:${target.port}` : formatEndpoint(target.endpoint)
+  if (target.kind === 'name') return textOf(target.hostname, target.port)
+  const { endpoint, zone } = target
+  return endpoint.family === 'inet6' && zone !== undefined
+    ? `${bracketed(endpoint.address, zone)}:${endpoint.port}`
+    : formatEndpoint(endpoint)
 }
 
 /** A target as a string that reads back as the same target. Never throws: what is no target is shown as it is. */

@@ -1,5 +1,5 @@
 /**
- * The engines there are. A new one is a file that implements `Engine`, its name in `EngineName`, and a row here. A manager opens them all
+ * The engines there are. A new one is a file that implements `Engine`, its name in `engineNames` (types.ts), and a row here. A manager opens them all
  * and knows them by name alone.
  */
 import type { EngineName } from '../types.js'
@@ -30,8 +30,6 @@ const table: readonly { name: EngineName; open(settings: EngineSettings, before:
   },
 ]
 
-export const engineNames: readonly EngineName[] = table.map(({ name }) => name)
-
 /** All of them. Nothing is started before an engine has its first attempt. `closeEngines` must follow. */
 export function openEngines(settings: EngineSettings): Engines {
   const engines = {} as Record<EngineName, Engine>
@@ -41,5 +39,5 @@ export function openEngines(settings: EngineSettings): Engines {
 
 /** Cancels what they still run; resolves when nothing of them is left. */
 export async function closeEngines(engines: Engines): Promise<void> {
-  for (const name of engineNames.toReversed()) await engines[name].close()
+  for (const { name } of table.toReversed()) await engines[name].close()
 }

@@ -1,4 +1,4 @@
-import type { CheckOptions, CheckResult, ManagerOptions } from 'cancelpoint'
+import type { CheckOptions, CheckResult, ManagerOptions, RetryPolicy } from 'cancelpoint'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { LabTarget } from '#internal/lab/fleet'
 import { answerInNamespace, refusalOfNamespace } from '../support/namespace.js'

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { afterAll, describe, expect, it } from 'vitest'
-import { countTargets, type Input, type Problem, readTargets } from '#internal/cli/input'
+import { countTargets, type Input, type Problem, targetsOf } from '#internal/cli/input'
 
 const directory = mkdtempSync(join(tmpdir(), 'cancelpoint-input-'))
 afterAll(() => rmSync(directory, { recursive: true }))
@@ -17,13 +17,13 @@ function fileOf(name: string, text: string): Input & { kind: 'file' } {
 async function readAll(inputs: Input[], signal?: AbortSignal): Promise<{ targets: string[]; problems: Problem[] }> {
   const targets: string[] = []
   const problems: Problem[] = []
-  for await (const target of readTargets(inputs, { signal, onProblem: (problem) => void problems.push(problem) })) {
-    targets.push(target)
+  for await (const target of targetsOf(inputs, { signal, onProblem: (problem) => void problems.push(problem) })) {
+    targets.push(target.text)
   }
   return { targets, problems }
 }
 
-describe('readTargets', () => {
+describe('targetsOf', () => {
   it('reads arguments, files and streams in order, with ranges expanded', async () => {
     const { targets, problems } = await readAll([
       { kind: 'argument', text: '127.0.0.1:80-81' },
@@ -130,7 +130,7 @@ describe('readTargets', () => {
         this.push('127.0.0.1:80\n'.repeat(50))
       },
     })
-    for await (const _ of readTargets([{ kind: 'stream', name: 'standard input', stream: endless }])) break
+    for await (const _ of targetsOf([{ kind: 'stream', name: 'standard input', stream: endless }])) break
     expect(given).toBeLessThan(10)
     expect(endless.destroyed).toBe(true)
   })
