@@ -60,7 +60,7 @@ struct attempt_outcome {
   bool yields;        /* CONNECTED with a descriptor: must be claimed */
   int16_t polled;     /* revents */
   double started_at;  /* milliseconds since the epoch, for people: nothing may be reckoned with it */
-  double waited_ms;   /* from the reservation to the start; 0 where it never started */
+  double waited_ms;   /* from the reservation to the start; to the drain where it never started */
   double duration_ms; /* of connect(2) or poll(2) */
 };
 

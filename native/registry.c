@@ -217,6 +217,7 @@ size_t attempts_cancel(const double *ids, size_t count, double *left) {
 /* What an ended attempt tells; its slot is freed, unless a descriptor waits in it to be claimed. */
 static struct attempt_outcome read_outcome(struct attempt *attempt) {
   uint64_t word = atomic_load_explicit(&attempt->word, memory_order_acquire);
+  int64_t waited_until = attempt->started_ns != 0 ? attempt->started_ns : now_ns(CLOCK_MONOTONIC);
   struct attempt_outcome outcome = {
       .id = word_id(word),
       .state = word_state(word),
@@ -226,7 +227,7 @@ static struct attempt_outcome read_outcome(struct attempt *attempt) {
       .yields = word_state(word) == ATTEMPT_CONNECTED && atomic_load(&attempt->fd) >= 0,
       .polled = attempt->polled,
       .started_at = attempt->started_at,
-      .waited_ms = attempt->started_ns == 0 ? 0 : (double)(attempt->started_ns - attempt->reserved_ns) / 1e6,
+      .waited_ms = (double)(waited_until - attempt->reserved_ns) / 1e6,
       .duration_ms = (double)attempt->duration_ns / 1e6,
   };
   if (!outcome.yields) attempt_free(attempt);

@@ -42,7 +42,10 @@ export type Outcome = Times &
 export interface Times {
   /** For people: milliseconds since the epoch. The wall clock may be set meanwhile, so nothing is reckoned with it. */
   startedAt: number
-  /** From the reservation to the start, on the monotonic clock: what a thread, a worker or the reactor was late by. */
+  /**
+   * From the reservation to the start, on the monotonic clock: what a thread, a worker or the reactor was late by. Of an attempt
+   * that never started, all its time.
+   */
   waitedMs: number
   /** Of connect(2) or poll(2), on the monotonic clock. 0 where it never started. */
   durationMs: number
