@@ -54,7 +54,7 @@ function failedBy(outcome: Outcome, endpoint: Endpoint, settings: CallSettings):
   const code = codeOf(outcome.errno)
   const { call: syscall, byDeadline } = outcome
   // Without IP_BIND_ADDRESS_NO_PORT bind looks for a free port itself, and says so where there is none.
-  const noPort = code === 'EADDRINUSE' && !settings.localPort
+  const noPort = syscall === 'bind' && code === 'EADDRINUSE' && !settings.localPort
   return {
     code,
     syscall,
