@@ -65,8 +65,7 @@ export class Call {
     this.settings = settings
     this.means = means
     this.cancellation = new Cancellation(settings.signal)
-    const waitedMs = () => Math.min(this.patience.waitedMs(performance.now()), limits.pauseAtMostMs)
-    const pausedMs = means.clockStops ? waitedMs : () => 0
+    const pausedMs = () => this.#pausedMs()
     this.deadline = new Deadline(settings.timeoutMs, this.startedAt, pausedMs, () => this.#expire())
     const { timeoutMs, attemptTimeoutMs, tls } = settings
     // Otherwise the call may be one attempt, whose engine keeps its limit.
@@ -153,12 +152,20 @@ export class Call {
     this.cancellation.end()
   }
 
+  /** For how long the clock of `timeoutMs` has stood. */
+  #pausedMs(): number {
+    if (!this.means.clockStops) return 0
+    return Math.min(this.patience.waitedMs(performance.now()), limits.pauseAtMostMs)
+  }
+
   #expire(): void {
     this.#timedOut = true
     const phase = this.#phase
+    const pausedMs = this.#pausedMs()
     // Made once everything is released, so that it knows every attempt, and what each had to wait for.
     this.cancellation.request(() => {
-      const waitedMs = this.patience.waitedMs(performance.now())
+      // A wait for which the clock stood took none of the target's time.
+      const waitedMs = this.patience.waitedMs(performance.now()) - pausedMs
       const { attempts, hostname, endpoint } = this
       return deadlineError(this.settings.timeoutMs, { phase, waitedMs, attempts, hostname, endpoint })
     })
