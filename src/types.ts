@@ -73,8 +73,10 @@ export interface CheckOptions extends ConnectOptions {
   /** One result for each address of a name. Default false. */
   allAddresses?: boolean | undefined
   /**
-   * How a connection is ended. `reset` leaves no TIME_WAIT behind, but some servers log, count or ban it. `fin` is polite, and
-   * holds a local port for a minute. Default: `reset` for a bare connect, `fin` after TLS, which says close_notify first.
+   * How a connection is ended. `reset` leaves no TIME_WAIT behind, but some servers log, count or ban it, and a server without
+   * a handler for the error ends. `fin` is polite, and holds a local port for a minute. Choose `fin` where a server takes
+   * offence, `reset` where very many connects go to few endpoints. A half-open probe has no connection to end: it resets.
+   * Default: `reset` for a bare connect, `fin` after TLS, which says close_notify first.
    */
   close?: 'reset' | 'fin' | undefined
 }

@@ -2,6 +2,7 @@
 import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 
+import { binding } from '../bridge/binding.js'
 import { closeSocket, Descriptor } from '../bridge/descriptor.js'
 import type { Call } from '../call/call.js'
 import { probe as connectProbe, establish } from '../call/connect.js'
@@ -19,17 +20,24 @@ export function probeFor({ tls, close = 'fin' }: CheckSettings): Probe {
 }
 
 async function tlsProbe(call: Call, close: 'reset' | 'fin'): Promise<Endpoint> {
-  const socket = new Descriptor(await establish(call)).adopt()
+  const descriptor = new Descriptor(await establish(call))
+  const { fd } = descriptor
+  const socket = descriptor.adopt()
   const secured = await secure(socket, call)
   // The verdict stands: no deadline may change it while the connection is ended.
   call.deadline.end()
   if (close === 'fin') await sayGoodbye(secured)
-  else if (!socket.destroyed) socket.resetAndDestroy()
+  // While neither is destroyed, the number is still this connection's. Node's own resetAndDestroy() knows no TLSSocket, and
+  // on the socket below one it ends the process by a segmentation fault.
+  else if (!socket.destroyed && !secured.destroyed) binding.setOption(fd, 'linger', 0)
   await closeSocket(secured)
   return call.endpoint!
 }
 
-/** close_notify and FIN, for as long as a peer may take to let them be sent. What it still sends is read and dropped, because unread data would make the kernel reset the connection. */
+/**
+ * close_notify and FIN, for as long as a peer may take to let them be sent. What it still sends is read and dropped, because
+ * unread data would make the kernel reset the connection.
+ */
 function sayGoodbye(secured: TLSSocket | Socket): Promise<void> {
   return new Promise((resolve) => {
     const timer = setTimeout(done, limits.goodbyeMs)

@@ -22,6 +22,8 @@ Examples:
 
 --retries tries a target again that refuses, does not answer or cannot be reached, and a name whose server fails; a name that does not exist, a denial and a mistake are final.
 
+--close reset leaves nothing behind on either side, but some servers log a reset, count it, ban the client or crash. --close fin ends the connection as most clients do, and keeps a local port in TIME_WAIT for a minute: choose it where a server takes offence, and reset where very many connects go to few endpoints. A server that waits for a login, as MySQL does, may count a connection that says nothing however it is ended.
+
 --json prints a result a line. A word of the input that is no target has its line too, with code ERR_INVALID_TARGET, and with file and line where it came from one.
 
 Interrupted (Ctrl-C, SIGTERM, SIGHUP), it cancels what is in flight, prints what there is, and says what was cut off and what was not begun; a second signal kills it.
@@ -65,6 +67,11 @@ export function addCheckCommand(program: Command): void {
     .option('--all-addresses', 'one result for each address of a name')
     .option('--tls', 'make a TLS handshake after the connect; the certificate must be valid for the host')
     .option('--servername <name>', 'the name to ask for and to verify in TLS; implies --tls', serverName)
+    .addOption(
+      new Option('--close <how>', 'how a connection is ended (default: reset, and fin after TLS)')
+        .choices(['reset', 'fin'])
+        .conflicts('halfOpen'),
+    )
     .option('--json', 'one result a line on standard output, as they finish')
     .addOption(new Option('--quiet', 'no table and no progress bar: the exit code says it').conflicts('verbose'))
     .option('--verbose', 'tell every target that is not up as it is found (with --json on standard error)')

@@ -13,6 +13,7 @@ export interface CheckFlags {
   allAddresses?: boolean
   tls?: boolean
   servername?: string
+  close?: 'reset' | 'fin'
   json?: boolean
   quiet?: boolean
   verbose?: boolean

@@ -5,6 +5,7 @@ import { advise } from '../core/errno.js'
 import { printable, sentence } from '../core/text.js'
 import type { CheckResult } from '../types.js'
 import type { Problem } from './input.js'
+import { type SharedEndpoint, SharedEndpoints } from './shared-endpoints.js'
 import { type FailureCount, type Latency, Summary } from './summary.js'
 import { table, wrapped } from './table.js'
 
@@ -38,9 +39,16 @@ export class Report {
   readonly #first: CheckResult[] = []
   /** By kind, so that one kind that is frequent does not hide the others. */
   readonly #failed = new Map<string, CheckResult[]>()
+  readonly #reset: SharedEndpoints | undefined
+
+  /** `resets`: the check ends its connections by a reset. */
+  constructor({ resets = false } = {}) {
+    if (resets) this.#reset = new SharedEndpoints()
+  }
 
   add(result: CheckResult): void {
     this.summary.add(result)
+    this.#reset?.add(result)
     if (this.#first.length < maxRows) this.#first.push(result)
     if (result.status !== 'up') this.#addFailed(result)
   }
@@ -54,6 +62,7 @@ export class Report {
       latencyLines(summary.latency, columns),
       classLines(summary.failures, columns),
       failureSentences(summary.failures, columns),
+      resetSentence(this.#reset?.busiest, columns),
     ]
     return `${sections.filter((section) => section !== undefined).join('\n\n')}\n`
   }
@@ -173,6 +182,12 @@ function classLines(failures: readonly FailureCount[], columns?: number): string
 function failureSentences(failures: readonly FailureCount[], columns?: number): string | undefined {
   if (failures.length === 0) return undefined
   return failures.map((failure) => wrapped(`${failure.code}: ${adviceOn(failure)}`, columns, '  ')).join('\n')
+}
+
+function resetSentence(busiest: SharedEndpoint | undefined, columns?: number): string | undefined {
+  if (busiest === undefined) return undefined
+  const ended = `${thousands(busiest.count)} connections to ${printable(busiest.endpoint)} were ended by a reset.`
+  return wrapped(`${ended} Some servers log, count or ban that: --close fin ends them politely.`, columns, '  ')
 }
 
 /** Codes whose results say themselves what was wrong; the table could only say that something was. */

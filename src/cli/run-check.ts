@@ -29,7 +29,7 @@ export async function runCheck(targets: readonly string[], flags: CheckFlags): P
   await using fleet = flags.lab ? await startFleet({ targets: labTargets }) : undefined
   const inputs = inputsOf(targets, flags, fleet)
   const progress = await progressOf(inputs, flags)
-  const report = new Report()
+  const report = new Report({ resets: endsByReset(flags) })
   let badInput = false
   let begun = 0
 
@@ -106,7 +106,14 @@ function optionsOf({ timeout, retries, servername, tls, ...flags }: CheckFlags):
     ratePerSecond: flags.rate,
     halfOpen: flags.halfOpen,
     allAddresses: flags.allAddresses,
+    close: flags.close,
   }
+}
+
+/** The default of CheckOptions.close, for the report. A listener never sees a half-open connection, so none is ended for it. */
+function endsByReset({ close, tls, servername, halfOpen }: CheckFlags): boolean {
+  const speaksTls = tls === true || servername !== undefined
+  return !halfOpen && (close ?? (speaksTls ? 'fin' : 'reset')) === 'reset'
 }
 
 function inputsOf(targets: readonly string[], { file: files = [] }: CheckFlags, fleet: Fleet | undefined): Input[] {

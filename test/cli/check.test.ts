@@ -1,9 +1,11 @@
-import { spawnSync } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { CheckResult } from 'cancelpoint'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { type Fleet, startFleet } from '#internal/lab/fleet'
 import { engines } from '../support/warm-up.js'
 import { bin, run } from './run.js'
@@ -181,6 +183,74 @@ describe('cancelpoint check', () => {
   })
 })
 
+describe('cancelpoint check --close', () => {
+  /** A server's own account of how connections ended, and its target. */
+  async function listening() {
+    const ends: string[] = []
+    const server = createServer((socket) => {
+      socket.resume().once('end', () => ends.push('end'))
+      socket.once('error', (error: NodeJS.ErrnoException) => ends.push(error.code!))
+    }).listen(0, '127.0.0.1')
+    onTestFinished(() => void server.close())
+    await once(server, 'listening')
+    const { port } = server.address() as AddressInfo
+    const seen = (count: number) => expect.poll(() => ends, { timeout: 5_000 }).toHaveLength(count)
+    return { target: `127.0.0.1:${port}`, seen, ends }
+  }
+
+  describe.each(engines)('%s engine', (engine) => {
+    it.each([
+      { flags: [], sees: 'ECONNRESET' },
+      { flags: ['--close', 'reset'], sees: 'ECONNRESET' },
+      { flags: ['--close', 'fin'], sees: 'end' },
+    ])('$flags: the server sees $sees', async ({ flags, sees }) => {
+      const { target, seen, ends } = await listening()
+      const { code } = await run(['check', '--engine', engine, ...flags, target, target])
+      expect(code).toBe(0)
+      await seen(2)
+      expect(ends).toEqual([sees, sees])
+    })
+
+    // It has no handler for the error of a socket, as many a small server has none.
+    const plain = `
+      const server = require('node:net').createServer((socket) => socket.resume().on('end', () => console.log('end')))
+      server.listen(0, '127.0.0.1', () => console.log(server.address().port))
+      process.stdin.resume().on('end', () => process.exit(0))`
+
+    it.each([
+      { close: 'fin', ended: { code: 0, said: 'end\nend\n' } },
+      { close: 'reset', ended: { code: 1, said: '' } },
+    ])('--close $close: a server without an error handler ends with $ended.code', async ({ close, ended }) => {
+      const child = spawn(process.execPath, ['-e', plain], { stdio: ['pipe', 'pipe', 'ignore'] })
+      onTestFinished(() => void child.kill())
+      const exit = once(child, 'close')
+      child.stdin.on('error', () => {})
+      const [line] = await once(child.stdout.setEncoding('utf8'), 'data')
+      let said = ''
+      child.stdout.on('data', (text) => {
+        said += text
+      })
+      const target = `127.0.0.1:${Number(line)}`
+      const args = ['check', '--engine', engine, '--concurrency', '1', '--close', close]
+      await run([...args, target, ...(close === 'fin' ? [target] : [])])
+      if (close === 'fin') await expect.poll(() => said, { timeout: 5_000 }).toBe(ended.said)
+      child.stdin.end()
+      const [code] = await exit
+      expect({ code, said }).toEqual(ended)
+    })
+  })
+
+  it('the table says where many connections to one endpoint were reset', async () => {
+    const { target } = await listening()
+    const many = Array.from({ length: 30 }, () => target)
+    const said = `30 connections to ${target} were ended by a reset.`
+    expect((await run(['check', ...many])).stdout).toContain(said)
+    expect((await run(['check', '--close', 'reset', ...many])).stdout).toContain(said)
+    for (const flags of [['--close', 'fin'], ['--half-open'], ['--json']])
+      expect((await run(['check', ...flags, ...many])).stdout).not.toContain('by a reset')
+  })
+})
+
 describe('cancelpoint check, bad usage', () => {
   it.each([
     [['check', '--timeout', '3x', 'a:1'], /--timeout.*500ms/],
@@ -195,6 +265,8 @@ describe('cancelpoint check, bad usage', () => {
     [['check', '--file', join(directory, 'missing')], /missing: cannot be read: no such file/],
     [['check', '-', '-'], /only once/],
     [['check', '--quiet', '--verbose', 'a:1'], /--quiet.*cannot be used with.*--verbose/],
+    [['check', '--close', 'rudely', 'a:1'], /--close.*reset, fin/],
+    [['check', '--close', 'fin', '--half-open', 'a:1'], /--close.*cannot be used with.*--half-open/],
     [['check', '--half-open', '--tls', 'a:1'], /--half-open.*cannot be used with.*--tls/],
     [['check', '--half-open', '--servername', 'a', 'a:1'], /--half-open.*cannot be used with.*--servername/],
     [['check', '--servername', '10.0.0.1', 'a:1'], /--servername.*host name/],

@@ -14,8 +14,8 @@ const up = (target: string, connectMs = 1) => result(target, { connectMs })
 const refused = (target: string) =>
   result(target, { status: 'down', errnoClass: 'refused', code: 'ECONNREFUSED', reason: 'nothing listens' })
 
-const render = (results: CheckResult[]) => {
-  const report = new Report()
+const render = (results: CheckResult[], resets = false) => {
+  const report = new Report({ resets })
   for (const each of results) report.add(each)
   return report.render({ colour: false, elapsedMs: 1234 })
 }
@@ -86,6 +86,16 @@ describe('Report', () => {
     expect(text).toMatch(/late:80 +down/)
     expect(text.match(/^ +(down|reset)-\d+:80/gm)).toHaveLength(39)
     expect(text).toContain('Not shown: 51 more')
+  })
+
+  it('says where many connections to one endpoint were reset', () => {
+    const results = Array.from({ length: 25 }, (_, i) =>
+      result(`name-${i}:3306`, { address: '127.0.0.1', port: 3306, connectMs: 1 }),
+    )
+    expect(render(results, true)).toContain('25 connections to 127.0.0.1:3306 were ended by a reset.')
+    expect(render(results, true)).toContain('--close fin')
+    expect(render(results, false)).not.toContain('reset')
+    expect(render(results.slice(0, 5), true)).not.toContain('reset')
   })
 
   it('makes control characters visible and clips what is long', () => {
