@@ -145,6 +145,7 @@ static struct failure judge_poll(struct lane *lane) {
   if (lane->error == EINTR && ran_out(lane)) {
     lane->result = sys_poll(&lane->pollfd, 1, 0);
     lane->error = errno;
+    if (lane->result < 0 && lane->error == EINTR) lane->result = 0; /* its time is over all the same */
   }
   return lane->result >= 0 ? no_failure : (struct failure){lane->error, CALL_POLL};
 }

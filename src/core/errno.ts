@@ -113,7 +113,6 @@ const otherMeanings: readonly Row[] = [
   ['EADDRNOTAVAIL', 'misuse', 'The source address or port asked for cannot be used.', 'Ask for an address that this machine has, and a port that is free.'],
   ['EADDRNOTAVAIL', 'unreachable', 'This machine has no address of the kind that destination needs.', 'Enable the family, or use an address of the other one.'],
   ['ENOPROTOOPT', 'refused', 'The host answered that it does not speak that protocol.', 'Check the address, and what answers for it: it sent ICMP protocol unreachable.'],
-  ['ENOTCONN', 'refused', 'The other side cut the connection off as soon as it was made.', 'Look in the service’s log for why it hung up.'],
   ['EAFNOSUPPORT', 'unreachable', 'This machine has that address family switched off.', 'Enable the family, or use an address of the other one.'],
   ['EAGAIN', 'busy', 'The listener’s queue of waiting connections is full.', 'Let the service accept faster or give it a longer backlog.'],
 ]
@@ -126,7 +125,6 @@ function meaningIn(code: string, errnoClass: ErrnoClass): Row {
 // biome-ignore format: a table reads by rows
 const sayings: readonly [call: string, row: Row][] = [
   ['connect', meaningIn('ENOPROTOOPT', 'refused')],
-  ['getpeername', meaningIn('ENOTCONN', 'refused')],
   ['socket', meaningIn('EAFNOSUPPORT', 'unreachable')],
   ['socket', ['EACCES', 'denied', 'This process may not make sockets of that kind.', 'Check the process’s sandbox, its seccomp and security policies.']],
   ['socket', ['EPERM', 'denied', 'This process may not make sockets of that kind.', 'Check the process’s sandbox, its seccomp and security policies.']],

@@ -69,13 +69,11 @@ const statusOf: Readonly<Record<ErrnoClass, Verdict['status']>> = {
   unknown: 'unknown',
 }
 
-/** Calls by which the peer itself speaks; the others of a connect are this machine's preparations. */
-const peerCalls: ReadonlySet<string> = new Set(['connect', 'getpeername'])
-
 function statusFor(code: string, errnoClass: ErrnoClass, phase: Phase, syscall: string): Verdict['status'] {
   // A name that does not exist is down; a name that could not be asked for says nothing.
   if (code === 'ENOTFOUND') return 'down'
-  if (phase === 'connect' && !peerCalls.has(syscall)) return 'unknown'
+  // By connect(2) the peer speaks. The other calls of that phase are this machine's own preparations.
+  if (phase === 'connect' && syscall !== 'connect') return 'unknown'
   return asksNothing(code) ? 'unknown' : statusOf[errnoClass]
 }
 

@@ -60,6 +60,8 @@ describe.each(engines)('%s engine', (engine) => {
     // The handshake that was said to go on was never begun: writable, no error and no peer, as a descriptor is whose peer has
     // reset since. A lane is never told EINPROGRESS but by its own limit, and tells it as it is.
     if (engine === 'nonblocking' && call === 'connect' && errno === 'EINPROGRESS') return 'ECONNRESET'
+    // A socket that is asked after its deadline, says that it is connected, and has no peer.
+    if (call === 'connect' && errno === 'EISCONN') return 'ECONNRESET'
     return undefined
   }
 

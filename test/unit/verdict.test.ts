@@ -22,7 +22,6 @@ describe('a verdict', () => {
     // An errno means what the call that said it means by it.
     [{ code: 'ENOPROTOOPT', syscall: 'connect' }, 'refused', 'down', 'connect'],
     [{ code: 'ENOPROTOOPT', syscall: 'setsockopt' }, 'misuse', 'unknown', 'connect'],
-    [{ code: 'ENOTCONN', syscall: 'getpeername' }, 'refused', 'down', 'connect'],
     [{ code: 'EAFNOSUPPORT', syscall: 'socket' }, 'unreachable', 'unknown', 'connect'],
     [{ code: 'EAFNOSUPPORT', syscall: 'bind' }, 'misuse', 'unknown', 'connect'],
     [{ code: 'EAGAIN', syscall: 'connect', family: 'unix' }, 'busy', 'down', 'connect'],
