@@ -50,8 +50,9 @@ function buildCommand(root: string): string {
   if (process.versions.pnp !== undefined || isInside(root, '.yarn') || hasAbove(root, '.yarn-state.yml')) {
     return '`yarn rebuild cancelpoint`, with dependenciesMeta.cancelpoint.built or enableScripts set to true'
   }
+  // With a name, pnpm rebuilds no dependency that came as a tarball.
   if (isInside(root, '.pnpm') || hasAbove(root, '.modules.yaml')) {
-    return '`pnpm approve-builds`, or `pnpm rebuild cancelpoint` where it is approved'
+    return '`pnpm approve-builds`, or where it is approved `pnpm rebuild`'
   }
   if (isInside(root, '.bun') || hasAbove(dirname(dirname(root)), 'bun.lock', 'bun.lockb')) {
     return '`bun pm trust cancelpoint`'

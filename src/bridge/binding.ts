@@ -89,6 +89,18 @@ export type AttemptFlagName = 'probe' | 'borrowed' | 'poll' | 'halfOpen' | 'fin'
 /** The states that an outcome can tell of. The addon names all states of an attempt: native/attempt.h. */
 export type AttemptState = 'connected' | 'failed' | 'cancelled' | 'lost'
 
+/** As addon-error.cts has it, which a bundle leaves behind. The frames would hide the sentence. */
+class AddonError extends Error {
+  readonly code = 'ERR_ADDON_BUNDLED'
+
+  constructor(message: string, cause: Error) {
+    super(message, { cause })
+    this.name = 'AddonError'
+    this.stack = `${this.name}: ${message}`
+    cause.stack = `${cause.name}: ${cause.message}`
+  }
+}
+
 export const binding: Binding = load()
 
 declare const __webpack_require__: unknown
@@ -106,12 +118,7 @@ function load(): Binding {
     const message =
       'cancelpoint: it runs out of a bundle, without its native addon and its workers: ' +
       "leave it out of the bundle (external: ['cancelpoint', 'cancelpoint/*']; docs/installing.md says more)"
-    const name = 'AddonError'
-    throw Object.assign(new Error(message, { cause }), {
-      name,
-      code: 'ERR_ADDON_BUNDLED',
-      stack: `${name}: ${message}`,
-    })
+    throw new AddonError(message, cause as Error)
   }
   return require(file)
 }

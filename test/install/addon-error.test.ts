@@ -11,7 +11,7 @@ describe('an addon that was not built', () => {
     {
       manager: 'pnpm',
       where: 'node_modules/.pnpm/cancelpoint@0.1.0/node_modules/cancelpoint',
-      command: 'pnpm approve-builds',
+      command: 'pnpm approve-builds`, or where it is approved `pnpm rebuild`',
     },
     { manager: 'pnpm, hoisted', files: { 'node_modules/.modules.yaml': '' }, command: 'pnpm approve-builds' },
     { manager: 'yarn', files: { 'node_modules/.yarn-state.yml': '' }, command: 'yarn rebuild cancelpoint' },
