@@ -45,6 +45,8 @@ const requestOf = Symbol('request')
 export class Agent extends http.Agent {
   declare protocol: string | undefined
   declare defaultPort: number
+  /** As https.Agent has them, so that what wants one (got) takes this too. */
+  declare options: https.AgentOptions
   readonly #manager: ConnectionManager | undefined
   readonly #signal: AbortSignal | undefined
   readonly #defaults: ConnectOptions

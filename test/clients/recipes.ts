@@ -24,11 +24,17 @@ export async function connectOver(engine: string): Promise<typeof connect> {
   return (await import(fileURLToPath(cancelpointOver(engine)))).connect
 }
 
-/** The block under the heading `## name`, in the language of the page: without types. As it stands, or over one engine. */
-// biome-ignore lint/suspicious/noExplicitAny: recipes are JavaScript
-export async function recipe(name: string, engine?: string): Promise<any> {
+/** The block under the heading `## name`. */
+export function codeOf(name: string): string {
   const code = new RegExp(`^## ${name}\\n[^]*?^\`\`\`js\\n([^]*?)^\`\`\``, 'm').exec(page)?.[1]
   if (code === undefined) throw new Error(`docs/clients.md has no code for ${name}`)
+  return code
+}
+
+/** That code as a module, in the language of the page: without types. As it stands, or over one engine. */
+// biome-ignore lint/suspicious/noExplicitAny: recipes are JavaScript
+export async function recipe(name: string, engine?: string): Promise<any> {
+  const code = codeOf(name)
   const file = engine
     ? moduleOf(`${name}-${engine}`, code.replace(/'cancelpoint(\/\w+)?'/g, `'${cancelpointOver(engine)}'`))
     : moduleOf(name, code)
