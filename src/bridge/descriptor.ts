@@ -77,10 +77,34 @@ function asSocket(fd: number, { noDelay, keepAlive, allowHalfOpen = false }: Ado
   const socket = 'bun' in process.versions ? asBunSocket(fd, allowHalfOpen) : new Socket(options)
   if (noDelay) socket.setNoDelay(true)
   if (keepAlive) socket.setKeepAlive(true)
-  // From the first listener on, whatever it is for, the socket reads ahead as one of net.connect's does: who listens for
-  // 'close' or 'error' alone hears of a reset.
-  socket.once('newListener', () => socket.read(0))
+  readFromFirstUse(socket)
   return socket
+}
+
+/** What a Writable calls as its user writes, and as its user ends it. */
+const uses = ['_write', '_writev', '_final'] as const
+type Use = (this: Socket, ...given: unknown[]) => void
+type Uses = Record<(typeof uses)[number], Use>
+
+/**
+ * From its first listener, write or end on, the socket reads ahead as one of net.connect's does: what only listens for
+ * 'close', or only writes and ends, hears of the peer's end, and the socket closes. Before that nothing is read, so nothing
+ * is lost and no error goes unheard.
+ */
+function readFromFirstUse(socket: Socket): void {
+  const own = socket as unknown as Uses
+  const nodes = Socket.prototype as unknown as Uses
+  const start = () => {
+    socket.off('newListener', start)
+    for (const use of uses) own[use] = nodes[use]
+    socket.read(0)
+  }
+  for (const use of uses)
+    own[use] = function (...given) {
+      start()
+      nodes[use].apply(this, given)
+    }
+  socket.on('newListener', start)
 }
 
 /** Destroys a socket and waits until its descriptor is closed. */

@@ -108,8 +108,17 @@ export class Cancellation extends Linked {
 
   /** What the call rejects with, the same each time. It is made late: thousands made in one turn would hold the loop. */
   error(): Error {
-    this.#error ??= this.#makeError!()
+    this.#error ??= this.#make()
     return this.#error
+  }
+
+  /** A caller's `reason` may be a getter that throws, and the call has to reject all the same. */
+  #make(): Error {
+    try {
+      return this.#makeError!()
+    } catch (thrown) {
+      return abortError(thrown)
+    }
   }
 
   throwIfRequested(): void {

@@ -54,7 +54,13 @@ export class Deadline {
       this.#stop = resolve
     })
     // p-timeout makes an error of its own in advance, which nobody sees where there is a fallback.
-    withoutStack(() => pTimeout(stopped, { milliseconds, fallback: () => this.#ring(), customTimers }))
+    const ring = () => this.#ring()
+    const timed = withoutStack(() => pTimeout(stopped, { milliseconds, fallback: ring, customTimers }))
+    // The process may have replaced Error.captureStackTrace, by which it does so, with one that throws.
+    timed.catch(() => {
+      const timer = setTimeout(ring, milliseconds)
+      stopped.then(() => clearTimeout(timer))
+    })
   }
 
   #ring(): void {

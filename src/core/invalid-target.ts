@@ -1,3 +1,4 @@
+import { nameErrors } from './error-name.js'
 import { printable } from './text.js'
 
 const shownAtMost = 120
@@ -5,7 +6,7 @@ const shownAtMost = 120
 /** Something written that is no target or address. The message names it, what is wrong with it, what was expected, and what to do. */
 export class InvalidTargetError extends Error {
   static {
-    InvalidTargetError.prototype.name = 'InvalidTargetError'
+    nameErrors(InvalidTargetError, 'InvalidTargetError')
   }
 
   readonly code = 'ERR_INVALID_TARGET'

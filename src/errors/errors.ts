@@ -3,6 +3,7 @@
 import type { Advice } from '../core/advice.js'
 import { type Endpoint, formatEndpoint } from '../core/endpoint.js'
 import { advise, classes, type ErrnoClass } from '../core/errno.js'
+import { nameErrors } from '../core/error-name.js'
 import * as limits from '../core/limits.js'
 import { clause, printable } from '../core/text.js'
 import { type Failed, type Phase, type Verdict, verdictOn } from '../core/verdict.js'
@@ -25,7 +26,7 @@ export interface ConnectErrorOptions extends Failed {
 /** A connect that failed: `connect ECONNREFUSED 127.0.0.1:9: nothing listens there; start the service or check the port`. */
 export class ConnectError extends Error {
   static {
-    ConnectError.prototype.name = 'ConnectError'
+    nameErrors(ConnectError, 'ConnectError')
   }
 
   code: string
@@ -109,7 +110,7 @@ export interface Progress {
 
 class AbortError extends Error {
   static {
-    AbortError.prototype.name = 'AbortError'
+    nameErrors(AbortError, 'AbortError')
   }
 
   code = 'ABORT_ERR'
@@ -126,12 +127,19 @@ export function abortError(reason: unknown): Error {
  */
 export function withoutStack<T>(make: () => T): T {
   const { stackTraceLimit } = Error
-  Error.stackTraceLimit = 0
+  limitStacks(0)
   try {
     return make()
   } finally {
-    Error.stackTraceLimit = stackTraceLimit
+    limitStacks(stackTraceLimit)
   }
+}
+
+/** Where Error is frozen (SES), its errors just have their stacks. */
+function limitStacks(frames: number): void {
+  try {
+    Error.stackTraceLimit = frames
+  } catch {}
 }
 
 /** The AbortError of a call in progress. */

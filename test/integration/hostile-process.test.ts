@@ -1,5 +1,5 @@
 /** What a process may do to the language and to Node's own modules, and what connects make of it: they settle all the same. */
-import { beforeAll, describe, expect, it, vi } from 'vitest'
+import { beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { runFixture } from '../support/child.js'
 import { useStations } from '../support/stations.js'
 import { engines } from '../support/warm-up.js'
@@ -22,4 +22,45 @@ describe.each(engines)('%s engine:', (engine) => {
     const ended = await runFixture('faked-timers', targets.refuse, targets.hang, when, how)
     expect(ended).toMatchObject({ code: 0, signal: null, stdout: `${expected}\n` })
   })
+
+  const all = { ECONNREFUSED: 73, ETIMEDOUT: 2, ABORT_ERR: 73, ERR_INVALID_TARGET: 1, ERR_MANAGER_CLOSED: 1 }
+
+  describe.each(['before', 'after'])('changed %s the library is loaded,', (when) => {
+    it.each([
+      'nothing',
+      'Error frozen',
+      'Error.prototype frozen',
+      'Promise frozen',
+      'Array, Object, Map frozen',
+      'EventTarget frozen',
+      'stackTraceLimit fixed',
+      'stackTraceLimit with a setter that throws',
+      'stackTraceLimit gone',
+      'prepareStackTrace that throws',
+      'captureStackTrace that throws',
+    ])('%s', async (how) => {
+      const ended = await runFixture('frozen', targets.refuse, targets.hang, when, how)
+      expect({ ...ended, stdout: JSON.parse(ended.stdout || '0') }).toMatchObject({
+        code: 0,
+        signal: null,
+        stdout: all,
+      })
+    })
+  })
+
+  it.each(['--frozen-intrinsics', '--disable-proto=throw', '--disable-proto=delete', '--stack-trace-limit=0'])(
+    'under %s',
+    async (flag) => {
+      process.env.NODE_OPTIONS = flag
+      onTestFinished(() => {
+        delete process.env.NODE_OPTIONS
+      })
+      const ended = await runFixture('frozen', targets.refuse, targets.hang, 'after', 'nothing')
+      expect({ ...ended, stdout: JSON.parse(ended.stdout || '0') }).toMatchObject({
+        code: 0,
+        signal: null,
+        stdout: all,
+      })
+    },
+  )
 })

@@ -9,6 +9,7 @@ import { engines } from '../support/warm-up.js'
 import { life } from './socket-table/life.js'
 import type { Options, Row } from './socket-table/row.js'
 import { removeFiles, streams } from './socket-table/streams.js'
+import { unheard } from './socket-table/unheard.js'
 
 type Open = (port: number, options?: Options) => Promise<net.Socket>
 
@@ -27,7 +28,7 @@ async function connectNode(port: number, options: Options = {}): Promise<net.Soc
   return socket
 }
 
-const rows: Row[] = [...life, ...streams]
+const rows: Row[] = [...life, ...streams, ...unheard]
 
 let peerDoes: Row['peer']
 let arrived: (peer: net.Socket) => void = () => {}
