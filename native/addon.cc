@@ -1,5 +1,5 @@
 // The door between JavaScript and the plain C below: the only file that knows Node-API. Each environment (main
-// thread or worker) that loads it has an outbox, and lanes once it starts some. Every function here is
+// thread or worker) that loads it has an outbox, and a group of lanes once it opens one. Every function here is
 // called on its environment's thread; errors come back as negative errnos and TypeScript words them.
 #include <fcntl.h>
 #include <napi.h>
@@ -31,7 +31,6 @@ constexpr size_t kDrainAtOnce = 256;
 struct Environment {
   outbox* box = nullptr;
   lane_group* lanes = nullptr;
-  lane_options options{256, 64 * 1024, 2000};
   napi_threadsafe_function bell = nullptr;
   cancel_pace pace{};
   uint32_t reactor_users = 0;
@@ -111,21 +110,25 @@ Value Reserve(const CallbackInfo& info) {
   return Number(info, static_cast<double>(reserved));
 }
 
-// laneOptions(maxLanes, stackBytes, idleMs): for the lanes that this environment will start.
-Value LaneOptions(const CallbackInfo& info) {
-  Of(info).options = {info[0].As<Napi::Number>().Uint32Value(), info[1].As<Napi::Number>().Uint32Value(),
-                      info[2].As<Napi::Number>().Uint32Value()};
-  return info.Env().Undefined();
+// openLanes(maxLanes, stackBytes, idleMs): the number of this environment's group of lanes, which it opens, or a negative
+// errno. The group closes as the environment ends. In a worker of the pool, once.
+Value OpenLanes(const CallbackInfo& info) {
+  Environment& environment = Of(info);
+  if (environment.lanes != nullptr) return Number(info, -EALREADY);
+  lane_options options{info[0].As<Napi::Number>().Uint32Value(), info[1].As<Napi::Number>().Uint32Value(),
+                       info[2].As<Napi::Number>().Uint32Value()};
+  environment.lanes = group_open(&options);
+  if (environment.lanes == nullptr) return Number(info, -errno);
+  return Number(info, static_cast<double>(group_number(environment.lanes)));
 }
 
-// start(ids): hands reserved attempts to this environment's lanes.
-Value Start(const CallbackInfo& info) {
-  Environment& environment = Of(info);
-  auto ids = info[0].As<Napi::Float64Array>();
-  if (environment.lanes == nullptr) environment.lanes = group_open(&environment.options);
-  if (environment.lanes == nullptr) return Number(info, -errno);
-  group_start(environment.lanes, ids.Data(), ids.ElementLength());
-  return Number(info, 0);
+// submitToLanes(group, ids, count): hands reserved attempts to a group of lanes, whichever environment opened it. -ESRCH where
+// it has closed: the ids are still reserved.
+Value SubmitToLanes(const CallbackInfo& info) {
+  auto number = static_cast<uint64_t>(info[0].As<Napi::Number>().Int64Value());
+  auto ids = info[1].As<Napi::Float64Array>();
+  size_t count = AtMost(info, 2, ids.ElementLength());
+  return Number(info, group_submit(number, ids.Data(), count) ? 0 : -ESRCH);
 }
 
 // startReactor(): 0, or a negative errno and the call that gave it. One stopReactor for each that was 0; an environment that
@@ -335,8 +338,8 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   Export<OnOutcomes>(exports, "onOutcomes", environment);
   Export<Hold>(exports, "hold", environment);
   Export<Reserve>(exports, "reserve", environment);
-  Export<LaneOptions>(exports, "laneOptions", environment);
-  Export<Start>(exports, "start", environment);
+  Export<OpenLanes>(exports, "openLanes", environment);
+  Export<SubmitToLanes>(exports, "submitToLanes", environment);
   Export<StartReactor>(exports, "startReactor", environment);
   Export<StopReactor>(exports, "stopReactor", environment);
   Export<SubmitToReactor>(exports, "submitToReactor", environment);

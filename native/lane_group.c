@@ -13,13 +13,16 @@
 #include "reaper.h"
 
 struct lane_group {
+  _Atomic uint64_t number; /* which opening it is; 0 while it is closed. Written under the lock */
+  struct lane_group *next; /* of all that were ever made; written before the group is among them */
+
   pthread_mutex_t lock; /* everything below; taken before a lane's */
   pthread_cond_t all_joined;
   struct lane_options options;
   struct attempt *first, *last; /* QUEUED, oldest first */
   struct lane *lanes;           /* all that are not joined */
   struct lane *idle;            /* newest first, so that the ones without work grow old and retire */
-  uint32_t unjoined;
+  uint32_t unjoined;   /* threads of lanes, and threads that start one: the group stays until there are none */
   uint32_t slots_used; /* lanes that run or will take an attempt: at most options.max_lanes */
   bool summoned;       /* a lane was woken or started and has not yet come for work */
   bool closing;
@@ -28,7 +31,11 @@ struct lane_group {
 
 static pthread_mutex_t unused_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct lane_group *unused_groups;
+static uint64_t opened; /* groups so far */
 static struct lane *unused_lanes;
+
+/* Every group that was ever made, newest first. There are as many as there were workers at once, which is few. */
+static _Atomic(struct lane_group *) all_groups;
 
 static struct lane *lane_new(void) {
   pthread_mutex_lock(&unused_lock);
@@ -60,17 +67,37 @@ struct lane_group *group_open(const struct lane_options *options) {
   pthread_mutex_lock(&unused_lock);
   struct lane_group *group = unused_groups;
   if (group != NULL) unused_groups = group->next_unused;
+  uint64_t number = ++opened;
   pthread_mutex_unlock(&unused_lock);
   if (group == NULL) {
     group = sys_allocate(sizeof *group);
     if (group == NULL) return reaper_stop(), errno = ENOMEM, NULL;
     pthread_mutex_init(&group->lock, NULL);
     pthread_cond_init(&group->all_joined, NULL);
+    group->next = atomic_load(&all_groups);
+    while (!atomic_compare_exchange_weak(&all_groups, &group->next, group)) continue;
   }
+  pthread_mutex_lock(&group->lock);
   group->options = *options;
   group->options.stack_bytes = (uint32_t)sys_stack_bytes(options->stack_bytes);
   group->closing = group->summoned = false;
+  atomic_store(&group->number, number);
+  pthread_mutex_unlock(&group->lock);
   return group;
+}
+
+uint64_t group_number(const struct lane_group *group) { return atomic_load(&group->number); }
+
+/* The group that has this number, locked; NULL where it has closed or closes. */
+static struct lane_group *lock_open(uint64_t number) {
+  struct lane_group *group = atomic_load(&all_groups);
+  while (group != NULL && atomic_load(&group->number) != number) group = group->next;
+  if (group == NULL || number == 0) return NULL;
+  pthread_mutex_lock(&group->lock);
+  /* Under the lock: it may have closed just now, and the struct may be another worker's. */
+  if (atomic_load(&group->number) == number && !group->closing) return group;
+  pthread_mutex_unlock(&group->lock);
+  return NULL;
 }
 
 static void append(struct lane_group *group, struct attempt *attempt) {
@@ -114,9 +141,11 @@ static int start_thread(struct lane *lane, uint32_t stack_bytes) {
   return error;
 }
 
-/* No thread is to be had, and none lives that could take the queue: its attempts end as this machine's failure. */
-static void fail_queue(struct lane_group *group, int error) {
-  pthread_mutex_lock(&group->lock);
+/*
+ * There is no thread to be had, and no lane lives that could take the queue: its attempts end as this machine's failure.
+ * Under the group's lock; the result is a list for end_unstarted.
+ */
+static struct attempt *fail_queue(struct lane_group *group, int error) {
   struct attempt *failed = group->slots_used == 0 ? group->first : NULL;
   if (failed != NULL) group->first = group->last = NULL;
   for (struct attempt *attempt = failed; attempt != NULL; attempt = attempt->next) {
@@ -125,18 +154,23 @@ static void fail_queue(struct lane_group *group, int error) {
     attempt->failed_call = CALL_THREAD_CREATE;
     atomic_store_explicit(&attempt->word, word_of(word_id(word), ATTEMPT_FAILED), memory_order_release);
   }
-  pthread_mutex_unlock(&group->lock);
-  while (failed != NULL) {
-    struct attempt *next = failed->next;
-    attempt_end_unstarted(failed);
-    failed = next;
+  return failed;
+}
+
+/* Posts what was taken out of a queue. Without the group's lock. */
+static void end_unstarted(struct attempt *ended) {
+  while (ended != NULL) {
+    struct attempt *next = ended->next;
+    attempt_end_unstarted(ended);
+    ended = next;
   }
 }
 
 /*
  * Gets a lane for what waits, if one is due: wakes the idle lane that ran last, or starts one. One at a time; the lane
  * that comes summons the next while work is left, so a queue that one lane can serve does not wake a hundred.
- * Called with the group's lock held; releases it, because starting a thread takes long.
+ * Called with the group's lock held; releases it, because starting a thread takes long. A thread that starts a lane is
+ * counted as unjoined meanwhile. The count goes down last: after that the group may close, and be another worker's.
  */
 static void summon_and_unlock(struct lane_group *group) {
   bool due = group->first != NULL && !group->summoned && !group->closing;
@@ -172,16 +206,17 @@ static void summon_and_unlock(struct lane_group *group) {
   pthread_mutex_lock(&group->lock);
   if (lane != NULL) unlink_lane(group, lane);
   group->slots_used--;
-  group->unjoined--;
   group->summoned = false;
-  pthread_cond_signal(&group->all_joined);
+  struct attempt *failed = fail_queue(group, error);
+  if (--group->unjoined == 0) pthread_cond_signal(&group->all_joined);
   pthread_mutex_unlock(&group->lock);
   if (lane != NULL) lane_unused(lane);
-  fail_queue(group, error);
+  end_unstarted(failed);
 }
 
-void group_start(struct lane_group *group, const double *ids, size_t count) {
-  pthread_mutex_lock(&group->lock);
+bool group_submit(uint64_t number, const double *ids, size_t count) {
+  struct lane_group *group = lock_open(number);
+  if (group == NULL) return false;
   for (size_t i = 0; i < count; i++) {
     uint64_t id = (uint64_t)ids[i];
     struct attempt *attempt = attempt_find(id);
@@ -191,6 +226,7 @@ void group_start(struct lane_group *group, const double *ids, size_t count) {
     atomic_store(&attempt->group, group);
   }
   summon_and_unlock(group);
+  return true;
 }
 
 bool group_withdraw(struct lane_group *group, struct attempt *attempt, uint64_t word) {
@@ -269,8 +305,9 @@ void group_lane_fails(struct lane *lane, int error) {
   pthread_mutex_lock(&group->lock);
   group->summoned = false;
   return_slot(lane);
+  struct attempt *failed = fail_queue(group, error);
   pthread_mutex_unlock(&group->lock);
-  fail_queue(group, error);
+  end_unstarted(failed);
 }
 
 void group_lane_leaves(struct lane *lane) {
@@ -289,7 +326,7 @@ void group_lane_joined(struct lane *lane) {
   lane_unused(lane);
 }
 
-/* Everything that is queued: LOST. Under the group's lock; the result is a list to end. */
+/* Everything that is queued: LOST. Under the group's lock; the result is a list for end_unstarted. */
 static struct attempt *lose_queue(struct lane_group *group) {
   struct attempt *lost = group->first;
   group->first = group->last = NULL;
@@ -312,14 +349,11 @@ void group_close(struct lane_group *group) {
   for (struct lane *lane = group->lanes; lane != NULL; lane = lane->next) lane_interrupt(lane, ATTEMPT_LOST);
   pthread_mutex_unlock(&group->lock);
 
-  while (lost != NULL) {
-    struct attempt *next = lost->next;
-    attempt_end_unstarted(lost);
-    lost = next;
-  }
+  end_unstarted(lost);
 
   pthread_mutex_lock(&group->lock);
   while (group->unjoined > 0) pthread_cond_wait(&group->all_joined, &group->lock);
+  atomic_store(&group->number, 0);
   pthread_mutex_unlock(&group->lock);
   reaper_stop();
   pthread_mutex_lock(&unused_lock);

@@ -1,6 +1,10 @@
 /*
  * The lanes of one worker: a queue of attempts, lanes that start on demand and retire when idle. The group
- * belongs to the environment that opened it and ends with it. Groups are type-stable, as lanes are.
+ * belongs to the environment that opened it and ends with it.
+ *
+ * Other environments hand attempts to a group by its number, and may do so at the very moment at which it closes.
+ * Groups are type-stable, as lanes are, and each opening has a number of its own: a number whose group has closed finds
+ * nothing, even if the struct is in use again. A number holds nothing, so it may be lost on its way between threads.
  */
 #ifndef CANCELPOINT_LANE_GROUP_H
 #define CANCELPOINT_LANE_GROUP_H
@@ -22,11 +26,18 @@ struct lane_options {
 /* Once a process, before any lane: the exit key, and one cancel so that the unwinder is loaded. 0 or an errno. lane.c */
 int lane_prime(void);
 
-/* NULL where memory or a thread for the reaper is not to be had; errno tells. The worker's thread. */
+/* NULL where there is no memory or no thread for the reaper; errno tells. The worker's thread. */
 struct lane_group *group_open(const struct lane_options *options);
 
-/* RESERVED to QUEUED for each id that is still reserved. The worker's thread. */
-void group_start(struct lane_group *group, const double *ids, size_t count);
+/* What group_submit finds it by: above 0, below 2^53, and never used again. The worker's thread. */
+uint64_t group_number(const struct lane_group *group);
+
+/*
+ * RESERVED to QUEUED for each id that is still reserved. False where that group has closed or closes: the ids are as they
+ * were, and the caller forfeits them or hands them to another group. May start a thread. The thread of the environment
+ * that reserved them.
+ */
+bool group_submit(uint64_t number, const double *ids, size_t count);
 
 /*
  * Ends the group: what is queued is LOST, what connects is cancelled and LOST, every lane is joined. Returns after

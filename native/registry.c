@@ -1,7 +1,7 @@
 /*
  *                      attempt_reserve
  *            FREE ---------------------> RESERVED ---------------------------+
- *             ^                             | group_start                    | attempt_cancel: CANCELLED
+ *             ^                             | group_submit                   | attempt_cancel: CANCELLED
  *             |             reactor_submit /|                                | attempt_forfeit, group_close: LOST
  *             |                           / v                                |
  *             |                          | QUEUED ---------------------------+
@@ -101,7 +101,7 @@ uint64_t attempt_reserve(struct outbox *outbox, const struct attempt_request *re
   atomic_store(&attempt->outbox, outbox);
   outbox_hold(outbox);
   atomic_store(&attempt->drained, false);
-  /* A canceller that sees QUEUED before group_start has written the group waits for it to appear. */
+  /* A canceller that sees QUEUED before group_submit has written the group waits for it to appear. */
   atomic_store(&attempt->group, NULL);
   attempt->request = *request;
   attempt->addresses = buffer;

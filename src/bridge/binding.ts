@@ -35,8 +35,10 @@ export interface Binding {
   ledger(): Ledger
 
   // Lanes.
-  laneOptions(maxLanes: number, stackBytes: number, idleMs: number): void
-  start(ids: Float64Array): number
+  /** The number of this environment's group of lanes, which it opens. Once. */
+  openLanes(maxLanes: number, stackBytes: number, idleMs: number): number
+  /** 0, or -ESRCH where that group has closed: the ids are still reserved then. */
+  submitToLanes(group: number, ids: Float64Array, count: number): number
 
   // The reactor.
   startReactor(): [errno: number, call: number]

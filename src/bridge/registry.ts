@@ -5,7 +5,7 @@
 
 import { epochMs } from '../core/clock.js'
 import type { Endpoint } from '../core/endpoint.js'
-import { attemptsPerTask, outcomesPerSlice } from '../core/limits.js'
+import { attemptsPerBatch, outcomesPerSlice } from '../core/limits.js'
 import { domains } from '../core/sockaddr.js'
 import { binding, type OutcomeField, type RequestField } from './binding.js'
 import { askForSlice, safely, settleFrom, settleSlice } from './settling.js'
@@ -91,9 +91,9 @@ const requestFields = binding.requestFields.length
 const outcomeAt = placesOf<OutcomeField>(binding.outcomeFields)
 const outcomeFields = binding.outcomeFields.length
 /** What native code reads and writes in the course of a call: buffers made for each would cost more than what is in them. */
-const ids = new Float64Array(attemptsPerTask)
+const ids = new Float64Array(attemptsPerBatch)
 const outcomes = new Float64Array(outcomesPerSlice * outcomeFields)
-const requests = new Float64Array(attemptsPerTask * requestFields)
+const requests = new Float64Array(attemptsPerBatch * requestFields)
 let addresses = new Uint8Array(4_096)
 let heldBack: number[] | undefined
 
@@ -144,7 +144,7 @@ export function reserve(waiters: readonly Waiter[]): number {
   return count
 }
 
-/** For a worker, or for later. */
+/** A copy, which later calls leave as it is. */
 export function idsOf(waiters: readonly Waiter[]): Float64Array {
   writeIds(waiters)
   return ids.slice(0, waiters.length)
@@ -178,7 +178,7 @@ export function cancel(id: number): void {
   }
   heldBack.push(id)
   // Those that are told at once may be released while the others are still being asked for.
-  if (heldBack.length === attemptsPerTask) sendCancels()
+  if (heldBack.length === attemptsPerBatch) sendCancels()
 }
 
 /** Hands what is reserved to the reactor, which this environment has started. */
@@ -187,6 +187,12 @@ export function submitToReactor(waiters: readonly Waiter[]): void {
   const over = binding.submitToReactor(ids, waiters.length)
   undrained += over
   if (over > 0) askForSlice()
+}
+
+/** Hands what is reserved to a group of lanes. False where that group has closed, as its worker ended: nothing was handed over. */
+export function submitToLanes(group: number, waiters: readonly Waiter[]): boolean {
+  writeIds(waiters)
+  return binding.submitToLanes(group, ids, waiters.length) === 0
 }
 
 /** Sends the cancels that `run` asks for together, so that an abort shared by hundreds is one native call. */

@@ -21,12 +21,12 @@ export const laneStackBytes = 64 * 1024
 /** Starting a thread costs some 9 microseconds, so there is no need to keep one for long. */
 export const laneIdleMs = 2_000
 
-/** A worker hands attempts to lanes and is idle otherwise; the second one replaces or relieves the first. */
+/** A worker owns a group of lanes and is idle otherwise. When one ends, what the other's lanes do goes on. */
 export const workers = 2
-/** Tasks end at once, so this bounds what one worker has not yet read. */
-export const tasksPerWorker = 256
-/** Attempts in one task: keeps a turn of the worker short. */
-export const attemptsPerTask = 1_000
+/** Attempts under way for each worker, before the next is started: below this one worker is enough, and each costs some 10 MB. */
+export const attemptsPerWorker = 128
+/** Attempts that are handed over or cancelled by one native call: keeps a turn of the event loop short. */
+export const attemptsPerBatch = 1_000
 
 /** Outcomes settled in one go; the rest waits for the next turn, so that 10,000 rejections do not hold the event loop. */
 export const outcomesPerSlice = 64

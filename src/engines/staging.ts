@@ -134,7 +134,7 @@ export class Staging {
   #startStaged(): void {
     while (this.#staged.size > 0) {
       const jobs: Job[] = []
-      while (jobs.length < limits.attemptsPerTask && this.#staged.size > 0) jobs.push(this.#staged.shift()!)
+      while (jobs.length < limits.attemptsPerBatch && this.#staged.size > 0) jobs.push(this.#staged.shift()!)
       this.#startBatch(jobs)
     }
   }
