@@ -81,6 +81,7 @@ bool delivered_after_claim = true;
 bool cancelled_is_not_delivered = true;
 bool reaches_only_its_attempt = true;
 bool success_stands = true;
+bool group_stays_while_used = true;
 bool nothing_is_left = true;
 
 inline holds(property, condition) {

@@ -114,6 +114,9 @@ proctype Environment() {
   bool exchanged, burying, yields, more, was_drained, content, handed_over, ended;
 #ifdef NONBLOCKING
   byte begun;
+#else
+  byte other, started, ending;
+  bool starting, refused;
 #endif
   do
   :: made < ATTEMPTS && SOME_SLOT(FREE) ->
@@ -122,9 +125,6 @@ proctype Environment() {
        attempt_reserve();
        made++;
        unsettled++;
-#ifndef NONBLOCKING
-       tasks!id; /* blocking.ts:#run */
-#endif
        id = 0;
        slot = 0
      }
@@ -168,14 +168,26 @@ proctype Environment() {
 #ifdef REACTOR_MAY_STOP
   :: !engine_gone -> reactor_stop()
 #endif
-#endif
-  :: engine_gone && SOME_SLOT(RESERVED) -> /* blocking.ts:#run */
+  :: engine_gone && SOME_SLOT(RESERVED) -> /* staging.ts:#startBatch gives up */
      atomic {
        slot = (STATE_OF(slots[0].word) == RESERVED -> 0 : SLOTS - 1);
        id = ID_OF(slots[slot].word)
      };
      attempt_forfeit(id);
      atomic { id = 0; slot = 0; exchanged = false }
+#else
+  :: SOME_SLOT(RESERVED) -> /* lane-groups.ts:#handOver, addon.cc:SubmitToLanes; where there is no group, staging.ts:#startBatch gives up */
+     atomic {
+       slot = (STATE_OF(slots[0].word) == RESERVED -> 0 : SLOTS - 1);
+       id = ID_OF(slots[slot].word)
+     };
+     group_submit(id);
+     if
+     :: refused -> attempt_forfeit(id)
+     :: else
+     fi;
+     atomic { id = 0; slot = 0; other = 0; seen = 0; fd = 0; refused = false; starting = false; exchanged = false; burying = false }
+#endif
   :: made == ATTEMPTS && unsettled == 0 && !SOME_SLOT(CLAIMED) -> break
 #if defined(WORKER_MAY_DIE) || defined(REACTOR_MAY_STOP)
   :: !content -> content = true /* cancels nothing more: what hangs ends with what runs it */

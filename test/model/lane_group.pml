@@ -52,7 +52,7 @@ inline start_lane() {
   }
 }
 
-/* Ends what lane_group.c:fail_queue or lane_group.c:group_close took from the queue. */
+/* lane_group.c:end_unstarted: ends what lane_group.c:fail_queue or lane_group.c:lose_queue took from the queue. */
 inline end_taken() {
   for (other : 0 .. SLOTS - 1) {
     if
@@ -73,16 +73,13 @@ inline empty_queue(state) {
   od
 }
 
-/* lane_group.c:fail_queue */
+/* lane_group.c:fail_queue, under the group's lock; lane_group.c:end_unstarted follows: end_taken() */
 inline fail_queue() {
-  atomic {
-    !group_lock ->
-    if
-    :: slots_used == 0 -> empty_queue(FAILED)
-    :: else
-    fi
-  };
-  end_taken()
+  holds(group_stays_while_used, !engine_joined);
+  if
+  :: slots_used == 0 -> empty_queue(FAILED)
+  :: else
+  fi
 }
 
 /* lane_group.c:summon_and_unlock */
@@ -111,27 +108,48 @@ inline summon_and_unlock() {
      start_lane();
      if
      :: started == NONE ->
+#ifdef MUTANT_starter_leaves_first
         atomic { !group_lock -> slots_used--; unjoined--; summoned = false; started = 0 };
-        fail_queue()
+        atomic { !group_lock -> fail_queue() };
+#else
+        atomic { !group_lock -> slots_used--; summoned = false; fail_queue(); unjoined--; started = 0 };
+#endif
+        end_taken()
      :: else -> started = 0
      fi
   :: else
   fi
 }
 
-/* lane_group.c:group_start, of one id */
-inline group_start(id) {
+/*
+ * lane_group.c:group_submit, of one id, with lane_group.c:lock_open; false: `refused`. Once the group has closed its number
+ * is another one, and that is as if it were closing for ever.
+ */
+inline group_submit(id) {
+#ifdef MUTANT_submit_looks_before_it_locks
+  refused = closing;
   acquire(group_lock);
-  compare_and_exchange(SLOT_OF(id), WORD(id, RESERVED), WORD(id, QUEUED));
-  if
-  :: exchanged ->
-     queue!SLOT_OF(id);
-#ifndef MUTANT_group_unwritten
-     slots[SLOT_OF(id)].grouped = true
+#else
+  acquire(group_lock);
+  refused = closing;
 #endif
-  :: else
-  fi;
-  summon_and_unlock()
+#ifdef MUTANT_submit_to_closed
+  refused = false;
+#endif
+  if
+  :: refused -> release(group_lock)
+  :: else ->
+     compare_and_exchange(SLOT_OF(id), WORD(id, RESERVED), WORD(id, QUEUED));
+     if
+     :: exchanged ->
+        queue!SLOT_OF(id);
+#ifndef MUTANT_group_unwritten
+        slots[SLOT_OF(id)].grouped = true
+#endif
+     :: else
+     fi;
+     summon_and_unlock()
+  fi
 }
 
 /* lane_group.c:group_withdraw, of an attempt whose word was `seen` to be QUEUED; true: `exchanged` */
@@ -220,8 +238,8 @@ inline lane_take(me) {
 
 /* lane_group.c:group_lane_fails */
 inline group_lane_fails(me) {
-  atomic { !group_lock -> summoned = false; return_slot(me) };
-  fail_queue()
+  atomic { !group_lock -> summoned = false; return_slot(me); fail_queue() };
+  end_taken()
 }
 
 /* lane_group.c:group_lane_leaves */

@@ -29,7 +29,8 @@ const folderOf = {
   'registry.ts': 'src/bridge',
   'connect.ts': 'src/call',
   'descriptor.ts': 'src/bridge',
-  'blocking.ts': 'src/engines',
+  'lane-groups.ts': 'src/engines',
+  'staging.ts': 'src/engines',
   'nonblocking.ts': 'src/engines',
 }
 
@@ -54,7 +55,7 @@ function checkNames() {
     .filter((file) => file.endsWith('.pml'))
     .map((file) => readFileSync(join(here, file), 'utf8'))
     .join('\n')
-  const references = model.matchAll(/\b([a-z_]+\.(?:cc|c|ts)):(#?\w+)/g)
+  const references = model.matchAll(/\b([a-z_-]+\.(?:cc|c|ts)):(#?\w+)/g)
   const named = new Set(Array.from(references, ([, file, name]) => `${file}:${name}`))
   const missing = [...named].filter((reference) => !defines(...reference.split(':')))
   report(`${named.size} functions that the model names exist`, missing.length > 0 ? missing.join(', ') : undefined)

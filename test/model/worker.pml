@@ -1,17 +1,10 @@
-/* The worker: workers/lanes.cts hands ids to addon.cc:Start; addon.cc:Close is its end, whenever that comes. */
-chan tasks = [ATTEMPTS] of { byte };
-
+/* The worker: workers/lanes.cts opens the group by addon.cc:OpenLanes; addon.cc:Close is its end, whenever that comes. */
 proctype Worker() {
-  byte id, other, target, seen, fd, started, ending;
-  bool exchanged, burying, starting;
-  do
-  :: tasks?id -> group_start(id); atomic { id = 0; exchanged = false; started = 0 }
-#ifdef WORKER_MAY_DIE
-  :: break
-#else
-  :: environment_gone -> break
+  byte other, target, seen, fd, ending;
+  bool exchanged, burying;
+#ifndef WORKER_MAY_DIE
+  environment_gone;
 #endif
-  od;
   engine_gone = true;
   group_close();
   reaper_stop();

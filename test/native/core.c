@@ -24,6 +24,8 @@
  *   addon unmapped under a running lane          run.mjs: the addon has the flag NODELETE
  *   a deadline left to JavaScript                "runs out of time, TCP" and "..., AF_UNIX"
  *   teardown with attempts under way             "worker ends", "caller ends", "many environments at once"
+ *   a group closes as it is handed attempts      "a group closes, ..."; mutants that look before they lock, and that hand on to
+ *                                                a group that closes
  *   a late event on a descriptor used again      "reactor: a late event, ..."; mutants that look up by slot or by descriptor
  */
 #include <stdio.h>
@@ -66,8 +68,9 @@ int main(int count, char **arguments) {
 
   /* Faults first: the very first cancel of the process is one of them. */
   int ran = run_all(fault_scenarios, only) + run_all(outcome_scenarios, only) + run_all(cancel_scenarios, only) +
-            run_all(race_scenarios, only) + run_all(ending_scenarios, only) + run_all(reactor_outcome_scenarios, only) +
-            run_all(reactor_cancel_scenarios, only) + run_all(reactor_ending_scenarios, only) + run_all(storm_scenarios, only);
+            run_all(race_scenarios, only) + run_all(ending_scenarios, only) + run_all(group_scenarios, only) +
+            run_all(reactor_outcome_scenarios, only) + run_all(reactor_cancel_scenarios, only) +
+            run_all(reactor_ending_scenarios, only) + run_all(storm_scenarios, only);
   REQUIRE(ran > 0);
   return failures() == 0 ? 0 : 1;
 }

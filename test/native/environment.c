@@ -90,7 +90,7 @@ int start_all(struct environment *lanes_of, const uint64_t *ids, size_t count) {
   if (lanes_of->nonblocking) return submit_all(lanes_of, numbers, count);
   if (lanes_of->lanes == NULL) lanes_of->lanes = group_open(&lanes_of->options);
   if (lanes_of->lanes == NULL) return errno;
-  group_start(lanes_of->lanes, numbers, count);
+  REQUIRE(group_submit(group_number(lanes_of->lanes), numbers, count));
   return 0;
 }
 

@@ -16,6 +16,38 @@ export const mutants = [
     noticed: /ThreadSanitizer: data race/,
   },
   {
+    name: 'a group is found open before it is locked',
+    flavour: 'tsan',
+    file: 'lane_group.c',
+    find: `  pthread_mutex_lock(&group->lock);
+  /* Under the lock: it may have closed just now, and the struct may be another worker's. */
+  if (atomic_load(&group->number) == number && !group->closing) return group;`,
+    replace: `  bool open = atomic_load(&group->number) == number && !group->closing;
+  pthread_mutex_lock(&group->lock);
+  if (open) return group;`,
+    scenario: 'a group closes, at any moment of a submit',
+    noticed: /ThreadSanitizer: data race/,
+  },
+  {
+    name: 'a group that closes is handed attempts',
+    flavour: 'plain',
+    file: 'lane_group.c',
+    find: 'atomic_load(&group->number) == number && !group->closing)',
+    replace: 'atomic_load(&group->number) == number)',
+    scenario: 'a group closes, slowly, and is handed attempts',
+    noticed: /expected !taken/,
+  },
+  {
+    name: 'a number finds whichever group has the struct by now',
+    flavour: 'plain',
+    file: 'lane_group.c',
+    find: 'while (group != NULL && atomic_load(&group->number) != number) group = group->next;',
+    replace: '',
+    also: [{ find: 'atomic_load(&group->number) == number && !group->closing)', replace: '!group->closing)' }],
+    scenario: 'a group closes, and its number is used again and again',
+    noticed: /expected !taken/,
+  },
+  {
     name: 'an outbox is rung without a reference',
     flavour: 'asan',
     file: 'outbox.c',

@@ -21,6 +21,7 @@ extern const struct scenario outcome_scenarios[];
 extern const struct scenario cancel_scenarios[];
 extern const struct scenario race_scenarios[];
 extern const struct scenario ending_scenarios[];
+extern const struct scenario group_scenarios[];
 extern const struct scenario fault_scenarios[];
 extern const struct scenario storm_scenarios[];
 extern const struct scenario reactor_outcome_scenarios[];
