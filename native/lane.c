@@ -10,7 +10,7 @@
  *   verify         SO_ERROR, getpeername, not oneself
  *   lane_publish   CONNECTED, FAILED, or what the cancel asked for; posted to the caller's outbox
  *
- * A lane that pthread_cancel was ever called on retires after its attempt, for the cancel may be pending.
+ * A lane that pthread_cancel was called on retires after its attempt, because the cancel may still be pending.
  */
 #include "lane.h"
 
@@ -38,7 +38,7 @@ static void close_descriptor(struct lane *lane) {
   ledger_add(LEDGER_DESCRIPTORS, -1);
 }
 
-/* What connect(2) or poll(2) may still take; 0 for no limit, never 0 for one that has run out. */
+/* How long connect(2) or poll(2) may still take. 0 means no limit; a limit that has run out is 1. */
 static uint32_t remaining_ms(const struct lane *lane) {
   uint32_t limit = lane->attempt->request.timeout_ms;
   if (limit == 0) return 0;
@@ -123,7 +123,7 @@ static void connect_at_cancellation_point(struct lane *lane) {
   pthread_cleanup_pop(0);
 }
 
-/* Its time is over, or will be by the next tick. */
+/* The attempt's time is over, or will be by the next tick. */
 static bool ran_out(const struct lane *lane) {
   return lane->attempt->request.timeout_ms > 0 && remaining_ms(lane) <= 10;
 }
@@ -133,7 +133,7 @@ static bool is_pending(int error) {
   return error == EINPROGRESS || error == EALREADY || error == EAGAIN || error == EINTR;
 }
 
-/* The call ended with its time: what the socket says now is the outcome, and the deadline is only where that is nothing. */
+/* The call ended because its time was over. The socket is asked once more: only if it has no answer, the deadline is the outcome. */
 static struct failure judge_late(struct lane *lane) {
   int error = socket_ask(lane->fd, lane->attempt);
   lane->attempt->by_deadline = error == EINPROGRESS;
@@ -150,7 +150,7 @@ static struct failure judge_poll(struct lane *lane) {
   return lane->result >= 0 ? no_failure : (struct failure){lane->error, CALL_POLL};
 }
 
-/* What the call came to, told from its kind and the clock. EINTR is not an outcome and is left to the caller. */
+/* The outcome of the call, by its kind and the clock. EINTR is not an outcome, and connect_or_poll deals with it. */
 static struct failure judge(struct lane *lane, bool interrupted_before) {
   uint32_t flags = lane->attempt->request.flags;
   if (lane->result >= 0) return no_failure;
@@ -181,7 +181,7 @@ static struct failure connect_or_poll(struct lane *lane) {
   }
 }
 
-/* What the descriptor needs before it is its next owner's. */
+/* What has to be done to the descriptor before its next owner has it. */
 static struct failure finish(struct lane *lane) {
   const struct attempt_request *request = &lane->attempt->request;
   if (request->flags & ATTEMPT_POLL) lane->attempt->polled = lane->result > 0 ? lane->pollfd.revents : 0;

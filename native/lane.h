@@ -2,8 +2,8 @@
  * A lane: one thread that makes blocking attempts, one at a time, each cancellable at its cancellation point.
  * lane.c is the life of one attempt on it; lane_group.c is where lanes come from and go to.
  *
- * Lane structs are type-stable: reused, never returned, so a canceller may lock one that an attempt names
- * and find out under its lock whether it still runs that attempt.
+ * Lane structs are type-stable: they are reused and never freed. So a canceller may lock the lane that an attempt names,
+ * and sees under its lock whether it still runs that attempt.
  */
 #ifndef CANCELPOINT_LANE_H
 #define CANCELPOINT_LANE_H
@@ -29,7 +29,7 @@ struct lane {
   enum attempt_state cancel; /* the state that a cancel asked for, or ATTEMPT_FREE */
   bool cancel_sent;          /* pthread_cancel was called: it may be pending for ever, so this thread retires */
 
-  /* The lane's own, and its cleanup handler's. On the heap, because a handler sees no reliable locals. */
+  /* Only the lane and its cleanup handler use these. On the heap, because a handler cannot rely on locals. */
   pthread_t thread;
   void *stack;
   struct attempt *attempt;
@@ -55,7 +55,7 @@ void *lane_main(void *lane);
 /* Notes a cancel of attempt `id` and sends it if the lane connects. False where the lane does not run it. Any thread but the lane. */
 bool lane_cancel(struct lane *lane, uint64_t id, enum attempt_state as);
 
-/* The same for whatever it runs. */
+/* The same for the attempt that it runs, if any. */
 void lane_interrupt(struct lane *lane, enum attempt_state as);
 
 #endif

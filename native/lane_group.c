@@ -20,8 +20,8 @@ struct lane_group {
   pthread_cond_t all_joined;
   struct lane_options options;
   struct attempt *first, *last; /* QUEUED, oldest first */
-  struct lane *lanes;           /* all that are not joined */
-  struct lane *idle;            /* newest first, so that the ones without work grow old and retire */
+  struct lane *lanes;           /* those that are not joined */
+  struct lane *idle;            /* newest first, so that surplus lanes stay without work and retire */
   uint32_t unjoined;   /* threads of lanes, and threads that start one: the group stays until there are none */
   uint32_t slots_used; /* lanes that run or will take an attempt: at most options.max_lanes */
   bool summoned;       /* a lane was woken or started and has not yet come for work */

@@ -23,7 +23,7 @@ struct lane_options {
   uint32_t idle_ms; /* a lane without work for so long retires */
 };
 
-/* Once a process, before any lane: the exit key, and one cancel so that the unwinder is loaded. 0 or an errno. lane.c */
+/* Makes the exit key, and cancels one thread so that the unwinder is loaded. Once a process, before any lane. 0 or an errno. lane.c */
 int lane_prime(void);
 
 /* NULL where there is no memory or no thread for the reaper; errno tells. The worker's thread. */
@@ -54,7 +54,7 @@ struct attempt *lane_take(struct lane *lane);
 /* Gives the lane's place back, so that another may start. Idempotent. The lane; its cleanup handler too. */
 void group_return_slot(struct lane *lane);
 
-/* The lane's thread came to life and cannot run attempts: as if it had not been to be had. That thread, before lane_take. */
+/* The lane's thread has started but cannot run attempts: the same as if it could not be started. That thread, before lane_take. */
 void group_lane_fails(struct lane *lane, int error);
 
 /* The lane's thread is about to end: starts another if work waits. The lane, not in a cleanup handler. */

@@ -1,6 +1,6 @@
 /**
- * What engines do alike on this side: what is asked for in one turn is reserved and started as one batch, what is over
- * the limit waits and holds nothing, and each attempt settles once, its place taken by the next.
+ * What all engines do on this side. The attempts that are asked for in one turn are reserved and started as one batch. Those over
+ * the limit wait and hold nothing. Each attempt settles once, and the next takes its place.
  */
 import { constants } from 'node:os'
 import { binding } from '../bridge/binding.js'
@@ -18,7 +18,7 @@ export interface Refusal {
   call: string
 }
 
-/** Native code has not started the batch, and never will. Without a reason its attempts are lost. */
+/** Native code has not taken the batch, and will not. Its attempts fail for this reason; without one they settle as lost. */
 export type GiveUp = (why?: Refusal) => void
 
 /** One attempt: staged, queued or under way. */
@@ -61,7 +61,7 @@ export class Staging {
   #startedInTurn = false
   #idle: (() => void) | undefined
 
-  /** At most `limit` are under way at once. `start` hands what is reserved to native code, or gives it up. */
+  /** At most `limit` attempts are under way at once. `start` hands a reserved batch to native code, or gives it up. */
   constructor(limit: number, start: (batch: readonly Waiter[], giveUp: GiveUp) => void) {
     this.#limit = limit
     this.#start = start
@@ -92,7 +92,7 @@ export class Staging {
 
   /** Job.cancel. */
   cancel(job: Job): void {
-    // Without an id nothing is held. It settles a little later all the same, as every attempt does.
+    // Without an id it holds nothing. It settles a little later all the same, as every attempt does.
     if (job.id !== 0) cancel(job.id)
     else if (this.#staged.delete(job)) settleSoon(() => this.settle(job, cancelledBeforeStart()))
     else if (this.#queued.delete(job)) settleSoon(() => job.done(cancelledBeforeStart()))
@@ -118,8 +118,8 @@ export class Staging {
   }
 
   /**
-   * What is asked for at first starts as soon as this callback and its microtasks are over, what follows in the same turn
-   * of the event loop at its end: timers that go off together travel together.
+   * The first submissions of a turn of the event loop start as soon as this callback and its microtasks are over, the others at the
+   * turn's end: the timers that go off together make one batch.
    */
   #scheduleStart(): void {
     if (this.#startedInTurn) return
@@ -140,7 +140,7 @@ export class Staging {
   }
 
   #startBatch(jobs: Job[]): void {
-    // The ids are this side's before any native thread hears of them, so nobody's death can lose one.
+    // This side has the ids before any native thread does, so none is lost when such a thread ends.
     const count = reserve(jobs)
     for (const job of jobs) {
       job.request = undefined

@@ -109,12 +109,22 @@ describe('a worker that ends', () => {
     expectDone(await runFixture('never-twice'))
   })
 
+  it('is the pool’s own leaves alone what runs on the lanes of another', async () => {
+    expectDone(await runFixture('two-workers', targets.hang, targets.accept))
+  })
+
   it('is the pool’s own may do so at any moment of its start', async () => {
     expectDone(await runFixture('start-and-end', targets.hang, String(25 * rounds)))
   })
 
   it('may do so while it loads the addon', async () => {
     expectDone(await runFixture('load-and-end', String(2 * rounds)))
+  })
+})
+
+describe('a process without threads', () => {
+  it('waits where no worker can be made, and connects once one can', async () => {
+    expectDone(await runFixture('no-thread', targets.accept))
   })
 })
 
