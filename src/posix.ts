@@ -165,7 +165,7 @@ const optionsLike = { example: '{ signal }', hint: hintFor }
 let engine: BlockingEngine | undefined
 
 async function onLane(request: NativeRequest, signal: AbortSignal | undefined): Promise<Outcome> {
-  engine ??= new BlockingEngine({ lanes: limits.posixLanes, workers: 1 })
+  engine ??= new BlockingEngine({ lanes: limits.posixLanes })
   const cancellation = new Cancellation(signal)
   try {
     return await new Promise<Outcome>((resolve) => {

@@ -4,7 +4,7 @@
  * CommonJS all through: src/bridge/addon.cts says why.
  */
 import type { Binding } from '../src/bridge/binding.js' with { 'resolution-mode': 'import' }
-import type { LaneGroup, LaneSettings } from '../src/engines/lane-groups.js' with { 'resolution-mode': 'import' }
+import type { LaneGroup, LaneSettings } from '../src/engines/lane-pool.js' with { 'resolution-mode': 'import' }
 
 const { threadId, workerData } = require('node:worker_threads')
 const binding: Binding = require('../src/bridge/addon.cjs')

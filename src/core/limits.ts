@@ -21,10 +21,8 @@ export const laneStackBytes = 64 * 1024
 /** Starting a thread costs some 9 microseconds, so there is no need to keep one for long. */
 export const laneIdleMs = 2_000
 
-/** A worker owns a group of lanes and is idle otherwise. When one ends, what the other's lanes do goes on. */
+/** One worker owns the lanes and is idle otherwise; the second takes its place while the first still ends. */
 export const workers = 2
-/** Attempts under way for each worker, before the next is started: below this one worker is enough, and each costs some 10 MB. */
-export const attemptsPerWorker = 128
 /** Attempts that are handed over or cancelled by one native call: keeps a turn of the event loop short. */
 export const attemptsPerBatch = 1_000
 

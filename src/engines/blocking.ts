@@ -1,13 +1,13 @@
 /**
  * The blocking engine: connect(2) on native lanes. This thread hands ids to a group of lanes natively; outcomes and cancels go
- * between the registry and this thread (bridge/registry.ts). Where the groups come from: lane-groups.ts.
+ * between the registry and this thread (bridge/registry.ts). Where the group comes from: lane-pool.ts.
  */
 import type { NativeRequest, Outcome } from '../bridge/registry.js'
 import { performance } from '../core/clock.js'
 import * as limits from '../core/limits.js'
 import { codeOf } from '../errors/errnos.js'
 import type { Attempt, Engine, EngineLoad, Queued } from './engine.js'
-import { LaneGroups } from './lane-groups.js'
+import { LanePool } from './lane-pool.js'
 import { Staging } from './staging.js'
 
 export interface BlockingOptions {
@@ -17,14 +17,12 @@ export interface BlockingOptions {
   laneStackBytes?: number | undefined
   /** A lane without work for so long ends. Milliseconds, default 2,000. */
   laneIdleMs?: number | undefined
-  /** Workers at most, each with a group of lanes. Default 2. */
-  workers?: number | undefined
 }
 
 export class BlockingEngine implements Engine {
   readonly name = 'blocking'
   readonly startsAtOnce = false
-  readonly #groups: LaneGroups
+  readonly #pool: LanePool
   readonly #staging: Staging
   readonly #onFailure: (error: Error) => void
   #laneFailedAt = Number.NEGATIVE_INFINITY
@@ -36,17 +34,14 @@ export class BlockingEngine implements Engine {
       lanes = limits.lanes,
       laneStackBytes: stackBytes = limits.laneStackBytes,
       laneIdleMs: idleMs = limits.laneIdleMs,
-      workers = limits.workers,
     }: BlockingOptions = {},
     onFailure: (error: Error) => void = () => {},
   ) {
     this.#onFailure = onFailure
-    this.#groups = new LaneGroups({ lanes, stackBytes, idleMs }, workers, (error) => {
+    this.#pool = new LanePool({ lanes, stackBytes, idleMs }, (error) => {
       if (!this.#closing) this.#onFailure(error)
     })
-    this.#staging = new Staging(lanes, (batch, giveUp) => {
-      this.#groups.submit(batch, giveUp, this.#staging.load().inFlight)
-    })
+    this.#staging = new Staging(lanes, (batch, giveUp) => this.#pool.submit(batch, giveUp))
   }
 
   submit(request: NativeRequest, settle: (outcome: Outcome) => void, queued?: Queued): Attempt {
@@ -76,6 +71,6 @@ export class BlockingEngine implements Engine {
 
   async #close(): Promise<void> {
     await this.#staging.end()
-    await this.#groups.close()
+    await this.#pool.close()
   }
 }

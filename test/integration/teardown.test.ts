@@ -109,10 +109,6 @@ describe('a worker that ends', () => {
     expectDone(await runFixture('never-twice'))
   })
 
-  it('is the pool’s own leaves alone what runs on the lanes of another', async () => {
-    expectDone(await runFixture('two-workers', targets.hang, targets.accept))
-  })
-
   it('is the pool’s own may do so at any moment of its start', async () => {
     expectDone(await runFixture('start-and-end', targets.hang, String(25 * rounds)))
   })

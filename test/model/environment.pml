@@ -176,7 +176,7 @@ proctype Environment() {
      attempt_forfeit(id);
      atomic { id = 0; slot = 0; exchanged = false }
 #else
-  :: SOME_SLOT(RESERVED) -> /* lane-groups.ts:#handOver, addon.cc:SubmitToLanes; where there is no group, staging.ts:#startBatch gives up */
+  :: SOME_SLOT(RESERVED) -> /* lane-pool.ts:#handOver, addon.cc:SubmitToLanes; where there is no group, staging.ts:#startBatch gives up */
      atomic {
        slot = (STATE_OF(slots[0].word) == RESERVED -> 0 : SLOTS - 1);
        id = ID_OF(slots[slot].word)

@@ -29,7 +29,7 @@ const folderOf = {
   'registry.ts': 'src/bridge',
   'connect.ts': 'src/call',
   'descriptor.ts': 'src/bridge',
-  'lane-groups.ts': 'src/engines',
+  'lane-pool.ts': 'src/engines',
   'staging.ts': 'src/engines',
   'nonblocking.ts': 'src/engines',
 }

@@ -99,7 +99,7 @@ describe('the modules', () => {
     const filesThat = (pattern: RegExp) => linesThat(pattern, code).map((line) => line.split(':')[0])
     expect(filesThat(/require\('node-gyp-build'\)\(|dlopen\(/)).toEqual(['src/bridge/addon.cts'])
     expect(filesThat(/addon\.cjs'/)).toEqual(['src/bridge/binding.ts', 'workers/lanes.cts'])
-    expect(localImportsOf('workers/lanes.cts')).toEqual(['bridge/binding', 'engines/lane-groups'])
+    expect(localImportsOf('workers/lanes.cts')).toEqual(['bridge/binding', 'engines/lane-pool'])
   })
 })
 

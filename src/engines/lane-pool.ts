@@ -1,9 +1,10 @@
 /**
- * The groups of lanes of one blocking engine. A Piscina pool owns them: it starts the workers that open them, replaces and ends
- * them, and a worker's end closes its group. The pool is not on an attempt's way: this thread hands ids to a group natively.
+ * The Piscina pool that owns the lanes of one blocking engine: it starts the worker that opens the group of lanes, replaces it and ends it,
+ * and the worker's end closes the group. The pool is not on an attempt's way: this thread hands ids to the group natively.
  *
- * Each worker is given one task, which opens its group. The task ends with the group open and the group stays for as long as
- * the worker, because Piscina keeps the process alive while a task is unfinished.
+ * A worker is given one task, which opens its group. The task ends with the group open, and the group stays for as long as the
+ * worker, because Piscina keeps the process alive while a task is unfinished. One group has all the lanes, so load starts no
+ * second worker. That one starts while the first is still ending, to take its place.
  */
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
@@ -12,6 +13,7 @@ import { FixedQueue, Piscina } from 'piscina'
 import { submitToLanes, type Waiter } from '../bridge/registry.js'
 import * as limits from '../core/limits.js'
 import type { GiveUp, Refusal } from './staging.js'
+import { ownWorkerArguments } from './worker-arguments.js'
 
 /** What a worker is told once: workers/lanes.cts. */
 export interface LaneSettings {
@@ -36,35 +38,33 @@ interface Waiting {
 
 const workerFile = fileURLToPath(new URL('../../workers/lanes.cjs', import.meta.url))
 
-export class LaneGroups {
+export class LanePool {
   readonly #settings: LaneSettings
-  readonly #workersAtMost: number
   readonly #onWorkerEnd: (error: Error) => void
   #pool: Piscina | undefined
   /** Every worker that has not exited, those included that Piscina has let go. */
   readonly #workers = new Set<Worker>()
   /** Thread ids of the workers that were given their task. */
   readonly #asked = new Set<number>()
-  /** The pool's queue. Piscina takes a task back only by a signal; this is how it is done without one. */
+  /** The pool's queue. Piscina takes a task back only by a signal; with the queue at hand it is done without one. */
   readonly #tasks = new FixedQueue()
-  /** As far as this thread knows they are open. Whose turn it is comes first. */
-  #open: LaneGroup[] = []
+  /** Open, as far as this thread knows. */
+  #group: LaneGroup | undefined
   /** There while a worker is asked for a group. Calling it goes on without the answer. */
   #opening: (() => void) | undefined
   readonly #waiting: Waiting[] = []
 
   /** `onWorkerEnd` is told of each worker that ended; another is started when it is needed. */
-  constructor(settings: LaneSettings, workersAtMost: number, onWorkerEnd: (error: Error) => void) {
+  constructor(settings: LaneSettings, onWorkerEnd: (error: Error) => void) {
     this.#settings = settings
-    this.#workersAtMost = workersAtMost
     this.#onWorkerEnd = onWorkerEnd
   }
 
-  /** Hands a batch to the next group in turn, or keeps it until a group is open. `inFlight`: attempts under way, these included. */
-  submit(batch: readonly Waiter[], giveUp: GiveUp, inFlight: number): void {
-    if (!this.#handOver(batch)) this.#waiting.push({ batch, giveUp })
-    const wanted = Math.min(this.#workersAtMost, Math.ceil(inFlight / limits.attemptsPerWorker))
-    if (!this.#opening && this.#open.length < wanted) this.#openAnother()
+  /** Hands a batch to the lanes, or keeps it until there are some. */
+  submit(batch: readonly Waiter[], giveUp: GiveUp): void {
+    if (this.#handOver(batch)) return
+    this.#waiting.push({ batch, giveUp })
+    if (!this.#opening) this.#open()
   }
 
   /** Ends the workers, and so the lanes. Resolves when nothing of them is left. What was handed over is over by then. */
@@ -75,15 +75,12 @@ export class LaneGroups {
 
   /** False where no group is open. One that has closed, as its worker ended, is forgotten here. */
   #handOver(batch: readonly Waiter[]): boolean {
-    for (let group = this.#open.shift(); group; group = this.#open.shift()) {
-      if (!submitToLanes(group.number, batch)) continue
-      this.#open.push(group)
-      return true
-    }
+    if (this.#group && submitToLanes(this.#group.number, batch)) return true
+    this.#group = undefined
     return false
   }
 
-  #openAnother(): void {
+  #open(): void {
     const goOn = (answer?: LaneGroup) => {
       if (this.#opening !== withoutAnswer) return
       this.#opening = undefined
@@ -115,8 +112,8 @@ export class LaneGroups {
       // The worker itself is in order, and may be asked again.
       this.#asked.delete(group.worker)
       why = { errno: group.number, call: 'pthread_create' }
-    } else if (group) {
-      this.#open.push(group)
+    } else {
+      this.#group = group
     }
     for (const { batch, giveUp } of this.#waiting.splice(0)) if (!this.#handOver(batch)) giveUp(why)
   }
@@ -124,12 +121,13 @@ export class LaneGroups {
   #openPool(): Piscina {
     const pool = new Piscina({
       filename: workerFile,
-      // Started as groups are needed. A minimum would be kept up even by a pool that was destroyed, as its last workers exit.
+      // Started when it is needed. A minimum would be kept up even by a pool that was destroyed, as its last workers exit.
       minThreads: 0,
-      maxThreads: this.#workersAtMost,
+      maxThreads: limits.workers,
       concurrentTasksPerWorker: 1,
       idleTimeout: Number.POSITIVE_INFINITY,
       taskQueue: this.#tasks,
+      // A worker that had its task is not asked again: it may be ending, which Piscina sees later.
       loadBalancer: (_task, workers) => {
         const worker = workers.find(({ id }) => !this.#asked.has(id))
         if (worker) this.#asked.add(worker.id)
@@ -137,7 +135,7 @@ export class LaneGroups {
       },
       // Waiting in Atomics.wait would park the worker's event loop between tasks.
       atomics: 'disabled',
-      execArgv: [],
+      execArgv: [...ownWorkerArguments],
       workerData: this.#settings,
     })
     let last: Error | undefined
@@ -148,12 +146,12 @@ export class LaneGroups {
     return pool
   }
 
-  /** A worker ends or has ended. Its lanes are joined, and what they had settles as lost. */
+  /** A worker ends or has ended. Its lanes are joined, and their attempts settle as lost. */
   #onDestroyed(pool: Piscina, error = new Error('a worker ended')): void {
-    const live = new Set(pool.threads.map(({ threadId }) => threadId))
-    this.#open = this.#open.filter(({ worker }) => live.has(worker))
-    // No worker is left to answer, and Piscina starts none for a task that waits already.
-    if (live.size === this.#open.length) {
+    const live = pool.threads.map(({ threadId }) => threadId)
+    if (this.#group && !live.includes(this.#group.worker)) this.#group = undefined
+    // No worker is left to answer, and Piscina starts none for a task that is queued already.
+    if (live.every((id) => id === this.#group?.worker)) {
       this.#takeTaskBack()
       this.#opening?.()
     }
