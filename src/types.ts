@@ -22,6 +22,7 @@ export interface ConnectOptions {
   timeoutMs?: number | undefined
   /** One connect(2), counted from the moment its engine starts it. Milliseconds, default 10,000 (check: 3,000). */
   attemptTimeoutMs?: number | undefined
+  /** What makes the attempts. Default `auto`, which is the nonblocking engine. */
   engine?: EngineName | 'auto' | undefined
   /** By errno class. For connect and open a small policy (3 tries) by default, for check none. */
   retry?: RetryPolicy | false | undefined
@@ -37,9 +38,13 @@ export interface ConnectOptions {
   blockList?: BlockList | undefined
   /** Replaces the resolver. Must give numeric addresses. An error with code ENOTFOUND or EAI_AGAIN says that of the name. */
   lookup?: ((hostname: string, options: { signal: AbortSignal }) => Promise<string[]>) | undefined
+  /** TLS on top: true, or options of tls.connect. SNI and the certificate's name are the target's. Default false. */
   tls?: boolean | ConnectionOptions | undefined
+  /** TCP_NODELAY on the delivered socket. Default false. */
   noDelay?: boolean | undefined
+  /** SO_KEEPALIVE on the delivered socket. Default false. */
   keepAlive?: boolean | undefined
+  /** The delivered socket stays writable after its peer has ended. Default false. */
   allowHalfOpen?: boolean | undefined
 }
 
@@ -47,13 +52,13 @@ export interface ConnectOptions {
 export interface ManagerOptions extends ConnectOptions {
   /** Attempts under way at once, at most, of each engine; the rest wait. Descriptors, ports and what the machine keeps up with allow fewer. */
   maxInFlight?: number | undefined
-  /** Blocking attempts at once, each on a native thread of its own. Some idle threads may be left beside them for two seconds. */
+  /** Blocking attempts at once, each on a native thread of its own. Default `maxInFlight`, or 256. Idle threads end after two seconds. */
   lanes?: number | undefined
-  /** Connects started a second, at most. */
+  /** Connects started a second, at most. Default: no limit. */
   rate?: number | undefined
   /** How long an answer of the name servers is kept, at most. Milliseconds, default 300,000; 0 keeps nothing. */
   nameCacheMs?: number | undefined
-  /** Makes backoff repeatable. */
+  /** Makes backoff repeatable. Default: random. */
   seed?: number | undefined
 }
 
@@ -62,13 +67,13 @@ export interface ManagerOptions extends ConnectOptions {
  * the work on the target begins; what it waits for this machine (a place, a lane, a look-up) stops the clock.
  */
 export interface CheckOptions extends ConnectOptions {
-  /** Targets in flight at once. */
+  /** Targets in flight at once. Default 1,024. */
   concurrency?: number | undefined
-  /** Connects started a second, at most. */
+  /** Connects started a second, at most. Default: no limit. */
   ratePerSecond?: number | undefined
-  /** Targets of one address or name in flight at once. */
+  /** Targets of one address or name in flight at once. Default: no limit. */
   perHost?: number | undefined
-  /** TCP: reset in the place of the handshake's last ACK, so that listeners never accept. Not with `tls`. */
+  /** TCP: reset before the handshake's last ACK, so that listeners never accept. Not with `tls`. Default false. */
   halfOpen?: boolean | undefined
   /** One result for each address of a name. Default false. */
   allAddresses?: boolean | undefined
@@ -85,8 +90,10 @@ export interface CheckOptions extends ConnectOptions {
 export interface CheckResult {
   /** As given. */
   target: string
+  /** What took the connect, or was tried last. */
   address?: string
   port?: number
+  /** The same for AF_UNIX. */
   path?: string
   /** A timeout is `down`; `unknown` is a reason that says nothing about the target. */
   status: 'up' | 'down' | 'unknown'
@@ -111,12 +118,15 @@ export interface CheckResult {
 
 /** One connect(2), as told by a ConnectError. */
 export interface AttemptRecord {
+  /** `127.0.0.1:80`, `[::1]:80`, `unix:/path`. */
   endpoint: string
   /** The one that was asked: a full AF_UNIX backlog is waited for on a lane whichever that was. */
   engine: EngineName
   /** Milliseconds since the epoch. */
   startedAt: number
+  /** Of connect(2), on the monotonic clock. */
   durationMs: number
+  /** Where it failed; `ABORT_ERR` where it was cancelled. */
   code?: string
   errnoClass?: ErrnoClass
 }
