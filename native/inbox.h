@@ -29,7 +29,7 @@ size_t inbox_next_cancels(uint64_t *ids, size_t room);
 /* The oldest, or NULL. */
 struct attempt *inbox_next_submitted(void);
 
-/* True where it may wait: there is nothing here, and what comes will wake it. */
+/* True where it may wait: there is nothing here, and the next submission will wake it. */
 bool inbox_falls_asleep(void);
 
 /* Awake. True where it was closed, and all that was cancelled before that has been seen to. */

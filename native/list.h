@@ -1,6 +1,6 @@
 /*
  * Lists whose members carry their links, oldest first. A list is any struct with a `first` and a `last`; `next` names the
- * member's link, because one thing may stand in several lists. Under the lock of whatever holds the list.
+ * member's link, because one thing may stand in several lists. Under the lock of the list's owner.
  */
 #ifndef CANCELPOINT_LIST_H
 #define CANCELPOINT_LIST_H

@@ -1,5 +1,5 @@
 /*
- * The steps of one nonblocking attempt. Each is for whoever owns the attempt, and none of them waits: the thread that
+ * The steps of one nonblocking attempt. Each is for the thread that owns the attempt, and none of them waits: the thread that
  * submits takes the first ones itself where there are few attempts, the reactor takes the others.
  */
 #ifndef CANCELPOINT_NONBLOCKING_H

@@ -1,7 +1,7 @@
 /*
  * What the reactor waits with: readiness of descriptors, a time, and a wake from another thread. One a process.
  * poller_epoll.c is what the addon has; poller_poll.c is the second implementation, for the tests. All but
- * poller_wake: the reactor's thread, or whoever starts and joins it.
+ * poller_wake: the reactor's thread, or the thread that starts and joins it.
  */
 #ifndef CANCELPOINT_POLLER_H
 #define CANCELPOINT_POLLER_H

@@ -9,7 +9,7 @@
  *     | on_cancel    CANCELLED
  *
  * Events, deadlines and cancels find their attempt by its id, generation included: descriptor numbers and slots are
- * used again, and an event that comes late must not finish whoever has them now.
+ * used again, and an event that comes late must not finish the attempt that has them now.
  */
 #include "reactor.h"
 
@@ -119,7 +119,7 @@ static bool is_cancelled(const struct attempt *attempt) {
   return attempt->cancel_noted == word_id(atomic_load_explicit(&attempt->word, memory_order_relaxed));
 }
 
-/* Out of the hands of whoever submitted it. */
+/* The submitting thread is done with it. */
 static void take_over(struct attempt *attempt) {
   struct failure failure;
   if (is_cancelled(attempt))

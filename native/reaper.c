@@ -18,7 +18,7 @@ static const int64_t DIRECT_PERIOD_NS = 5 * 1000000;
 
 /*
  * Cancels under way at once: a lane that wakes to end wants a core, and thousands that do would keep the JavaScript
- * thread off it. More are sent once half of these have ended, or when none has for a while: whoever takes long holds up
+ * thread off it. More are sent once half of these have ended, or when none has for a while: one that takes long holds up
  * nobody else.
  */
 enum { CANCELS_AT_ONCE = 64 };

@@ -24,7 +24,7 @@
  *
  * Who may move a word: RESERVED: anyone, by compare-and-exchange, and the winner releases. QUEUED: under the group's
  * lock. TAKEN: the lane alone, under its own lock. WATCHED: the descriptor's owner alone. CONNECTED: the environment that
- * reserved it, or after its end whoever posts. Each ended attempt is posted once to its outbox, by whoever ended it;
+ * reserved it, or after its end the thread that posts. Each ended attempt is posted once to its outbox, by the thread that ended it;
  * CONNECTED to CANCELLED is not an end, it was posted already.
  */
 #include "registry.h"
@@ -289,7 +289,7 @@ void attempts_sweep(struct outbox *outbox) {
     if (word_state(word) == ATTEMPT_CLAIMED) {
       sweep_claimed(attempt, word_id(word));
     } else {
-      /* Whoever posts it will find the outbox closed, and free the slot. */
+      /* The thread that posts it will find the outbox closed, and free the slot. */
       if (word_state(word) == ATTEMPT_CONNECTED)
         attempt_discard(attempt, word);
       else

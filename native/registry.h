@@ -23,7 +23,7 @@ struct attempt {
   struct attempt *next, *previous; /* in the free list, a group's queue, the reactor or an outbox: one at a time */
 
   struct attempt_request request;
-  uint8_t *addresses; /* remote, then local; freed by whoever ends the attempt */
+  uint8_t *addresses; /* remote, then local; freed by the thread that ends the attempt */
 
   _Atomic int fd; /* in states WATCHED, CONNECTED and CLAIMED; else -1 */
   int error;
@@ -35,7 +35,7 @@ struct attempt {
   int64_t duration_ns;
   uint64_t handed_over; /* CLAIMED, and on its way into a net.Socket: which socket it is. Otherwise 0 */
 
-  /* Of the reactor: begun in WATCHED, by whoever owns it. */
+  /* Of the reactor: begun in WATCHED, by its owner. */
   int64_t deadline_ns;
   /* Under the inbox's lock. */
   struct attempt *next_cancel;
@@ -59,13 +59,13 @@ static inline uint64_t word_of(uint64_t id, enum attempt_state state) { return i
 /* The slot an id names, whatever it holds by now; NULL for an id that never was. Any thread. */
 struct attempt *attempt_find(uint64_t id);
 
-/* Frees a slot that nobody else can reach any more: whoever drained it, or posted it to a closed outbox. */
+/* Frees a slot that nobody else can reach any more: the thread that drained it, or that posted it to a closed outbox. */
 void attempt_free(struct attempt *attempt);
 
-/* Frees the address buffer. Whoever ends the attempt: its lane, the reactor, or who took it out of RESERVED or QUEUED. */
+/* Frees the address buffer. The thread that ends the attempt: its lane, the reactor, or the one that took it out of RESERVED or QUEUED. */
 void attempt_release_buffer(struct attempt *attempt);
 
-/* Posts an attempt that no lane has seen, and rings. Whoever has just moved its word out of RESERVED or QUEUED. */
+/* Posts an attempt that no lane has seen, and rings. The thread that has just moved its word out of RESERVED or QUEUED. */
 void attempt_end_unstarted(struct attempt *attempt);
 
 /* Closes what the registry owns of a CONNECTED attempt, unless somebody else was first. Once its environment has ended. Any thread. */

@@ -120,7 +120,7 @@ export interface CheckResult {
 export interface AttemptRecord {
   /** `127.0.0.1:80`, `[::1]:80`, `unix:/path`. */
   endpoint: string
-  /** The one that was asked: a full AF_UNIX backlog is waited for on a lane whichever that was. */
+  /** The engine that was asked. A full AF_UNIX backlog is waited for on a lane with either engine. */
   engine: EngineName
   /** Milliseconds since the epoch. */
   startedAt: number

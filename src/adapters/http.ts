@@ -1,4 +1,4 @@
-/** An Agent for node:http and node:https, so for got, axios and whoever takes one: a request that ends takes its pending connect along. */
+/** An Agent for node:http and node:https, and for clients that take one (got, axios). A request that ends cancels its pending connect. */
 import http from 'node:http'
 import https from 'node:https'
 import type { LookupFunction, Socket } from 'node:net'

@@ -55,7 +55,7 @@ export function connector(options: ConnectorOptions = {}): Connector {
         callback(null, socket)
       },
       (error) => {
-        // undici would fail with it whoever joined the line since it was cancelled.
+        // undici would also fail requests that joined the line after this one was cancelled.
         const inNeed = end()
         if (inNeed) connectFor(requests.connecting(ofAll, inNeed), wanted, callback)
         else callback(cancellation.requested ? cancellation.error() : error, null)

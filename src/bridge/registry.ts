@@ -51,7 +51,7 @@ export interface Times {
   durationMs: number
 }
 
-/** A connected descriptor that is JavaScript's: whoever holds this ends it by `disown` or `close`, once. */
+/** A connected descriptor that is JavaScript's. The holder ends it by `disown` or `close`, once. */
 export interface Claim {
   readonly fd: number
   /** The descriptor is about to be given to a net.Socket, and will be disowned after that: a worker may be ended between. */
@@ -162,7 +162,7 @@ function waitFor(id: number, waiter: Waiter): void {
   waitingCount += 1
 }
 
-/** Whoever waits for what is not over yet keeps the event loop alive. */
+/** The event loop stays alive while an attempt is not over. */
 export function keepAlive(): void {
   if (held === waitingCount > undrained) return
   held = !held

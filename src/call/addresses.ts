@@ -54,7 +54,7 @@ export async function askFor(
   naming.known()
 }
 
-/** By the caller's own lookup. What it says of the name, as Node's own do, is an answer; anything else it throws is its own. */
+/** By the caller's own lookup. Its ENOTFOUND or EAI_AGAIN is an answer about the name, as Node's lookups give it; anything else it throws is passed on. */
 async function lookedUp(
   hostname: string,
   lookup: NonNullable<ConnectOptions['lookup']>,
@@ -83,7 +83,7 @@ function endpointsOf(addresses: unknown, hostname: string, port: number): InetEn
   })
 }
 
-/** Whether there is an interface that a zone names is this machine's matter: its index is looked up here. */
+/** A zone names an interface of this machine. Its index is looked up here. */
 export function withZone({ endpoint, zone }: NumericTarget): Endpoint {
   if (zone === undefined || endpoint.family !== 'inet6' || endpoint.scopeId !== undefined) return endpoint
   const scopeId = readable({ endpoint }, () => interfaceIndex(zone))

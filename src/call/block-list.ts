@@ -6,7 +6,7 @@ import { advise } from '../core/errno.js'
 import { ConnectError } from '../errors/errors.js'
 import type { ConnectOptions } from '../types.js'
 
-/** What a listener on a path is reached as: it is on this machine. */
+/** A path is judged as these, because its listener is on this machine. */
 const loopback = ['127.0.0.1', '::1']
 
 /**

@@ -22,17 +22,17 @@ export interface Means {
   readonly supervision: Supervision
   /** By name and port: the address that was found by passing over others. */
   readonly lastGood: Expiring<string, string>
-  /** The target's own time is what `timeoutMs` bounds: what is waited for this machine stops the clock. Of checks. */
+  /** True in a check: `timeoutMs` bounds the target's own time, and a wait for this machine stops the clock. */
   readonly clockStops?: boolean | undefined
 }
 
 /** A name that is being looked up. */
 export interface Naming {
-  /** The name was asked for in an earlier try: that there was no such name then says nothing now. */
+  /** The name was looked up in an earlier try, so a kept "no such name" must not be believed now. */
   readonly fresh: boolean
   /** An address is known, or that there is none. Later calls say nothing. */
   known(): void
-  /** The look-up begins or ends to wait for its turn on this machine. Once an address is known, it is the attempts that wait or run. */
+  /** The look-up begins or ends to wait for its turn on this machine. It counts until an address is known; then the attempts count. */
   waits(on: boolean): void
 }
 
@@ -68,7 +68,7 @@ export class Call {
     const pausedMs = () => this.#pausedMs()
     this.deadline = new Deadline(settings.timeoutMs, this.startedAt, pausedMs, () => this.#expire())
     const { timeoutMs, attemptTimeoutMs, tls } = settings
-    // Otherwise the call may be one attempt, whose engine keeps its limit.
+    // Without these the call may be one attempt, and then its engine keeps the limit.
     if (!means.engine.startsAtOnce || timeoutMs < attemptTimeoutMs || tls) this.deadline.arm()
   }
 

@@ -33,7 +33,7 @@ export interface CallsOptions {
   nameCacheMs?: number | undefined
 }
 
-/** An engine and the way to it. Each has a window of its own: what one makes this machine run out of says little of the other. */
+/** An engine and the way to it. Each has a window of its own, because a lack that one engine meets says little about the other. */
 interface Road {
   readonly window: InFlightWindow
   readonly means: Means
@@ -51,7 +51,7 @@ export class Calls {
   readonly #resolver: Resolver
   readonly #intensity = new Intensity(limits.failuresAtMost, limits.failurePeriodMs)
   readonly #inProgress = new List<Cancellation>()
-  /** Told of the close, and not waited for: a check may be held by a consumer who never goes on. What it started is waited for. */
+  /** Checks are told of the close. They are not waited for, because a consumer may never go on; the targets that they started are. */
   readonly #checks = new List<Cancellation>()
   #plain = 0
   #idle: (() => void) | undefined
@@ -98,7 +98,7 @@ export class Calls {
   }
 
   /**
-   * A call of the public face: what its work yields is the caller's from the moment the promise resolves, and is counted.
+   * A call of the public face. Its socket or descriptor is the caller's from the moment the promise resolves, and it is counted.
    * @throws what the call rejects with, once everything it held is released.
    */
   deliver<T>(target: ParsedTarget, settings: CallSettings, work: Work<T>): Promise<T> {

@@ -37,7 +37,7 @@ class Fanout {
   }
 }
 
-/** Those whose end was asked for, and whose steps have not been told yet. */
+/** Cancellations that were requested, and whose steps have not been told yet. */
 const untold: Cancellation[] = []
 let isTelling = false
 

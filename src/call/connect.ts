@@ -115,7 +115,7 @@ async function raceFor(target: NamedTarget, call: Call, asProbe: boolean): Promi
   return { claim: outcome.claim, endpoint }
 }
 
-/** One connect(2) of a call, and more where this machine is what fails. */
+/** One connect(2) of a call, repeated while this machine is what fails. */
 class CallAttempt extends SupervisedAttempt {
   readonly endpoint: string
   readonly #endpoint: Endpoint

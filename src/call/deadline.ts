@@ -1,6 +1,6 @@
 /**
  * A call's deadline, by p-timeout. A call that is one attempt, begun at once and with a shorter limit of its own, needs no
- * timer: the deadline is armed by whatever has to be waited for beside that.
+ * timer. The deadline is armed when the call has to wait for something else: a name, a place, a backoff, a handshake.
  */
 import pTimeout, { type Options } from 'p-timeout'
 

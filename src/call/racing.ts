@@ -44,7 +44,7 @@ export function race(course: Course, cancellation: Cancellation): Promise<Winner
   })
 }
 
-/** One for all: made for each of thousands in one turn it would hold it. */
+/** One error for all races: thousands made in one turn would hold the event loop. */
 const noLongerWanted = lateAbortError(new Error('the names are no longer wanted'))
 
 class Racing {
@@ -140,14 +140,14 @@ class Racing {
     const started = () => this.#tell({ type: 'started', endpoint })
     const attempt = this.#course.start(endpoint, started, (outcome) => this.#ended(endpoint, outcome))
     this.#underWay.set(endpoint, attempt)
-    // Whoever is told of its start may have ended the race.
+    // A subscriber that was told of its start may have ended the race.
     if (this.#over) attempt.cancel()
   }
 
   #ended(endpoint: InetEndpoint, outcome: Outcome): void {
     this.#underWay.delete(endpoint)
     if (this.#over) {
-      // A cancel that came too late for it: nobody wants this one.
+      // The cancel came too late for this one: it connected, and the race closes it.
       if (outcome.state === 'connected') outcome.claim?.close()
       if (this.#underWay.size === 0) this.#settle()
     } else if (outcome.state === 'connected') {

@@ -20,15 +20,15 @@ export interface Supervision {
   readonly random: Random
   /** Every attempt's way to its engine. */
   readonly gate: Gate
-  /** In front of that for attempts after a call's first, where the first has passed it before the call. */
-  readonly again?: Gate | undefined
+  /** A check's own gate. A target passes it before its call begins, so only attempts after the first enter it here. */
+  readonly checkGate?: Gate | undefined
   /** Told about each decision to go on. */
   readonly onDecision: (action: 'retry' | 'requeue') => void
 }
 
 /**
  * Runs an attempt, requeued while this machine is what fails, until its outcome stands: `done` is called once, later than
- * `begin`. Who extends it says what to ask for, and what an outcome is called.
+ * `begin`. A subclass says what to ask an engine for, and what an outcome means.
  */
 export abstract class SupervisedAttempt extends Linked implements Cancellable {
   readonly engine: Engine
@@ -36,9 +36,9 @@ export abstract class SupervisedAttempt extends Linked implements Cancellable {
   readonly #again: boolean
   #patience: Patience | undefined
   #attempts = 0
-  /** In the manager's line, and in that of attempts after the first. */
+  /** Its places in the manager's gate and in the check's. */
   #pass: Pass | undefined
-  #againPass: Pass | undefined
+  #checkPass: Pass | undefined
   #running: Attempt | undefined
   #timer: NodeJS.Timeout | undefined
   /** Cancelled or done: nothing is tried any more. */
@@ -57,7 +57,7 @@ export abstract class SupervisedAttempt extends Linked implements Cancellable {
   abstract get endpoint(): string
   /** What the limit per host counts by. */
   protected abstract get host(): string
-  /** Made each time it is handed to its engine, and not kept: thousands wait for long. */
+  /** Made each time it is submitted, and not kept, because thousands may wait for long. */
   protected abstract request(): AttemptRequest
   /** Told about each outcome; what failed, or undefined where nothing did. */
   protected abstract judge(outcome: Outcome): Verdict | undefined
@@ -67,7 +67,7 @@ export abstract class SupervisedAttempt extends Linked implements Cancellable {
   /** It has to wait for this machine. */
   protected waits(): void {}
 
-  /** It is handed to its engine. */
+  /** It is about to be submitted to its engine. */
   protected started(): void {}
 
   begin(): void {
@@ -93,18 +93,19 @@ export abstract class SupervisedAttempt extends Linked implements Cancellable {
 
   /** Through the gates, then onto the engine. */
   #wait(): void {
-    const { again } = this.#supervision
+    const { checkGate } = this.#supervision
     this.#patience?.waits(performance.now())
-    // Its host's place in that line is its own call's already: asked for again, it would wait for itself.
-    if (again && (this.#again || this.#attempts > 0)) this.#againPass = again.enter(undefined, () => this.#enter())
-    else this.#enter()
+    // The call already holds this host's place in the check's gate: entering with the host again, it would wait for itself.
+    if (checkGate && (this.#again || this.#attempts > 0)) {
+      this.#checkPass = checkGate.enter(undefined, () => this.#enter())
+    } else this.#enter()
     if (this.#over) this.#leave()
     else if (!this.#running) this.waits()
   }
 
   #enter(): void {
     this.#pass = this.#supervision.gate.enter(this.host, () => this.#run())
-    // Cancelled by whoever was told of its start, before there was a pass to give back.
+    // A subscriber that was told of its start cancelled it, before there was a pass to give back.
     if (this.#over) this.#leave()
   }
 
@@ -113,27 +114,27 @@ export abstract class SupervisedAttempt extends Linked implements Cancellable {
     this.#patience?.runs(performance.now())
     diagnostics.attemptStart(this)
     this.started()
-    // Whoever is told of the start may have cancelled it.
+    // A subscriber that was told of the start may have cancelled it.
     if (this.#over) return
     const queued = this.#patience && ((waits: boolean) => this.#queued(waits))
     this.#running = this.engine.submit(this.request(), (outcome) => this.#settle(outcome), queued)
   }
 
-  /** For a lane, say: that is no time of the target's. */
+  /** It waits inside the engine, for a lane say. That is not the target's time. */
   #queued(waits: boolean): void {
     if (waits) this.#patience?.waits(performance.now())
     else this.#patience?.runs(performance.now())
   }
 
-  /** What passed between submission and start was a wait for a thread. Some always passes; more than the connect took counts. */
+  /** Between submission and start it waited for a thread. That always takes a little; it counts where it took longer than the connect. */
   #noteWait({ waitedMs, durationMs }: Outcome): void {
     if (!this.engine.startsAtOnce && waitedMs > durationMs) this.#patience?.hasWaited(waitedMs)
   }
 
   #leave(): void {
     this.#pass?.end()
-    this.#againPass?.end()
-    this.#pass = this.#againPass = undefined
+    this.#checkPass?.end()
+    this.#pass = this.#checkPass = undefined
   }
 
   #settle(outcome: Outcome): void {
@@ -142,7 +143,7 @@ export abstract class SupervisedAttempt extends Linked implements Cancellable {
     diagnostics.attemptEnd(this, outcome, failure)
     const local = failure?.errnoClass === 'local'
     const goesOn = local && !this.#over
-    // Before anybody else is started: a cancel from there comes too late, and must not settle it a second time.
+    // Set before others are started: a cancel that comes from one of them is too late, and must not settle this a second time.
     this.#over = !goesOn
     this.#running = undefined
     if (local) this.#supervision.gate.cut()

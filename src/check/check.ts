@@ -50,7 +50,7 @@ function runOf(calls: Calls, settings: CheckSettings, cancellation: Cancellation
     calls,
     cancellation,
     gate,
-    means: { ...means, supervision: { ...supervision, again: gate }, clockStops: true },
+    means: { ...means, supervision: { ...supervision, checkGate: gate }, clockStops: true },
     // Each target's call listens to the check. No attempt may take longer than its target.
     settings: { ...settings, signal: cancellation.signal, attemptTimeoutMs: Math.min(attemptTimeoutMs, timeoutMs) },
   }

@@ -51,7 +51,7 @@ export const budgetMinPerSecond = 10
 export const budgetSeconds = 10
 
 /**
- * A local failure is waited out for some seconds, then told: whoever waits longer can call again. One attempt's requeues are
+ * A local failure is waited out for some seconds, then told: a caller who wants to wait longer can call again. One attempt's requeues are
  * too few to be what fails a pool: see failuresAtMost.
  */
 export const requeuesAtMost = 10

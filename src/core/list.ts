@@ -1,7 +1,6 @@
 /**
- * A list whose members carry their links: each joins and leaves it in one step, wherever it stands. For what comes and
- * goes all the time: a Set in its place is rehashed again and again, and its old tables, which keep what was in them, lead
- * from one to the next, so that one that has grown old holds on to everything since.
+ * A list whose members carry their links: each joins and leaves it in one step, wherever it stands. It is for members that
+ * come and go all the time: a Set in its place is rehashed again and again, and its old tables keep their members alive.
  */
 export abstract class Linked {
   list: List<Linked> | undefined

@@ -91,7 +91,7 @@ export class Race {
     for (const family of families) this.#awaited.delete(family)
     const fresh = this.#order(endpoints.filter((endpoint) => this.#isNew(endpoint)))
     if (fresh[0] && !this.#newest) this.#turn = this.#firstFamily(fresh[0])
-    // What comes late joins those not yet tried.
+    // Addresses that come late join those not yet tried.
     for (const endpoint of fresh) this.#queues[endpoint.family].push(endpoint)
     const good = fresh.find((endpoint) => formatEndpoint(endpoint) === this.#lastGood)
     if (good) this.#prefer(good)
@@ -116,7 +116,7 @@ export class Race {
     this.#turn = family
   }
 
-  /** Before it had its turn on this machine no other is due: whoever waits in line must not take more places there. */
+  /** Until it had its turn on this machine no other is due: a race that waits in line must not take a second place there. */
   #started(endpoint: InetEndpoint, now: number): void {
     if (endpoint !== this.#newest || this.#dueAt !== Number.POSITIVE_INFINITY) return
     this.#dueAt = now + this.#attemptDelayMs

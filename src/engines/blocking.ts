@@ -61,7 +61,7 @@ export class BlockingEngine implements Engine {
     return this.#closing
   }
 
-  /** One lack of threads fails many attempts, and each of them again as it is requeued: what comes together is one failure. */
+  /** One lack of threads fails many attempts, and fails each again as it is requeued. Failures of one moment are counted as one. */
   #onLaneFailure(errno: number): void {
     const now = performance.now()
     if (now - this.#laneFailedAt < limits.laneFailureMs) return

@@ -111,7 +111,7 @@ export class NonblockingEngine implements Engine {
   }
 }
 
-/** A full backlog is no outcome: whoever was to wait for room, and was cancelled before, has none but that. */
+/** A full backlog is not an outcome. An attempt that was to wait for room, and was cancelled first, ends as cancelled. */
 function cancelledAfter({ startedAt, waitedMs, durationMs }: Outcome): Outcome {
   return { state: 'cancelled', startedAt, waitedMs, durationMs }
 }

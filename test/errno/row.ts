@@ -74,7 +74,7 @@ export function opens(
   return { observe: (engine) => observeOpen(managers[engine], prepare), differs }
 }
 
-/** Asked for once, whoever wants the answer. */
+/** Asked for once, for every test that wants the answer. */
 export function asked<T>(ask: () => Promise<T>): () => Promise<T> {
   let answer: Promise<T> | undefined
   return () => {

@@ -82,7 +82,7 @@ it.each(each)(
   async (_, engine, clientFor) => {
     const random = randomFrom(seed)
     const plain = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-    /** Where requests go, and what comes of them if they are not aborted; those that hang are. */
+    /** Where requests go, and how they end if they are not aborted. Those that hang are aborted. */
     const fates = (path: string): [string, string?][] => [
       [plain, path],
       [plain, path],

@@ -127,7 +127,7 @@ describe.each(engines)('%s engine', (engine) => {
 
   async function wholeLife(fault?: Fault): Promise<void> {
     await using own = new ConnectionManager({ engine, ...options, lanes: 3 })
-    // All settle before any is judged: what the check throws meanwhile would be nobody's.
+    // All settle before any is judged: otherwise nobody would catch what the check throws meanwhile.
     const opens = [1, 2, 3, 4].map(async () => (await own.open(targets.accept)).close())
     for (const each of await Promise.allSettled([...opens, checkBy(own, fault)]))
       if (each.status === 'rejected') throw each.reason

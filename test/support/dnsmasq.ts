@@ -41,7 +41,7 @@ export async function openDnsmasq(options: readonly string[]): Promise<{ servers
     return false
   })()
   if (!(await up)) throw new Error(`dnsmasq did not start: ${said.join('; ')}`)
-  // What it says later is nobody's business, but must not fill the pipe.
+  // Nobody reads its later messages, but they must not fill the pipe.
   child.stderr.resume()
   return {
     servers: [`127.0.0.1:${port}`],

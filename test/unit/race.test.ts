@@ -266,7 +266,7 @@ it('has the delays that section 8 recommends', () => {
   })
 })
 
-/** An answer's addresses, and for each how long it waits for its turn, how long it takes, and what comes of it. */
+/** An answer's addresses, and for each how long it waits for its turn, how long it takes, and how it ends. */
 const addressNames = ['4a', '4b', '4c', '6a', '6b', '6c']
 const fate = fc.record({ waits: fc.nat(400), takes: fc.nat(600), connects: fc.boolean() })
 const world = fc.record({

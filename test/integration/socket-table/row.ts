@@ -30,7 +30,7 @@ export async function eventsOf(socket: net.Socket, names = ['end', 'error', 'clo
   return seen
 }
 
-/** What comes until the end, by 'data': unlike an iteration, it leaves the stream as it is. */
+/** What the socket reads until its end, by 'data': unlike an iteration, it leaves the stream as it is. */
 export async function flowed(stream: net.Socket): Promise<string> {
   let text = ''
   stream.on('data', (data) => {
