@@ -92,6 +92,7 @@ export interface CheckResult {
   target: string
   /** What took the connect, or was tried last. */
   address?: string
+  /** The port of `address`. */
   port?: number
   /** The same for AF_UNIX. */
   path?: string
@@ -99,6 +100,7 @@ export interface CheckResult {
   status: 'up' | 'down' | 'unknown'
   /** Of the last attempt, where the target is not up. */
   errnoClass?: ErrnoClass
+  /** Of the same attempt, such as `ECONNREFUSED`. */
   code?: string
   /** The part of the check that ended it, where the target is not up. */
   phase?: Phase
@@ -128,19 +130,26 @@ export interface AttemptRecord {
   durationMs: number
   /** Where it failed; `ABORT_ERR` where it was cancelled. */
   code?: string
+  /** Where it failed. */
   errnoClass?: ErrnoClass
 }
 
 export interface ManagerStats {
-  /** Calls not settled, and attempts of theirs that wait for their turn. */
+  /** Calls that have not settled, targets of checks among them. */
   inFlight: number
+  /** Attempts of theirs that wait for their turn. */
   waiting: number
+  /** Calls that gave their caller what was asked for. */
   delivered: number
+  /** Calls that failed. */
   failed: number
+  /** Calls that were cancelled. */
   cancelled: number
-  /** Tries after a call's first, and attempts repeated because this machine had failed. */
+  /** Tries after a call's first. */
   retries: number
+  /** Attempts repeated because this machine had failed. */
   requeues: number
+  /** Each engine's own. */
   engines: Record<EngineName, EngineStats>
 }
 
@@ -149,6 +158,7 @@ export interface EngineStats {
   inFlight: number
   /** Attempts that wait for a lane, or for others of the engine to end. */
   queued: number
+  /** Attempts that may be with native code at once, at most. */
   limit: number
   /** Attempts that may be under way at once, as things stand: grows up to what the limit and the machine allow. */
   window: number
@@ -156,8 +166,12 @@ export interface EngineStats {
 
 /** What the process owns, counted in native code. */
 export interface Ledger {
+  /** Owned by a lane, the registry or a `Descriptor`. */
   descriptors: number
+  /** Address buffers. */
   buffers: number
+  /** Threads started and not yet joined. */
   lanes: number
+  /** Attempts reserved and not yet settled. */
   attempts: number
 }
