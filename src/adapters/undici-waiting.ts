@@ -72,9 +72,9 @@ export class WaitingRequests {
   /** undici connects at once, or in a microtask where a body of unknown length may yet turn out to be complete. */
   #take(request: WaitingRequest): void {
     this.#taken = request
-    queueMicrotask(() => {
+    void Promise.resolve().then(() => {
       this.#taken = request
-      queueMicrotask(() => {
+      void Promise.resolve().then(() => {
         if (this.#taken === request) this.#taken = undefined
       })
     })

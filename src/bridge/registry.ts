@@ -137,7 +137,7 @@ function flagsOf({ flags = 0, probe, closeWith, halfOpen }: NativeRequest): numb
  * where native memory ran out; the rest holds nothing, and keeps the id 0. What is reserved must be started or forfeited, and
  * is settled once.
  */
-export function reserve(waiters: readonly Waiter[]): number {
+function reserve(waiters: readonly Waiter[]): number {
   pack(waiters)
   const count = binding.reserve(requests, addresses, waiters.length, ids)
   for (let i = 0; i < count; i++) waitFor(ids[i]!, waiters[i]!)
@@ -145,7 +145,7 @@ export function reserve(waiters: readonly Waiter[]): number {
 }
 
 /** A copy, which later calls leave as it is. */
-export function idsOf(waiters: readonly Waiter[]): Float64Array {
+function idsOf(waiters: readonly Waiter[]): Float64Array {
   writeIds(waiters)
   return ids.slice(0, waiters.length)
 }
@@ -163,14 +163,14 @@ function waitFor(id: number, waiter: Waiter): void {
 }
 
 /** The event loop stays alive while an attempt is not over. */
-export function keepAlive(): void {
+function keepAlive(): void {
   if (held === waitingCount > undrained) return
   held = !held
   binding.hold(held)
 }
 
 /** Asks for the end of a reserved attempt. It is settled when everything it held is released. */
-export function cancel(id: number): void {
+function cancel(id: number): void {
   if (!heldBack) {
     ids[0] = id
     binding.cancel(ids, 1)
@@ -182,7 +182,7 @@ export function cancel(id: number): void {
 }
 
 /** Hands what is reserved to the reactor, which this environment has started. */
-export function submitToReactor(waiters: readonly Waiter[]): void {
+function submitToReactor(waiters: readonly Waiter[]): void {
   writeIds(waiters)
   const over = binding.submitToReactor(ids, waiters.length)
   undrained += over
@@ -190,13 +190,13 @@ export function submitToReactor(waiters: readonly Waiter[]): void {
 }
 
 /** Hands what is reserved to a group of lanes. False where that group has closed, as its worker ended: nothing was handed over. */
-export function submitToLanes(group: number, waiters: readonly Waiter[]): boolean {
+function submitToLanes(group: number, waiters: readonly Waiter[]): boolean {
   writeIds(waiters)
   return binding.submitToLanes(group, ids, waiters.length) === 0
 }
 
 /** Sends the cancels that `run` asks for together, so that an abort shared by hundreds is one native call. */
-export function batchCancels(run: () => void): void {
+function batchCancels(run: () => void): void {
   if (heldBack) {
     run()
     return
@@ -284,6 +284,18 @@ class OwnClaim implements Claim {
   }
 }
 
-// The addon calls back once for any number of outcomes, until they are drained.
-settleFrom(drain)
-if (binding.onOutcomes(settleSlice) < 0) throw new Error('cancelpoint: no memory is left to start with')
+const own = { reserve, idsOf, keepAlive, cancel, submitToReactor, submitToLanes, batchCancels }
+
+/**
+ * The addon tells one listener an environment, and there may be several copies of this module over it: hot reload, a test's
+ * fresh modules, two bundles. The first copy keeps who waits for which attempt, for all of them.
+ */
+const half: unique symbol = Symbol.for('cancelpoint.registry') as never
+const addon: { [half]?: typeof own } = binding as never
+if (!addon[half]) {
+  settleFrom(drain)
+  // The addon calls back once for any number of outcomes, until they are drained.
+  if (binding.onOutcomes(settleSlice) < 0) throw new Error('cancelpoint: no memory is left to start with')
+  addon[half] = own
+}
+export const registry = addon[half]

@@ -4,7 +4,7 @@
  * which the first request counts; each step of the call that holds something joins it, and is told.
  */
 import { onAbort } from '../bridge/abort-signal.js'
-import { batchCancels } from '../bridge/registry.js'
+import { registry } from '../bridge/registry.js'
 import { leaveUncaught, settleSoon } from '../bridge/settling.js'
 import { Linked, List } from '../core/list.js'
 import { abortError, lateAbortError } from '../errors/errors.js'
@@ -31,7 +31,7 @@ class Fanout {
     // The signal has removed the listener by now. A call that leaves meanwhile finds no list to leave.
     fanouts.delete(this.#signal)
     const makeError = () => lateAbortError(this.#signal.reason)
-    batchCancels(() => {
+    registry.batchCancels(() => {
       for (const { cancellation } of this.calls.toArray()) cancellation.request(makeError)
     })
   }
@@ -49,7 +49,7 @@ let isTelling = false
 function tellSteps(): void {
   if (isTelling) return
   isTelling = true
-  batchCancels(() => {
+  registry.batchCancels(() => {
     for (const cancellation of untold) cancellation.tell()
   })
   untold.length = 0

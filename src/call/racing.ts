@@ -2,8 +2,9 @@
  * Carries out what core/race decides: the names that are asked for, the attempts under way, and the one timer. Settles
  * once all of them have ended and every loser has let go of what it held.
  */
-import { batchCancels, type Outcome } from '../bridge/registry.js'
+import { type Outcome, registry } from '../bridge/registry.js'
 import { settleSoon } from '../bridge/settling.js'
+import { clearTimeout, performance, setTimeout } from '../core/clock.js'
 import type { Family, InetEndpoint } from '../core/endpoint.js'
 import { type Order, Race, type RaceAction, type RaceEvent } from '../core/race.js'
 import { ConnectError, lateAbortError } from '../errors/errors.js'
@@ -179,7 +180,7 @@ class Racing {
     this.#over = true
     clearTimeout(this.#timer)
     if (this.#naming) this.#names.abort(noLongerWanted)
-    batchCancels(() => {
+    registry.batchCancels(() => {
       for (const attempt of this.#underWay.values()) attempt.cancel()
     })
   }

@@ -10,7 +10,7 @@ import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import type { Worker } from 'node:worker_threads'
 import { FixedQueue, Piscina } from 'piscina'
-import { submitToLanes, type Waiter } from '../bridge/registry.js'
+import { registry, type Waiter } from '../bridge/registry.js'
 import * as limits from '../core/limits.js'
 import type { GiveUp, Refusal } from './staging.js'
 import { ownWorkerArguments } from './worker-arguments.js'
@@ -75,7 +75,7 @@ export class LanePool {
 
   /** False where no group is open. One that has closed, as its worker ended, is forgotten here. */
   #handOver(batch: readonly Waiter[]): boolean {
-    if (this.#group && submitToLanes(this.#group.number, batch)) return true
+    if (this.#group && registry.submitToLanes(this.#group.number, batch)) return true
     this.#group = undefined
     return false
   }

@@ -4,7 +4,7 @@
  */
 import { constants } from 'node:os'
 import { binding } from '../bridge/binding.js'
-import { type NativeRequest, type Outcome, submitToReactor, type Waiter } from '../bridge/registry.js'
+import { type NativeRequest, type Outcome, registry, type Waiter } from '../bridge/registry.js'
 import * as limits from '../core/limits.js'
 import type { Attempt, Engine, EngineLoad, Queued } from './engine.js'
 import { type GiveUp, Staging } from './staging.js'
@@ -52,7 +52,7 @@ export class NonblockingEngine implements Engine {
   #start(batch: readonly Waiter[], giveUp: GiveUp): void {
     const [errno, call] = this.#usesReactor ? [0, 0] : binding.startReactor()
     this.#usesReactor ||= errno === 0
-    if (this.#usesReactor) submitToReactor(batch)
+    if (this.#usesReactor) registry.submitToReactor(batch)
     else giveUp({ errno, call: binding.callNames[call]! })
   }
 

@@ -4,7 +4,7 @@
  */
 import { constants } from 'node:os'
 import { binding } from '../bridge/binding.js'
-import { cancel, idsOf, keepAlive, type NativeRequest, type Outcome, reserve, type Waiter } from '../bridge/registry.js'
+import { type NativeRequest, type Outcome, registry, type Waiter } from '../bridge/registry.js'
 import { settleSoon } from '../bridge/settling.js'
 import { epochMs, nextTick, setImmediate } from '../core/clock.js'
 import * as limits from '../core/limits.js'
@@ -93,7 +93,7 @@ export class Staging {
   /** Job.cancel. */
   cancel(job: Job): void {
     // Without an id it holds nothing. It settles a little later all the same, as every attempt does.
-    if (job.id !== 0) cancel(job.id)
+    if (job.id !== 0) registry.cancel(job.id)
     else if (this.#staged.delete(job)) settleSoon(() => this.settle(job, cancelledBeforeStart()))
     else if (this.#queued.delete(job)) settleSoon(() => job.done(cancelledBeforeStart()))
   }
@@ -141,7 +141,7 @@ export class Staging {
 
   #startBatch(jobs: Job[]): void {
     // This side has the ids before any native thread does, so none is lost when such a thread ends.
-    const count = reserve(jobs)
+    const count = registry.reserve(jobs)
     for (const job of jobs) {
       job.request = undefined
       if (job.id !== 0) this.#running.add(job)
@@ -151,9 +151,9 @@ export class Staging {
     const reserved = count === jobs.length ? jobs : jobs.slice(0, count)
     this.#start(reserved, (why) => {
       for (const job of reserved) job.refusal = why
-      binding.forfeit(idsOf(reserved))
+      binding.forfeit(registry.idsOf(reserved))
     })
-    keepAlive()
+    registry.keepAlive()
   }
 }
 

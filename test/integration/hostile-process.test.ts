@@ -64,3 +64,14 @@ describe.each(engines)('%s engine:', (engine) => {
     },
   )
 })
+
+describe('two copies of the modules over one addon', () => {
+  it('settle each its own calls, and close', async () => {
+    const ended = await runFixture('two-copies', targets.accept, targets.hang)
+    const nothing = '{"descriptors":0,"buffers":0,"lanes":0,"attempts":0}'
+    const lines = engines
+      .toReversed()
+      .flatMap((engine) => [`${engine} ETIMEDOUT ETIMEDOUT`, `${engine} ABORT_ERR ABORT_ERR ${nothing}`])
+    expect(ended).toMatchObject({ code: 0, signal: null, stdout: `${lines.join('\n')}\n` })
+  })
+})
