@@ -51,7 +51,8 @@ function runOf(calls: Calls, settings: CheckSettings, cancellation: Cancellation
     cancellation,
     gate,
     means: { ...means, supervision: { ...supervision, checkGate: gate }, clockStops: true },
-    // Each target's call listens to the check. No attempt may take longer than its target.
-    settings: { ...settings, signal: cancellation.signal, attemptTimeoutMs: Math.min(attemptTimeoutMs, timeoutMs) },
+    // Each target's call listens to the check.
+    settings: { ...settings, signal: cancellation.signal },
+    alone: { ...settings, attemptTimeoutMs: Math.min(attemptTimeoutMs, timeoutMs) },
   }
 }

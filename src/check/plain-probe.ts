@@ -38,11 +38,11 @@ export class PlainProbe extends SupervisedAttempt {
   }
 
   protected request(): AttemptRequest {
-    return requestFor(this.#endpoint, this.#run.settings, true)
+    return requestFor(this.#endpoint, this.#run.alone, true)
   }
 
   protected judge(outcome: Outcome): Verdict | undefined {
-    return verdictOf(outcome, this.#endpoint, this.#run.settings)
+    return verdictOf(outcome, this.#endpoint, this.#run.alone)
   }
 
   protected done(outcome: Outcome, attempts: number, verdict: Verdict | undefined): void {
