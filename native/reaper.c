@@ -21,7 +21,7 @@ static const int64_t DIRECT_PERIOD_NS = 5 * 1000000;
  * thread off it. More are sent once half of these have ended, or when none has for a while: one that takes long holds up
  * nobody else.
  */
-enum { CANCELS_AT_ONCE = 64 };
+enum { CANCELS_UNDER_WAY = 64 };
 static const int64_t PATIENCE_NS = 10 * 1000000;
 
 /* Stacks that no lane has wanted for so long are given back. */
@@ -93,8 +93,8 @@ static void *reap(void *nothing) {
     int under_way = patient ? atomic_load(&ending) : 0;
     patient = true;
     /* Somebody waits for a cancel, nobody for a join. */
-    if (batches.first != NULL && under_way <= CANCELS_AT_ONCE / 2) {
-      cancel_some((size_t)(CANCELS_AT_ONCE - under_way));
+    if (batches.first != NULL && under_way <= CANCELS_UNDER_WAY / 2) {
+      cancel_some((size_t)(CANCELS_UNDER_WAY - under_way));
     } else if (ended != NULL) {
       join_all();
     } else if (batches.first != NULL) {

@@ -42,7 +42,7 @@
 #include "outbox.h"
 #include "socket.h"
 
-enum { CHUNK = 1024, CHUNKS = 4096, INDEX_BITS = ATTEMPT_INDEX_BITS, CANCELS_AT_ONCE = 256 };
+enum { CHUNK = 1024, CHUNKS = 4096, INDEX_BITS = ATTEMPT_INDEX_BITS, WATCHED_AT_ONCE = 256 };
 _Static_assert(CHUNK * CHUNKS == 1 << INDEX_BITS, "every index fits an id");
 
 static const char *const state_names[ATTEMPT_STATES] = {
@@ -196,7 +196,7 @@ void attempt_cancel(uint64_t id) {
 }
 
 size_t attempts_cancel(const double *ids, size_t count, double *left) {
-  uint64_t watched[CANCELS_AT_ONCE];
+  uint64_t watched[WATCHED_AT_ONCE];
   size_t left_count = 0, watched_count = 0;
   for (size_t i = 0; i < count; i++) {
     uint64_t id = (uint64_t)ids[i];
@@ -206,7 +206,7 @@ size_t attempts_cancel(const double *ids, size_t count, double *left) {
       watched[watched_count++] = id;
     else if (word == word_of(id, ATTEMPT_RESERVED) || word == word_of(id, ATTEMPT_QUEUED) || word == word_of(id, ATTEMPT_TAKEN))
       left[left_count++] = ids[i];
-    if (watched_count == CANCELS_AT_ONCE || (i + 1 == count && watched_count > 0)) {
+    if (watched_count == WATCHED_AT_ONCE || (i + 1 == count && watched_count > 0)) {
       inbox_cancel(watched, watched_count);
       watched_count = 0;
     }

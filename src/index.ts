@@ -2,8 +2,8 @@ export { Descriptor, ledger } from './bridge/descriptor.js'
 export type { ErrnoClass } from './core/errno.js'
 export { expandTargets } from './core/expand.js'
 export { connect } from './default-manager.js'
+export { ConnectError } from './errors/connect-error.js'
 export { classify, errnos } from './errors/errnos.js'
-export { ConnectError } from './errors/errors.js'
 export { ConnectionManager } from './manager.js'
 export type {
   AttemptRecord,

@@ -8,7 +8,7 @@
 import type { Dispatcher } from 'undici'
 
 import { Cancellation } from '../call/cancellation.js'
-import { lateAbortError } from '../errors/errors.js'
+import { lateAbortError } from '../errors/abort-error.js'
 
 interface Origin {
   waiting: Set<WaitingRequest>

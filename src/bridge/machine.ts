@@ -1,6 +1,6 @@
 /** What this machine allows: descriptors and local ports. A limit that cannot be read does not limit. */
 import { readdirSync, readFileSync } from 'node:fs'
-import { classify } from '../core/errno.js'
+import { classOf } from '../core/errno.js'
 import { domains } from '../core/sockaddr.js'
 import { descriptorCeiling } from '../core/window.js'
 import { codeOf } from '../errors/errnos.js'
@@ -33,7 +33,7 @@ export function lackOfDescriptors(): string | undefined {
   const fd = binding.socket(domains.unix, datagram)
   if (fd >= 0) binding.close(fd)
   const code = fd < 0 ? codeOf(fd) : ''
-  return classify(code) === 'local' ? code : undefined
+  return classOf(code) === 'local' ? code : undefined
 }
 
 function descriptorsInUse(): number {

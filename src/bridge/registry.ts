@@ -248,7 +248,7 @@ function readOutcome(at: number, id: number): Outcome {
   switch (state) {
     case 'connected':
       if (outcomes[at + outcomeAt.yields])
-        return { state, claim: new OwnClaim(id), startedAt, waitedMs, durationMs, polled: 0 }
+        return { state, claim: new RegistryClaim(id), startedAt, waitedMs, durationMs, polled: 0 }
       return { state, startedAt, waitedMs, durationMs, polled: outcomes[at + outcomeAt.revents]! }
     case 'failed': {
       const call = callNames[outcomes[at + outcomeAt.call]!]!
@@ -260,7 +260,7 @@ function readOutcome(at: number, id: number): Outcome {
   }
 }
 
-class OwnClaim implements Claim {
+class RegistryClaim implements Claim {
   readonly fd: number
   readonly #id: number
 

@@ -3,7 +3,7 @@ import { isIPv4 } from 'node:net'
 import { addressesBehind } from '../core/embedded-ipv4.js'
 import type { Endpoint } from '../core/endpoint.js'
 import { advise } from '../core/errno.js'
-import { ConnectError } from '../errors/errors.js'
+import { ConnectError } from '../errors/connect-error.js'
 import type { ConnectOptions } from '../types.js'
 
 /** A path is judged as these, because its listener is on this machine. */

@@ -7,7 +7,7 @@ import { onAbort } from '../bridge/abort-signal.js'
 import { registry } from '../bridge/registry.js'
 import { leaveUncaught, settleSoon } from '../bridge/settling.js'
 import { Linked, List } from '../core/list.js'
-import { abortError, lateAbortError } from '../errors/errors.js'
+import { abortError, lateAbortError } from '../errors/abort-error.js'
 
 /** Calls that share a signal, and its only listener. */
 class Fanout {

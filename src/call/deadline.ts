@@ -7,7 +7,7 @@ import pTimeout, { type Options } from 'p-timeout'
 import { isBehind } from '../bridge/settling.js'
 import { clearTimeout, performance, setImmediate, setTimeout } from '../core/clock.js'
 import * as limits from '../core/limits.js'
-import { withoutStack } from '../errors/errors.js'
+import { withoutStack } from '../errors/abort-error.js'
 import { heldUpMs, startBeat, stopBeat } from './heartbeat.js'
 
 const customTimers = { setTimeout, clearTimeout } as Options<unknown>['customTimers']

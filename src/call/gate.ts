@@ -18,7 +18,7 @@ export interface GateOptions {
 }
 
 /** A place in the line, or under way. */
-export class Pass extends Linked {
+export class Place extends Linked {
   readonly #gate: Gate
   /** Where hosts are limited. */
   readonly host: string | undefined
@@ -32,7 +32,7 @@ export class Pass extends Linked {
     this.start = start
   }
 
-  /** Gives the place back, once; a pass that still waited leaves the line. */
+  /** Gives the place back, once. One that still waited leaves the line. */
   end(): void {
     this.#gate.leave(this)
   }
@@ -44,9 +44,9 @@ export class Gate {
   readonly #perHost: number
   /** Under way, by host. */
   readonly #hosts = new Map<string, number>()
-  readonly #line = new List<Pass>()
-  /** Passes whose host has all it may have. They go back into the line as others of that host end. */
-  readonly #parked = new Map<string, List<Pass>>()
+  readonly #line = new List<Place>()
+  /** Places whose host has all it may have. They go back into the line as others of that host end. */
+  readonly #parked = new Map<string, List<Place>>()
   #parkedCount = 0
   readonly #clock: Clock
   #timer: NodeJS.Timeout | undefined
@@ -64,12 +64,12 @@ export class Gate {
   }
 
   /** Calls `start` once it may: now, before this returns, or later. Without a host no limit of a host's applies. */
-  enter(host: string | undefined, start: () => void): Pass {
+  enter(host: string | undefined, start: () => void): Place {
     const limited = this.#perHost === Number.POSITIVE_INFINITY ? undefined : host
-    const pass = new Pass(this, limited, start)
-    this.#line.add(pass)
+    const place = new Place(this, limited, start)
+    this.#line.add(place)
     this.#advance()
-    return pass
+    return place
   }
 
   /** This machine ran out of something: see InFlightWindow.cut. */
@@ -77,17 +77,17 @@ export class Gate {
     this.#window?.cut(this.#clock.now())
   }
 
-  /** Pass.end. */
-  leave(pass: Pass): void {
-    const { state, host } = pass
-    pass.state = 'ended'
-    pass.start = undefined
+  /** For Place.end. */
+  leave(place: Place): void {
+    const { state, host } = place
+    place.state = 'ended'
+    place.start = undefined
     if (state === 'ended') return
     if (state === 'under-way') {
       this.#window?.leave()
       this.#leaveHost(host)
-    } else if (!this.#line.delete(pass)) {
-      this.#unpark(host, pass)
+    } else if (!this.#line.delete(place)) {
+      this.#unpark(host, place)
     }
     // Also for one that was called up and leaves before its turn: nothing else calls up those that are parked behind it.
     if (this.#callUp(host) || state === 'under-way') this.#advance()
@@ -103,12 +103,12 @@ export class Gate {
     if (this.#advancing) return
     this.#advancing = true
     let failure: { error: unknown } | undefined
-    for (let pass = this.#next(); pass; pass = this.#next()) {
+    for (let place = this.#next(); place; place = this.#next()) {
       try {
-        this.#start(pass)
+        this.#start(place)
       } catch (error) {
         failure ??= { error }
-        pass.end()
+        place.end()
       }
     }
     this.#advancing = false
@@ -116,11 +116,11 @@ export class Gate {
   }
 
   /** Out of the line, its place in the window taken; undefined where none may start now. */
-  #next(): Pass | undefined {
-    for (let pass = this.#line.first; pass; pass = this.#line.first) {
-      if (this.#isFull(pass.host)) {
-        this.#line.delete(pass)
-        this.#park(pass.host!, pass)
+  #next(): Place | undefined {
+    for (let place = this.#line.first; place; place = this.#line.first) {
+      if (this.#isFull(place.host)) {
+        this.#line.delete(place)
+        this.#park(place.host!, place)
         continue
       }
       const waitMs = this.#admit(this.#clock.now())
@@ -128,8 +128,8 @@ export class Gate {
         this.#wakeIn(waitMs)
         return undefined
       }
-      this.#line.delete(pass)
-      return pass
+      this.#line.delete(place)
+      return place
     }
     return undefined
   }
@@ -142,11 +142,11 @@ export class Gate {
     return waitMs
   }
 
-  #start(pass: Pass): void {
-    pass.state = 'under-way'
-    const { host, start } = pass
+  #start(place: Place): void {
+    place.state = 'under-way'
+    const { host, start } = place
     if (host !== undefined) this.#hosts.set(host, (this.#hosts.get(host) ?? 0) + 1)
-    pass.start = undefined
+    place.start = undefined
     start?.()
   }
 
@@ -161,7 +161,7 @@ export class Gate {
     else this.#hosts.delete(host)
   }
 
-  /** Puts the pass that has waited longest for this host back into the line, if the host has room. */
+  /** Puts the place that has waited longest for this host back into the line, if the host has room. */
   #callUp(host: string | undefined): boolean {
     const next = host === undefined || this.#isFull(host) ? undefined : this.#parked.get(host)?.first
     if (!next) return false
@@ -170,18 +170,18 @@ export class Gate {
     return true
   }
 
-  #park(host: string, pass: Pass): void {
+  #park(host: string, place: Place): void {
     const parked = this.#parked.get(host) ?? new List()
-    parked.add(pass)
+    parked.add(place)
     this.#parked.set(host, parked)
     this.#parkedCount += 1
   }
 
-  #unpark(host: string | undefined, pass: Pass): void {
+  #unpark(host: string | undefined, place: Place): void {
     const parked = host === undefined ? undefined : this.#parked.get(host)
-    if (!parked?.delete(pass)) return
+    if (!parked?.delete(place)) return
     this.#parkedCount -= 1
-    if (parked.size === 0) this.#parked.delete(pass.host!)
+    if (parked.size === 0) this.#parked.delete(place.host!)
   }
 
   /** Room that comes with an end needs no timer; room that comes with time does. */

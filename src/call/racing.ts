@@ -7,7 +7,8 @@ import { settleSoon } from '../bridge/settling.js'
 import { clearTimeout, performance, setTimeout } from '../core/clock.js'
 import type { Family, InetEndpoint } from '../core/endpoint.js'
 import { type Order, Race, type RaceAction, type RaceEvent } from '../core/race.js'
-import { ConnectError, lateAbortError } from '../errors/errors.js'
+import { lateAbortError } from '../errors/abort-error.js'
+import { ConnectError } from '../errors/connect-error.js'
 import type { Cancellation } from './cancellation.js'
 
 export interface Course {

@@ -2,7 +2,7 @@
 import type { AttemptRequest } from '../bridge/registry.js'
 import { type Endpoint, endpointOf, formatEndpoint, type InetEndpoint } from '../core/endpoint.js'
 import { encodeEndpoint } from '../core/sockaddr.js'
-import { ConnectError } from '../errors/errors.js'
+import { ConnectError } from '../errors/connect-error.js'
 import type { CheckOptions, ConnectOptions } from '../types.js'
 import type { CallSettings } from './settings.js'
 

@@ -12,7 +12,7 @@ import type { Verdict } from '../core/verdict.js'
 import type { Attempt, Engine } from '../engines/engine.js'
 import type { Cancellable } from './cancellation.js'
 import * as diagnostics from './diagnostics.js'
-import type { Gate, Pass } from './gate.js'
+import type { Gate, Place } from './gate.js'
 
 /** What the calls of a manager share. */
 export interface Supervision {
@@ -20,7 +20,7 @@ export interface Supervision {
   readonly random: Random
   /** Every attempt's way to its engine. */
   readonly gate: Gate
-  /** A check's own gate. A target passes it before its call begins, so only attempts after the first enter it here. */
+  /** A check's own gate. A target goes through it before its call begins, so only attempts after the first enter it here. */
   readonly checkGate?: Gate | undefined
   /** Told about each decision to go on. */
   readonly onDecision: (action: 'retry' | 'requeue') => void
@@ -37,8 +37,8 @@ export abstract class SupervisedAttempt extends Linked implements Cancellable {
   #patience: Patience | undefined
   #attempts = 0
   /** Its places in the manager's gate and in the check's. */
-  #pass: Pass | undefined
-  #checkPass: Pass | undefined
+  #place: Place | undefined
+  #checkPlace: Place | undefined
   #running: Attempt | undefined
   #timer: NodeJS.Timeout | undefined
   /** Cancelled or done: nothing is tried any more. */
@@ -97,15 +97,15 @@ export abstract class SupervisedAttempt extends Linked implements Cancellable {
     this.#patience?.waits(performance.now())
     // The call already holds this host's place in the check's gate: entering with the host again, it would wait for itself.
     if (checkGate && (this.#again || this.#attempts > 0)) {
-      this.#checkPass = checkGate.enter(undefined, () => this.#enter())
+      this.#checkPlace = checkGate.enter(undefined, () => this.#enter())
     } else this.#enter()
     if (this.#over) this.#leave()
     else if (!this.#running) this.waits()
   }
 
   #enter(): void {
-    this.#pass = this.#supervision.gate.enter(this.host, () => this.#run())
-    // A subscriber that was told of its start cancelled it, before there was a pass to give back.
+    this.#place = this.#supervision.gate.enter(this.host, () => this.#run())
+    // A subscriber that was told of its start cancelled it, before there was a place to give back.
     if (this.#over) this.#leave()
   }
 
@@ -132,9 +132,9 @@ export abstract class SupervisedAttempt extends Linked implements Cancellable {
   }
 
   #leave(): void {
-    this.#pass?.end()
-    this.#checkPass?.end()
-    this.#pass = this.#checkPass = undefined
+    this.#place?.end()
+    this.#checkPlace?.end()
+    this.#place = this.#checkPlace = undefined
   }
 
   #settle(outcome: Outcome): void {

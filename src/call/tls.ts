@@ -2,8 +2,8 @@
 import type { Socket } from 'node:net'
 import { type ConnectionOptions, type TLSSocket, connect as tlsConnect } from 'node:tls'
 import { closeSocket } from '../bridge/descriptor.js'
+import { ConnectError } from '../errors/connect-error.js'
 import { classify } from '../errors/errnos.js'
-import { ConnectError } from '../errors/errors.js'
 import type { Call } from './call.js'
 import type { Cancellation } from './cancellation.js'
 

@@ -7,7 +7,7 @@ import { refuseFamily } from '../call/request.js'
 import { epochMs } from '../core/clock.js'
 import { type Endpoint, hostOf } from '../core/endpoint.js'
 import { type NamedTarget, type ParsedTarget, ReadTarget, readTarget } from '../core/target.js'
-import { noAddressError } from '../errors/errors.js'
+import { noAddressError } from '../errors/connect-error.js'
 import type { CheckResult, Target } from '../types.js'
 import { PlainProbe } from './plain-probe.js'
 import { probeFor } from './probe.js'
@@ -50,14 +50,14 @@ type Leave = () => void
 function enterGate(host: string | undefined, { gate, cancellation }: CheckRun, enter: (leave?: Leave) => void): void {
   let stop: (() => void) | undefined
   let waits = true
-  const pass = gate!.enter(host, () => {
+  const place = gate!.enter(host, () => {
     waits = false
     stop?.()
-    enter(() => pass.end())
+    enter(() => place.end())
   })
   if (!waits) return
   stop = cancellation.onRequest(() => {
-    pass.end()
+    place.end()
     settleSoon(() => enter())
   })
 }

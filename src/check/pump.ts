@@ -2,7 +2,7 @@
 import type { Cancellation } from '../call/cancellation.js'
 import * as limits from '../core/limits.js'
 import type { ReadTarget } from '../core/target.js'
-import { abortError } from '../errors/errors.js'
+import { abortError } from '../errors/abort-error.js'
 import type { CheckResult, Target } from '../types.js'
 
 /** Where targets come from. */

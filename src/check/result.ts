@@ -6,7 +6,7 @@ import { toText } from '../core/invalid-target.js'
 import type { ReadTarget } from '../core/target.js'
 import { clause, sentence } from '../core/text.js'
 import { verdictOfAll } from '../core/verdict.js'
-import { ConnectError } from '../errors/errors.js'
+import { ConnectError } from '../errors/connect-error.js'
 import type { CheckResult, Target } from '../types.js'
 
 export function upResult(target: string, startedAt: number, endpoint: Endpoint, call: Call): CheckResult {

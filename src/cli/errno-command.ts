@@ -1,6 +1,6 @@
 /** `cancelpoint errno`: the errno table for people. */
 import type { Command } from 'commander'
-import { advise, classes, classify, codes, type ErrnoClass } from '../core/errno.js'
+import { advise, classes, classOf, codes, type ErrnoClass } from '../core/errno.js'
 import { nearest } from '../core/nearest.js'
 import { printable } from '../core/text.js'
 import { codeOf, errnoOf } from '../errors/errnos.js'
@@ -46,7 +46,7 @@ function everything(columns: number | undefined): string {
 
 function one(which: string, columns: number | undefined): string {
   const code = codeFor(which)
-  const errnoClass = classify(code)
+  const errnoClass = classOf(code)
   const advice = advise(code, errnoClass)
   if (!advice) {
     const near = nearest(which, [...codes.keys()])

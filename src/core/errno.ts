@@ -171,7 +171,7 @@ const aliases: ReadonlyMap<string, string> = new Map([
 ])
 
 /** The class of a code, told from what was asked for where the code alone does not tell. Unheard-of codes are `unknown`. */
-export function classify(given: string, { family, localFixed, familyDisabled, call }: ErrnoContext = {}): ErrnoClass {
+export function classOf(given: string, { family, localFixed, familyDisabled, call }: ErrnoContext = {}): ErrnoClass {
   const code = aliases.get(given) ?? given
   const said = sayingOf(code, call)
   if (said) return said[1]

@@ -3,7 +3,7 @@
  * nowhere else; a ConnectError and a CheckResult are two ways of writing it down.
  */
 import type { Advice } from './advice.js'
-import { advise, classify, type ErrnoClass, type ErrnoContext } from './errno.js'
+import { advise, classOf, type ErrnoClass, type ErrnoContext } from './errno.js'
 import { sentence } from './text.js'
 
 /** The part of a probe that an outcome belongs to. */
@@ -41,7 +41,7 @@ export interface Failed extends Omit<ErrnoContext, 'call'> {
 
 export function verdictOn(failed: Failed): Verdict {
   const { code, syscall, detail, timedOutBy, family, localFixed, familyDisabled } = failed
-  const errnoClass = failed.errnoClass ?? classify(code, { family, localFixed, familyDisabled, call: syscall })
+  const errnoClass = failed.errnoClass ?? classOf(code, { family, localFixed, familyDisabled, call: syscall })
   const phase = failed.phase ?? phaseOf(syscall, errnoClass)
   const advice = failed.advice ?? (detail === undefined ? advise(code, errnoClass, syscall) : undefined)
   const means = detail === undefined ? (advice?.means ?? `It failed with ${code}.`) : sentence(detail)

@@ -3,7 +3,7 @@ import { constants, networkInterfaces } from 'node:os'
 import { getSystemErrorMap } from 'node:util'
 
 import type { Advice } from '../core/advice.js'
-import { classify as classifyCode, codes, type ErrnoClass, type ErrnoContext } from '../core/errno.js'
+import { classOf, codes, type ErrnoClass, type ErrnoContext } from '../core/errno.js'
 import { kind, objectKind, requireKind, requireNames } from '../core/kinds.js'
 
 const numbers = new Map<string, number>()
@@ -43,7 +43,7 @@ export function classify(code: string | number, context: ErrnoContext = {}): Err
   requireKind('code', code, codeKind)
   requireKind('context', context, contextKind)
   requireNames('context', context, ['family', 'localFixed', 'familyDisabled', 'call'])
-  return classifyCode(typeof code === 'number' ? codeOf(code) : code, context)
+  return classOf(typeof code === 'number' ? codeOf(code) : code, context)
 }
 
 const codeKind = kind("a code such as 'ECONNREFUSED' or an errno such as -111", (code) => {

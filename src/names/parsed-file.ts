@@ -1,8 +1,8 @@
 /** A small file of this machine's, read again when it has changed. */
 import { closeSync, openSync, readSync, statSync } from 'node:fs'
 
-import { classify } from '../core/errno.js'
-import { ConnectError, type ConnectErrorOptions } from '../errors/errors.js'
+import { classOf } from '../core/errno.js'
+import { ConnectError, type ConnectErrorOptions } from '../errors/connect-error.js'
 
 /** Large block lists in hosts files have some 6 MB. What lies beyond is not read. */
 const bytesAtMost = 16 * 1024 * 1024
@@ -36,7 +36,7 @@ export class ParsedFile<T> {
       this.#version = version
     } catch (error) {
       const lack = error as NodeJS.ErrnoException
-      if (classify(lack.code ?? '') === 'local') return { said: this.#said, lack }
+      if (classOf(lack.code ?? '') === 'local') return { said: this.#said, lack }
       this.#said = this.#parse('')
       this.#version = ''
     }

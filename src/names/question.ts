@@ -10,7 +10,7 @@ import type { Family } from '../core/endpoint.js'
 import * as limits from '../core/limits.js'
 import type { Turn } from '../core/name-servers.js'
 import { backoffMs } from '../core/retry.js'
-import { ConnectError } from '../errors/errors.js'
+import { ConnectError } from '../errors/connect-error.js'
 import type { Channels } from './channels.js'
 import { foundIn, type Records, saysNone } from './records.js'
 import type { ServerSet } from './server-set.js'
@@ -70,7 +70,7 @@ export class Question {
         if (this.#cancelled) return cancelled
       }
     } finally {
-      set.slots.give()
+      set.line.give()
     }
   }
 
@@ -114,14 +114,14 @@ export class Question {
       if (saysNone(error)) load.answered(sent, now)
       if (isSilence(error)) {
         set.servers.silent(server, sent.at, now)
-        if (load.dropped(sent)) set.slots.cut()
+        if (load.dropped(sent)) set.line.cut()
         said.silences += 1
         said.again = !onTrial && said.silences < set.tries ? 'silent' : undefined
       } else set.servers.answered(server, now)
       if (saysNone(error)) return { error }
       if (error.code === 'EREFUSED' || error.code === 'ESERVFAIL') {
         const { again, fewer } = load.refused(sent, error.code, said.refusals)
-        if (fewer) set.slots.cut()
+        if (fewer) set.line.cut()
         said.refusals += 1
         said.again = again ? 'load' : undefined
       }
@@ -151,14 +151,14 @@ export class Question {
   async #waitForSlot(): Promise<boolean> {
     if (this.#cancelled) return false
     let waits = false
-    const taken = await this.#asker.set.slots.take((leave) => {
+    const taken = await this.#asker.set.line.take((leave) => {
       waits = true
       this.#stopWaiting = leave
       this.#asker.waits(true)
     })
     this.#stopWaiting = undefined
     if (waits) this.#asker.waits(false)
-    if (taken && this.#cancelled) this.#asker.set.slots.give()
+    if (taken && this.#cancelled) this.#asker.set.line.give()
     return taken && !this.#cancelled
   }
 

@@ -1,7 +1,7 @@
 /** What name servers say of one family of a full name, and what that means. */
 import type { Family } from '../core/endpoint.js'
 import * as limits from '../core/limits.js'
-import { ConnectError, unresolvedError } from '../errors/errors.js'
+import { ConnectError, unresolvedError } from '../errors/connect-error.js'
 
 /** Addresses, or an error in their place: a ConnectError where this machine could not ask. */
 export type Records = Found | { readonly error: NodeJS.ErrnoException }

@@ -8,9 +8,9 @@ import * as limits from '../core/limits.js'
 import { NameServers } from '../core/name-servers.js'
 import { ServerLoad } from '../core/server-load.js'
 import { InFlightWindow } from '../core/window.js'
+import { QuestionLine } from './question-line.js'
 import { type Records, ttlOf } from './records.js'
 import type { ResolvRules } from './resolv-conf.js'
-import { Slots } from './slots.js'
 
 export interface ServerOptions {
   /** `127.0.0.1:5353`, `[::1]:53`: in the place of the servers of /etc/resolv.conf. */
@@ -35,7 +35,7 @@ export class ServerSet {
   readonly tries: number
   readonly servers: NameServers
   /** Questions under way, A and AAAA each one. */
-  readonly slots = new Slots(new InFlightWindow(limits.questionsAtMost))
+  readonly line = new QuestionLine(new InFlightWindow(limits.questionsAtMost))
   readonly #cacheMs: number
   readonly #kept = new Expiring<string, Records>(limits.answersAtMost)
   readonly #loads = new Map<string, ServerLoad>()

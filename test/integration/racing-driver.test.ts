@@ -4,7 +4,7 @@ import type { Outcome } from '#internal/bridge/registry'
 import { Cancellation } from '#internal/call/cancellation'
 import { type Course, race } from '#internal/call/racing'
 import type { InetEndpoint } from '#internal/core/endpoint'
-import { ConnectError } from '#internal/errors/errors'
+import { ConnectError } from '#internal/errors/connect-error'
 
 const at = (last: number): InetEndpoint => ({ family: 'inet', address: `127.0.0.${last}`, port: 80 })
 const [first, second] = [at(1), at(2)]

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { adviseTls } from '../../src/core/advice.js'
-import { classify } from '../../src/core/errno.js'
+import { classOf } from '../../src/core/errno.js'
 
 describe('what TLS says', () => {
   it.each<[RegExp, string]>([
@@ -22,7 +22,7 @@ describe('what TLS says', () => {
       const advice = adviseTls(code)!
       expect([code, advice.means]).toEqual([code, expect.stringMatching(means)])
       expect(advice.remedy).toMatch(/^[A-Z].*[^.]\.$/)
-      expect(classify(code)).toBe('protocol')
+      expect(classOf(code)).toBe('protocol')
     }
   })
 

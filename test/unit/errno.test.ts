@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { advise, classes, classify, codes, type ErrnoClass, type ErrnoContext } from '../../src/core/errno.js'
+import { advise, classes, classOf, codes, type ErrnoClass, type ErrnoContext } from '../../src/core/errno.js'
 
 describe('classify', () => {
   it.each<[ErrnoClass, string]>([
@@ -19,7 +19,7 @@ describe('classify', () => {
     ['unknown', 'ERR_CHECK ABORT_ERR'],
     ['unknown', 'EWHATEVER ERRNO_524 INVALID_CASE CERTAINLY ERR_TLSX toString __proto__'],
   ])('%s: %s', (errnoClass, list) => {
-    for (const code of list.split(' ')) expect([code, classify(code)]).toEqual([code, errnoClass])
+    for (const code of list.split(' ')) expect([code, classOf(code)]).toEqual([code, errnoClass])
   })
 
   it.each<[string, ErrnoContext, ErrnoClass]>([
@@ -37,13 +37,13 @@ describe('classify', () => {
     ['EADDRINUSE', { localFixed: true }, 'misuse'],
     ['ECONNREFUSED', { family: 'unix', localFixed: true, familyDisabled: true }, 'refused'],
   ])('%s with %j is %s', (code, context, expected) => {
-    expect(classify(code, context)).toBe(expected)
+    expect(classOf(code, context)).toBe(expected)
   })
 })
 
 describe('the table', () => {
   it('says what each code means and what to do, in a sentence each', () => {
-    for (const [code, { errnoClass }] of codes) expect([code, classify(code)]).toEqual([code, errnoClass])
+    for (const [code, { errnoClass }] of codes) expect([code, classOf(code)]).toEqual([code, errnoClass])
     for (const { means, remedy } of [...codes.values(), advise('EAI_FAIL', 'name')!]) {
       for (const text of [means, remedy]) expect(text).toMatch(/^[A-Z][^.]*(\.\w[^.]*|\.conf[^.]*|\.ipv4\.[^.]*)*\.$/)
     }

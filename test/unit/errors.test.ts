@@ -4,8 +4,9 @@ import { ConnectError, classify, errnos } from 'cancelpoint'
 import { describe, expect, it } from 'vitest'
 import type { ErrnoClass } from '#internal/core/errno'
 import type { Phase } from '#internal/core/verdict'
+import { abortError, lateAbortError, managerClosedError } from '#internal/errors/abort-error'
+import { deadlineError, unresolvedError } from '#internal/errors/connect-error'
 import { codeOf, errnoOf } from '#internal/errors/errnos'
-import { abortError, deadlineError, lateAbortError, managerClosedError, unresolvedError } from '#internal/errors/errors'
 
 describe('numbers', () => {
   it.each<[string, number]>([

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { type GateOptions, Gate as NodesGate, type Pass } from '#internal/call/gate'
+import { type GateOptions, Gate as NodesGate, type Place } from '#internal/call/gate'
 import * as limits from '#internal/core/limits'
 import { InFlightWindow, TokenBucket } from '#internal/core/window'
 import { randomFrom } from '../support/random.js'
@@ -28,9 +28,9 @@ afterEach(() => {
 /** Enters under a name, and notes who was started, in order. */
 function visitors(gate: Gate) {
   const started: string[] = []
-  const passes = new Map<string, Pass>()
+  const places = new Map<string, Place>()
   const enter = (name: string, host: string | undefined = name, onStart = () => {}) => {
-    passes.set(
+    places.set(
       name,
       gate.enter(host, () => {
         started.push(name)
@@ -39,7 +39,7 @@ function visitors(gate: Gate) {
     )
   }
   const end = (...names: string[]) => {
-    for (const name of names) passes.get(name)!.end()
+    for (const name of names) places.get(name)!.end()
   }
   return { started, enter, end }
 }
@@ -96,7 +96,7 @@ describe('a window', () => {
     end(...started)
   })
 
-  it('counts a pass that is ended twice once', () => {
+  it('counts a place that is ended twice once', () => {
     const { started, enter, end } = visitors(new Gate({ window: fixed(1) }))
     for (const name of ['a', 'b', 'c']) enter(name)
     end('a', 'a', 'a')
@@ -104,7 +104,7 @@ describe('a window', () => {
     end('b', 'c')
   })
 
-  it('passes over those that left the line, and never starts them', () => {
+  it('places over those that left the line, and never starts them', () => {
     const gate = new Gate({ window: fixed(1) })
     const { started, enter, end } = visitors(gate)
     for (const name of ['a', 'b', 'c', 'd']) enter(name)
@@ -249,8 +249,8 @@ describe('a limit per host', () => {
       const random = randomFrom(seed)
       const below = (n: number) => Math.floor(random() * n)
       const gate = new Gate({ window: fixed(1 + below(3)), perHost: 1 + below(2) })
-      const underWay = new Set<Pass>()
-      const waiting = new Set<Pass>()
+      const underWay = new Set<Place>()
+      const waiting = new Set<Place>()
       for (let step = 0; step < 60; step += 1) {
         const among = [...(below(3) === 0 ? waiting : underWay)]
         if (below(2) === 0 || among.length === 0) enterAs(gate, `${below(3)}`, waiting, underWay)
@@ -263,20 +263,20 @@ describe('a limit per host', () => {
   })
 })
 
-function enterAs(gate: Gate, host: string, waiting: Set<Pass>, underWay: Set<Pass>): void {
+function enterAs(gate: Gate, host: string, waiting: Set<Place>, underWay: Set<Place>): void {
   let started = false
-  let pass: Pass | undefined
-  pass = gate.enter(host, () => {
+  let place: Place | undefined
+  place = gate.enter(host, () => {
     started = true
-    if (pass && waiting.delete(pass)) underWay.add(pass)
+    if (place && waiting.delete(place)) underWay.add(place)
   })
-  ;(started ? underWay : waiting).add(pass)
+  ;(started ? underWay : waiting).add(place)
 }
 
-function endOne(pass: Pass, waiting: Set<Pass>, underWay: Set<Pass>): void {
-  waiting.delete(pass)
-  underWay.delete(pass)
-  pass.end()
+function endOne(place: Place, waiting: Set<Place>, underWay: Set<Place>): void {
+  waiting.delete(place)
+  underWay.delete(place)
+  place.end()
 }
 
 describe('a gate that is called from within', () => {
@@ -296,14 +296,14 @@ describe('a gate that is called from within', () => {
   it('is not called from within a start, however many leave it there', () => {
     const gate = new Gate({ window: fixed(1) })
     const many = 20_000
-    const passes: Pass[] = []
+    const places: Place[] = []
     let started = 0
     const first = gate.enter('h', () => {})
     for (let i = 0; i < many; i += 1) {
-      passes.push(
+      places.push(
         gate.enter('h', () => {
           started += 1
-          passes[i]!.end()
+          places[i]!.end()
         }),
       )
     }

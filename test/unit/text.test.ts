@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { show, toText } from '#internal/core/invalid-target'
 import { jsonLine, printable, printableLines } from '#internal/core/text'
-import { ConnectError } from '#internal/errors/errors'
+import { ConnectError } from '#internal/errors/connect-error'
 
 /** Whatever a terminal obeys or a reader cannot see. Written as a set of its own: not by the pattern under test. */
 const unsafe: [string, string[]][] = [

@@ -1,4 +1,4 @@
-/** What calls reject with. An AbortError looks as Node's own does; everything else says what to do next. */
+/** What calls reject with that failed: it says what failed, where, and what to do. */
 
 import type { Advice } from '../core/advice.js'
 import { type Endpoint, formatEndpoint } from '../core/endpoint.js'
@@ -108,45 +108,6 @@ export interface Progress {
   endpoint?: Endpoint | undefined
 }
 
-class AbortError extends Error {
-  static {
-    nameErrors(AbortError, 'AbortError')
-  }
-
-  code = 'ABORT_ERR'
-}
-
-/** What Node's own cancelled calls reject with; `reason` is the signal's. For a call that was cancelled as it was made. */
-export function abortError(reason: unknown): Error {
-  return new AbortError('The operation was aborted', { cause: reason })
-}
-
-/**
- * Runs `make` without collecting stacks. What is made where an outcome arrives would show no frame of the caller's, and
- * collecting the frames of thousands holds the event loop for longer than their connects.
- */
-export function withoutStack<T>(make: () => T): T {
-  const { stackTraceLimit } = Error
-  limitStacks(0)
-  try {
-    return make()
-  } finally {
-    limitStacks(stackTraceLimit)
-  }
-}
-
-/** Where Error is frozen (SES), its errors just have their stacks. */
-function limitStacks(frames: number): void {
-  try {
-    Error.stackTraceLimit = frames
-  } catch {}
-}
-
-/** The AbortError of a call in progress. */
-export function lateAbortError(reason: unknown): Error {
-  return withoutStack(() => abortError(reason))
-}
-
 /** A call whose `timeoutMs` ran out. What it was doing then says whose fault that is. */
 export function deadlineError(timeoutMs: number, progress: Progress): ConnectError {
   const { phase, waitedMs, attempts, endpoint, hostname } = progress
@@ -174,12 +135,6 @@ export function poolFailedError(last: Error): ConnectError {
     `more than ${limits.failuresAtMost} workers or lanes failed within ${limits.failurePeriodMs / 1000} s, so the manager was closed; ` +
     `the last one said: ${last.message}`
   return new ConnectError({ code: 'ERR_POOL_FAILED', syscall: 'connect', errnoClass: 'local', detail, cause: last })
-}
-
-/** A call to a manager after its close. */
-export function managerClosedError(): Error {
-  const message = 'The manager is closed: make a new ConnectionManager, or close this one later'
-  return Object.assign(new Error(message), { code: 'ERR_MANAGER_CLOSED' })
 }
 
 /** A name that came to no address: 'ENOTFOUND' where it has none, 'EAI_AGAIN' where nobody could say. */

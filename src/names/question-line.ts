@@ -3,7 +3,7 @@ import { settleSoon } from '../bridge/settling.js'
 import { clearTimeout, performance, setTimeout } from '../core/clock.js'
 import type { InFlightWindow } from '../core/window.js'
 
-export class Slots {
+export class QuestionLine {
   readonly #window: InFlightWindow
   readonly #waiting = new Set<() => void>()
   #timer: NodeJS.Timeout | undefined
@@ -12,7 +12,7 @@ export class Slots {
     this.#window = window
   }
 
-  /** True once a slot is taken, false for a caller that left the line by calling what `onWait` was given. */
+  /** True once there is room, false for a caller that left the line by calling what `onWait` was given. */
   take(onWait: (leave: () => void) => void): Promise<boolean> {
     if (this.#waiting.size === 0 && this.#window.enter(performance.now())) return Promise.resolve(true)
     return new Promise((resolve) => {
