@@ -37,8 +37,21 @@ async function open(call: Call): Promise<Descriptor> {
   return new Descriptor(await establish(call), call.settings)
 }
 
+/** What a manager's own adapters need of it. */
+export interface Inside {
+  readonly calls: Calls
+  /** The defaults that its maker gave for calls, and no others. */
+  readonly given: ConnectOptions
+}
+
 export class ConnectionManager implements AsyncDisposable {
+  /** Undefined for what is no manager of this copy of the package. */
+  static inside(manager: ConnectionManager): Inside | undefined {
+    return #calls in manager ? { calls: manager.#calls, given: manager.#given } : undefined
+  }
+
   readonly #calls: Calls
+  readonly #given: ConnectOptions
   readonly #connectDefaults: CallSettings
   readonly #checkDefaults: CheckSettings
 
@@ -46,6 +59,7 @@ export class ConnectionManager implements AsyncDisposable {
   constructor(options: ManagerOptions = {}) {
     const { maxInFlight, lanes, rate, seed, nameCacheMs, ...defaults } = settledManagerOptions(options)
     this.#calls = new Calls({ maxInFlight, lanes, rate, seed, nameCacheMs })
+    this.#given = defaults
     this.#connectDefaults = settle(connectDefaults, defaults)
     this.#checkDefaults = settle(checkDefaults, defaults)
   }

@@ -33,13 +33,14 @@ const duration = numberKind('milliseconds above 0, or Infinity for no limit', (v
 const rate = numberKind('a number a second above 0', (value) => value > 0 && value < Number.POSITIVE_INFINITY)
 const count = wholeNumber(1, limits.lanesAtMost)
 
-const connectKinds = {
+export const connectKinds = {
   signal: signalKind,
   timeoutMs: duration,
   attemptTimeoutMs: duration,
   engine: kind("'blocking', 'nonblocking' or 'auto'", (value) => {
     return value === 'auto' || engineNames.some((name) => name === value)
   }),
+  family: kind('4 or 6', (value) => value === 4 || value === 6),
   localAddress: kind('a numeric IPv4 or IPv6 address', (value) => {
     return typeof value === 'string' && endpointOf(value, 0) !== undefined
   }),

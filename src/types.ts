@@ -22,6 +22,8 @@ export interface ConnectOptions {
   timeoutMs?: number | undefined
   /** One connect(2), counted from the moment its engine starts it. Milliseconds, default 10,000 (check: 3,000). */
   attemptTimeoutMs?: number | undefined
+  /** Of a name's addresses only those of this family: 4 or 6. Default: both. */
+  family?: 4 | 6 | undefined
   /** What makes the attempts. Default `auto`, which is the nonblocking engine. */
   engine?: EngineName | 'auto' | undefined
   /** By errno class. For connect and open a small policy (3 tries) by default, for check none. */

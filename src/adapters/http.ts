@@ -1,186 +1,126 @@
-/** An Agent for node:http and node:https, and for clients that take one (got, axios). A request that ends cancels its pending connect. */
+/** An Agent for node:http and node:https, and for clients that take one (got, axios, node-fetch): Node's own, over sockets of cancelpoint/net. */
 import http from 'node:http'
 import https from 'node:https'
-import type { LookupFunction, Socket } from 'node:net'
-import type { ConnectionOptions } from 'node:tls'
-
-import { Cancellation } from '../call/cancellation.js'
-import { sharedManager } from '../default-manager.js'
-import type { ConnectionManager } from '../manager.js'
-import type { ConnectOptions, Target } from '../types.js'
-import { type Done, holdPlace, type Pool, takeFromLine, watch } from './http-pending.js'
-import { requireAdapterOptions } from './options.js'
-
-type Own = 'signal' | 'timeoutMs' | 'attemptTimeoutMs' | 'engine' | 'retry' | 'blockList'
+import type { Socket } from 'node:net'
+import { openSocket } from './net.js'
+import { type OwnOptions, requireOwn, timeoutMsOf } from './net-options.js'
+import { onTop, withoutDot } from './tls.js'
 
 /**
- * Those of https.Agent, its TLS options included, and connect()'s own beside them: `timeoutMs`, `attemptTimeoutMs`, `engine`,
- * `retry`, `blockList` and `signal`, which ends every connect of the agent. What both have by one name is Node's:
- * `keepAlive` keeps sockets for other requests, `lookup` takes a callback. Node's `timeout` is of a silent socket.
+ * Those of https.Agent, its TLS options included, and cancelpoint's own beside them. What both have by one name is Node's:
+ * `signal` destroys the agent's sockets, `timeout` is of a silent socket, `lookup` takes a callback.
  */
-export interface AgentOptions extends Omit<https.AgentOptions, Own>, Pick<ConnectOptions, Own> {
-  /** Whose connects they are; its options hold for each that has none of its own. The process's shared one by default. */
-  manager?: ConnectionManager | undefined
+export interface AgentOptions extends Omit<https.AgentOptions, keyof OwnOptions>, OwnOptions {
+  /** `http:` or `https:`, for an agent of one of them alone. Default: the request says which. */
+  protocol?: 'http:' | 'https:' | undefined
 }
 
 /** A request's options as Node's Agent hands them on: the request's and the agent's in one. */
 interface RequestOptions extends https.RequestOptions {
-  /** Absent where createConnection is called by somebody else than Node's Agent. */
-  [requestOf]?: http.ClientRequest
-  _agentKey: string
   href?: string
-  noDelay?: boolean
-  allowHalfOpen?: boolean
-  keepAlive?: boolean
-  keepAliveInitialDelay?: number
 }
 
-const requestOf = Symbol('request')
+/** Taken as this module loads: `https.Agent = Agent` is what some people write. */
+const NodesAgent = https.Agent
+const own = Symbol('of the agent itself')
 
 /**
- * Serves http: and https: alike. `request.destroy()`, the request's `signal` and its `timeout` work while it connects;
- * the request's 'error' and 'close' come once the connect is released. Destroyed requests that wait for a free socket
- * (`maxSockets`) never connect. TLS sessions are not resumed, and `family` is not taken: give a `lookup`.
+ * Serves http: and https: alike: whether a request is secure is read from the request. Pooling, `maxSockets`, keep-alive, TLS
+ * sessions, timeouts, aborts and events are Node's own; the connect of each socket is cancelpoint's, and what ends the request
+ * or destroys the agent cancels it.
  */
-export class Agent extends http.Agent {
+export class Agent extends NodesAgent {
   declare protocol: string | undefined
   declare defaultPort: number
-  /** As https.Agent has them, so that what wants one (got) takes this too. */
-  declare options: https.AgentOptions
-  readonly #manager: ConnectionManager | undefined
-  readonly #signal: AbortSignal | undefined
-  readonly #defaults: ConnectOptions
+  declare private [own]: { protocol?: string; defaultPort?: number }
 
   /** @throws RangeError or TypeError that names the option. */
   constructor(options: AgentOptions = {}) {
     requireAgentOptions(options)
-    const { manager, signal, timeoutMs, attemptTimeoutMs, engine, retry, blockList, ...nodes } = options
-    super(nodes)
-    this.#manager = manager
-    this.#signal = signal
-    this.#defaults = { timeoutMs, attemptTimeoutMs, engine, retry, blockList }
-    // No protocol: Node lets a request of either pass.
-    this.protocol = undefined
-    this.defaultPort = httpPort
+    super(options as https.AgentOptions)
+    const { protocol, defaultPort } = options as { protocol?: string; defaultPort?: number }
+    this[own] = { ...(protocol && { protocol }), ...(defaultPort && { defaultPort }) }
   }
 
   /** What sockets are shared by: never a plain one by https:, though both name the same port, and by the port meant. */
   override getName(options: https.RequestOptions = {}): string {
-    const name = https.Agent.prototype.getName.call(this, { ...options, port: portOf(options) })
+    const name = super.getName({ ...options, port: portOf(options, this.defaultPort) })
     return (isSecure(options) ? 'https:' : 'http:') + name
   }
 
-  /** Node's own, which tells its createConnection everything but the request. */
-  createSocket(request: http.ClientRequest, options: object, done: Done): void {
-    const { createSocket } = http.Agent.prototype as unknown as Pool
-    createSocket.call(this, request, { ...options, [requestOf]: request }, done)
-  }
-
-  override createConnection(
-    given: http.ClientRequestArgs,
-    created?: (error: Error | null, s: Socket) => void,
-  ): undefined {
-    const [options, done] = [given as RequestOptions, created as Done]
-    const { [requestOf]: request, _agentKey: name } = options
-    if (!request) {
-      this.#connect(options, options.signal ?? this.#signal).then((socket) => done(null, socket), done)
-      return
+  /** A socket at once, plain or with TLS on top. */
+  override createConnection(request: RequestOptions, created?: (...given: never[]) => void): Socket {
+    const { socketPath, host } = request
+    const options = { ...request, port: portOf(request, this.defaultPort), ...(socketPath && { path: socketPath }) }
+    if (!isSecure(request)) return openSocket(options as never, created as () => void)
+    const { timeout } = options
+    const socket = openSocket({ ...options, timeout: undefined, signal: undefined } as never)
+    try {
+      const named = { servername: withoutDot(options.servername), host: withoutDot(host) }
+      // Node's own sees to sessions and to what its requests look for.
+      const create = super.createConnection as (options: object) => Socket
+      const secured = create.call(this, { ...options, ...named, path: null, socket })
+      if (timeout) secured.setTimeout(timeout)
+      return onTop(socket, secured, timeoutMsOf(options as OwnOptions))
+    } catch (error) {
+      socket.destroy()
+      throw error
     }
-    const agent = this as unknown as Pool
-    const cancellation = new Cancellation(this.#signal)
-    const cancel = () => cancellation.request(socketHangUp)
-    const backInLine = takeFromLine(agent, name, request)
-    const free = holdPlace(agent, name, cancel)
-    const unwatch = watch(request, cancel)
-    const end = () => {
-      cancellation.end()
-      unwatch()
-      return free()
-    }
-    this.#connect(options, cancellation.signal).then(
-      (socket) => {
-        end()
-        backInLine()
-        done(null, socket)
-      },
-      (error) => {
-        const place = end()
-        // Without a socket and destroyed: Node has it say what it was destroyed with.
-        if (request.destroyed) request.onSocket(undefined as never)
-        else done(cancellation.requested ? cancellation.error() : error)
-        // Its place is for the next in line.
-        agent.removeSocket(place, options)
-      },
-    )
-  }
-
-  async #connect(options: RequestOptions, signal: AbortSignal | undefined): Promise<Socket> {
-    const tls = isSecure(options) && tlsOptions(options)
-    const manager = this.#manager ?? sharedManager()
-    const wanted = { ...this.#defaults, ...connectOptions(options), tls, signal }
-    const socket = await manager.connect(targetOf(options), wanted)
-    if (options.keepAlive) socket.setKeepAlive(true, options.keepAliveInitialDelay)
-    if (options.timeout) socket.setTimeout(options.timeout)
-    return socket
   }
 }
 
-function requireAgentOptions(options: AgentOptions & { tls?: unknown }): void {
-  requireAdapterOptions(options as ConnectOptions)
-  if (options.tls === undefined) return
-  throw new TypeError('tls is not for an Agent: give the TLS options beside the others, as to https.Agent')
-}
+/** Node's constructors set these on the agent, and its requests read them before they say what they are. */
+Object.defineProperties(Agent.prototype, {
+  protocol: {
+    get(this: Agent) {
+      return this[own]?.protocol ?? protocolOf(this)
+    },
+    set(this: Agent, protocol: string) {
+      if (this[own]) this[own].protocol = protocol
+    },
+  },
+  defaultPort: {
+    get(this: Agent) {
+      return this[own]?.defaultPort ?? (this.protocol === 'https:' ? httpsPort : httpPort)
+    },
+    set(this: Agent, port: number) {
+      if (this[own]) this[own].defaultPort = port
+    },
+  },
+})
 
 const httpPort = 80
 const httpsPort = 443
 
-/** Where the request does not say it, the module whose request() it is has. */
+/** Of a module's global agent, that module's. Any other takes requests of both: Node lets those pass where there is none. */
+function protocolOf(agent: Agent): string | undefined {
+  const [plain, secure] = [http.globalAgent, https.globalAgent].map((global) => (global as unknown) === agent)
+  if (plain && secure) throw new TypeError('one Agent is the globalAgent of http and of https: make one for each')
+  return secure ? 'https:' : plain ? 'http:' : undefined
+}
+
+/** By its protocol; where there is none, by the agent that https.request() names and http.request() does not. In doubt it is refused. */
 function isSecure({ protocol, _defaultAgent }: https.RequestOptions): boolean {
-  return (protocol ?? (_defaultAgent as { protocol?: string } | undefined)?.protocol) === 'https:'
+  const byHttps = _defaultAgent !== undefined && (_defaultAgent as unknown) === https.globalAgent
+  const said = protocol ?? (byHttps ? 'https:' : ((_defaultAgent as { protocol?: string })?.protocol ?? 'http:'))
+  if (said === 'https:') return true
+  if (said === 'http:' && !byHttps) return false
+  throw new TypeError('the request does not say whether it is http: or https:: give its protocol')
 }
 
-function targetOf(options: RequestOptions): Target {
-  const { socketPath, host } = options
-  return socketPath ? { path: socketPath } : { host: host ?? 'localhost', port: portOf(options) }
-}
-
-/** Node has filled in the default port of the agent, which cannot know the protocol. */
-function portOf(options: https.RequestOptions & { href?: string }): number {
+/** Node has filled in the default port of the agent, which may not know the protocol. */
+function portOf(options: RequestOptions, defaultPort: number | undefined): number {
   const port = Number(options.port)
-  if (port !== httpPort || !isSecure(options)) return port
+  if (port !== httpPort || defaultPort !== httpPort || !isSecure(options)) return port
   return new URL(options.href ?? 'https://host').port === String(httpPort) ? httpPort : httpsPort
 }
 
-function connectOptions(options: RequestOptions): ConnectOptions {
-  const { noDelay = true, allowHalfOpen, localAddress, localPort, lookup } = options
-  return {
-    noDelay,
-    allowHalfOpen,
-    ...(localAddress && { localAddress }),
-    ...(localPort && { localPort }),
-    ...(lookup && { lookup: promised(lookup) }),
-  }
-}
-
-/** The request's own are the manager's matter: where to, from where, by which signal. */
-function tlsOptions({ signal, path, port, timeout, lookup, ...rest }: RequestOptions): ConnectionOptions {
-  const options = rest as ConnectionOptions
-  return { ...options, ALPNProtocols: options.ALPNProtocols ?? ['http/1.1'] }
-}
-
-/** A lookup as Node's clients take it, as a promise of all addresses. */
-function promised(lookup: LookupFunction): ConnectOptions['lookup'] {
-  return (hostname) =>
-    new Promise((resolve, reject) => {
-      lookup(hostname, { all: true }, (error, found) => {
-        if (error) reject(error)
-        // Whatever it found is read, and refused, where every lookup's is.
-        else resolve(Array.isArray(found) ? found.map((each) => each?.address) : [found])
-      })
-    })
-}
-
-/** What Node has a request say whose socket was closed before it was of use. */
-function socketHangUp(): Error {
-  return Object.assign(new Error('socket hang up'), { code: 'ECONNRESET' })
+function requireAgentOptions(options: AgentOptions & { tls?: unknown; proxyEnv?: unknown }): void {
+  requireOwn(options)
+  if (options.tls !== undefined)
+    throw new TypeError('tls is not for an Agent: give the TLS options beside the others, as to https.Agent')
+  if (options.proxyEnv !== undefined)
+    throw new TypeError(
+      'proxyEnv is not for this Agent, which connects by itself: use https.Agent, or an agent of a proxy',
+    )
 }

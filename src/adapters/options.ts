@@ -1,7 +1,6 @@
 /** Checks of what an adapter takes: connect()'s options, whose connects they are, and the client's own options beside them. */
 import { kind } from '../core/kinds.js'
-import { requireNoSlips, requireOwnKinds } from '../options.js'
-import type { ConnectOptions } from '../types.js'
+import { connectKinds } from '../options.js'
 
 export const adapterKinds = {
   manager: kind('a ConnectionManager', (value) => {
@@ -9,11 +8,7 @@ export const adapterKinds = {
   }),
 }
 
-/**
- * For an adapter that hands its client's options on: those pass, and a misspelled one of ours is refused.
- * @throws RangeError or TypeError that names the option.
- */
-export function requireAdapterOptions(options: ConnectOptions & { manager?: unknown }): void {
-  requireOwnKinds(options, adapterKinds)
-  requireNoSlips(options, Object.keys(adapterKinds))
-}
+const { timeoutMs, attemptTimeoutMs, engine, retry, blockList } = connectKinds
+
+/** Those that Node has not, and the block list, which not every Node has. */
+export const ownKinds = { timeoutMs, attemptTimeoutMs, engine, retry, blockList }

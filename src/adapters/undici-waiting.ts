@@ -5,10 +5,42 @@
  * every request that still waits at the origin has a connect of its own. One that undici starts at another time, to
  * reconnect, has no owner and is left alone.
  */
+import type { EventEmitter } from 'node:events'
 import type { Dispatcher } from 'undici'
 
 import { Cancellation } from '../call/cancellation.js'
-import { lateAbortError } from '../errors/abort-error.js'
+import { isObject, kind } from '../core/kinds.js'
+import { abortError, lateAbortError } from '../errors/abort-error.js'
+import { signalKind } from '../options.js'
+
+/** What undici takes for a signal: an AbortSignal, or an emitter of 'abort'. */
+export type Signal = AbortSignal | EventEmitter
+
+export const eventOrSignalKind = kind("an AbortSignal, or an EventEmitter of 'abort'", (value) => {
+  return signalKind.allows(value) || isEmitter(value)
+})
+
+const isEmitter = (value: unknown): value is EventEmitter =>
+  isObject(value) && typeof value.once === 'function' && typeof value.off === 'function'
+
+/** Calls `aborted` once; at once where the signal has aborted. The result stops that. */
+function whenAborted(signal: Signal, aborted: () => void): () => void {
+  if (!('addEventListener' in signal)) {
+    signal.once('abort', aborted)
+    return () => signal.off('abort', aborted)
+  }
+  const cancellation = new Cancellation(signal)
+  cancellation.onRequest(aborted)
+  return () => cancellation.end()
+}
+
+const hasAborted = (signal: Signal): boolean => 'aborted' in signal && signal.aborted
+
+/** What the request fails with. undici would take a reason such as null for no failure at all. */
+function reasonOf(signal: Signal): Error {
+  const { reason } = signal as Partial<AbortSignal>
+  return reason || abortError(reason)
+}
 
 interface Origin {
   waiting: Set<WaitingRequest>
@@ -31,20 +63,24 @@ export class WaitingRequests {
   /** The one that a client takes at the moment. */
   #taken: WaitingRequest | undefined
 
-  /** Dispatches a request that its signal can end while it waits. */
+  /** Dispatches a request that any of its signals can end while it waits. */
   dispatch(
     dispatch: Dispatcher.Dispatch,
     options: Dispatcher.DispatchOptions,
     handler: Handler,
-    signal: AbortSignal | undefined,
+    given: readonly (Signal | undefined)[],
   ): boolean {
-    // Composed twice: the outer one has seen to it.
-    if (handler instanceof WaitingRequest) return dispatch(options, handler)
-    if (signal?.aborted) {
-      handler.onResponseError?.(undefined as never, signal.reason)
+    // Composed twice with no other signal: the outer one has seen to it.
+    const watched = handler instanceof WaitingRequest ? handler.signals : []
+    const signals = [...new Set(given)].filter((each) => each !== undefined && each !== null) as Signal[]
+    const fresh = signals.filter((each) => !watched.includes(each))
+    if (handler instanceof WaitingRequest && fresh.length === 0) return dispatch(options, handler)
+    const aborted = fresh.find(hasAborted)
+    if (aborted) {
+      handler.onResponseError?.(undefined as never, reasonOf(aborted))
       return true
     }
-    const request = new WaitingRequest(handler, this.#origin(String(options.origin ?? '')), signal)
+    const request = new WaitingRequest(handler, this.#origin(String(options.origin ?? '')), signals)
     const take = () => {
       this.#take(request)
       return options.path
@@ -96,32 +132,34 @@ class WaitingRequest implements Handler {
   readonly #origin: Origin
   #connect: Cancellation | undefined
   readonly #handler: Handler
-  readonly #signal: AbortSignal | undefined
-  readonly #cancellation: Cancellation
+  readonly signals: readonly Signal[]
+  readonly #stops: (() => void)[]
+  /** What it was aborted with. */
+  #reason: Error | undefined
   /** `#connect` is its own client's. */
   #served = false
   #inLine = true
   #ended = false
 
-  constructor(handler: Handler, origin: Origin, signal?: AbortSignal) {
+  constructor(handler: Handler, origin: Origin, signals: readonly Signal[]) {
     this.#handler = handler
     this.#origin = origin
-    this.#signal = signal
+    this.signals = signals
     origin.waiting.add(this)
     origin.inLine += 1
-    this.#cancellation = new Cancellation(signal)
-    this.#cancellation.onRequest(() => this.#abort())
+    this.#stops = signals.map((signal) => whenAborted(signal, () => this.#abort(signal)))
   }
 
   /** Its connect is released first, where it can go; then undici fails the request, and that is what it ends by. */
-  #abort(): void {
+  #abort(signal: Signal): void {
+    this.#reason ??= reasonOf(signal)
     this.#leave()
     if (!this.#connect?.requested) this.endAborted()
   }
 
   /** There is nothing to wait for, or undici will not come to fail it. */
   endAborted(): void {
-    if (!this.#ended && this.#signal?.aborted) this.#end(undefined as never, this.#signal.reason)
+    if (!this.#ended && this.#reason) this.#end(undefined as never, this.#reason)
   }
 
   /**
@@ -150,7 +188,7 @@ class WaitingRequest implements Handler {
   }
 
   #leave(): void {
-    this.#cancellation.end()
+    for (const stop of this.#stops) stop()
     if (this.#origin.waiting.delete(this)) this.#cancelNeedless()
   }
 
@@ -165,7 +203,7 @@ class WaitingRequest implements Handler {
     const { waiting, connects } = this.#origin
     if (this.inNeed()) return
     for (const [connect, owner] of connects)
-      if (!waiting.has(owner)) connect.request(() => lateAbortError(owner.#signal?.reason))
+      if (!waiting.has(owner)) connect.request(() => lateAbortError(owner.#reason))
   }
 
   #end(controller: Dispatcher.DispatchController, error: Error): void {
@@ -176,13 +214,13 @@ class WaitingRequest implements Handler {
   onRequestStart(controller: Dispatcher.DispatchController, context: unknown): void {
     this.#outOfLine()
     // undici kept it in line though it was aborted: it is never sent.
-    if (this.#ended) controller.abort(this.#signal!.reason)
+    if (this.#ended) controller.abort(this.#reason!)
     else this.#handler.onRequestStart?.(controller, context)
   }
 
   onResponseError(controller: Dispatcher.DispatchController, error: Error): void {
     this.#outOfLine()
-    if (!this.#ended) this.#end(controller, this.#signal?.aborted ? this.#signal.reason : error)
+    if (!this.#ended) this.#end(controller, this.#reason ?? error)
   }
 
   onRequestUpgrade(...event: Parameters<NonNullable<Handler['onRequestUpgrade']>>): void {

@@ -65,6 +65,24 @@ export class Descriptor implements Disposable {
   }
 }
 
+/** One of Node's handles, TCP or Pipe, that is not open yet. */
+export interface UnopenedHandle {
+  /** 0, or a negative errno. The handle owns the descriptor from then on. */
+  open(fd: number): number
+}
+
+/** The same step for a handle that a socket already has: a negative errno where Node refuses it, and it is closed then. */
+export function openHandle(claim: Claim, handle: UnopenedHandle): number {
+  if (!isMainThread) claim.handOver()
+  try {
+    const errno = handle.open(claim.fd)
+    if (errno < 0) binding.close(claim.fd)
+    return errno
+  } finally {
+    claim.disown()
+  }
+}
+
 /** Bun's Socket takes no descriptor when it is made, but a connect to one: it is open at once, and buffers what it reads. */
 function asBunSocket(fd: number, allowHalfOpen: boolean): Socket {
   return new Socket({ allowHalfOpen }).connect({ fd } as unknown as SocketConnectOpts)

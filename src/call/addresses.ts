@@ -34,25 +34,36 @@ export async function askFor(
   signal: AbortSignal,
   told: Told,
 ): Promise<void> {
-  const { cancellation, settings } = call
+  const { cancellation, settings, observer } = call
   const { resolver } = call.means
   const naming = call.startsNaming()
+  const tell: Told = (families, all, error) => {
+    const endpoints = settings.family ? all.filter(({ family }) => family === familyOf[settings.family!]) : all
+    if (endpoints.length > 0) observer?.found(endpoints)
+    told(families, endpoints, error)
+  }
   if (settings.lookup) {
     const endpoints = endpointsOf(await lookedUp(hostname, settings.lookup, cancellation, signal), hostname, port)
     const { few, leftOut } = fewEnough(endpoints, ({ family }) => family === 'inet6')
     naming.known()
-    told(['inet6', 'inet'], few, tooManyError(hostname, leftOut))
+    tell(['inet6', 'inet'], few, tooManyError(hostname, leftOut))
     return
   }
   const { fresh, waits } = naming
   await requeued(call, () =>
     resolver.query(hostname, { signal, fresh, waits }, ({ families, addresses, error }) => {
       if (addresses.length > 0) naming.known()
-      told(families, endpointsOf(addresses, hostname, port), error)
+      tell(families, endpointsOf(addresses, hostname, port), error)
     }),
   )
   naming.known()
 }
+
+const familyOf = { 4: 'inet', 6: 'inet6' } as const
+
+/** The families of a name's addresses that the caller wants. */
+export const familiesOf = ({ family }: ConnectOptions): readonly Family[] =>
+  family ? [familyOf[family]] : ['inet6', 'inet']
 
 /** By the caller's own lookup. Its ENOTFOUND or EAI_AGAIN is an answer about the name, as Node's lookups give it; anything else it throws is passed on. */
 async function lookedUp(

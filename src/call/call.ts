@@ -1,13 +1,13 @@
 /** One call in progress: what was asked for, what it may use, how far it has come, and how it ends. */
 import { performance } from '../core/clock.js'
-import type { Endpoint } from '../core/endpoint.js'
+import type { Endpoint, InetEndpoint } from '../core/endpoint.js'
 import type { Expiring } from '../core/expiring.js'
 import * as limits from '../core/limits.js'
 import { Patience } from '../core/retry.js'
 import type { ParsedTarget } from '../core/target.js'
 import type { Phase } from '../core/verdict.js'
 import type { Engine } from '../engines/engine.js'
-import { deadlineError } from '../errors/connect-error.js'
+import { type ConnectError, deadlineError } from '../errors/connect-error.js'
 import type { Resolver } from '../names/resolver.js'
 import type { AttemptRecord } from '../types.js'
 import { Cancellation } from './cancellation.js'
@@ -36,13 +36,26 @@ export interface Naming {
   waits(on: boolean): void
 }
 
+/** Told of a call's steps, in the order they happen. Whoever is told may cancel the call. */
+export interface Observer {
+  /** Addresses of its name are known. */
+  found(endpoints: readonly InetEndpoint[]): void
+  /** Its name has no address, or nobody could say. */
+  notFound(error: unknown): void
+  /** A connect(2) is about to start. */
+  starts(endpoint: Endpoint): void
+  /** It has failed. */
+  failed(endpoint: Endpoint, error: ConnectError): void
+}
+
 export class Call {
   readonly target: ParsedTarget
   readonly settings: CallSettings
   readonly means: Means
   readonly cancellation: Cancellation
   readonly deadline: Deadline
-  readonly patience = new Patience()
+  readonly patience: Patience
+  readonly observer: Observer | undefined
   /** As performance.now() had it. */
   readonly startedAt = performance.now()
   /** Every attempt that has ended so far, of all tries, in the order of their starts. */
@@ -60,8 +73,10 @@ export class Call {
   #connectMs: number | undefined
   #tlsMs: number | undefined
 
-  constructor(target: ParsedTarget, settings: CallSettings, means: Means) {
+  constructor(target: ParsedTarget, settings: CallSettings, means: Means, observer?: Observer) {
     this.target = target
+    this.observer = observer
+    this.patience = new Patience(settings.patient === false ? 0 : limits.requeuesAtMost)
     this.settings = settings
     this.means = means
     this.cancellation = new Cancellation(settings.signal)

@@ -19,7 +19,7 @@ import { lateAbortError, managerClosedError } from '../errors/abort-error.js'
 import { ConnectError, poolFailedError } from '../errors/connect-error.js'
 import { Resolver } from '../names/resolver.js'
 import type { ConnectOptions, EngineName, ManagerStats } from '../types.js'
-import { Call, type Means } from './call.js'
+import { Call, type Means, type Observer } from './call.js'
 import type { Cancellation } from './cancellation.js'
 import * as diagnostics from './diagnostics.js'
 import { Gate } from './gate.js'
@@ -44,6 +44,7 @@ interface Road {
 export interface Work<T> {
   run(call: Call): Promise<T>
   discard(value: T): void | Promise<void>
+  readonly observer?: Observer
 }
 
 export class Calls {
@@ -164,12 +165,12 @@ export class Calls {
     target: ParsedTarget,
     settings: CallSettings,
     means: Means,
-    { run, discard }: Work<T>,
+    work: Work<T>,
     ended: (call: Call, error?: unknown) => void,
   ): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       this.throwIfClosed()
-      const call = new Call(target, settings, means)
+      const call = new Call(target, settings, means, work.observer)
       const { cancellation } = call
       this.#inProgress.add(cancellation)
       const fail = (error: unknown) => {
@@ -180,7 +181,7 @@ export class Calls {
       }
       const deliver = (value: T) => {
         if (cancellation.requested) {
-          Promise.resolve(discard(value)).then(fail, fail)
+          Promise.resolve(work.discard(value)).then(fail, fail)
           return
         }
         this.#end(call)
@@ -188,7 +189,7 @@ export class Calls {
         resolve(value)
       }
       if (cancellation.requested) fail(undefined)
-      else supervise(call, () => run(call), deliver, fail)
+      else supervise(call, () => work.run(call), deliver, fail)
     })
   }
 

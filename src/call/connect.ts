@@ -4,14 +4,14 @@
  */
 import type { AttemptRequest, Claim, Outcome } from '../bridge/registry.js'
 import { performance } from '../core/clock.js'
-import { type Endpoint, formatEndpoint, hostOf } from '../core/endpoint.js'
+import { type Endpoint, formatEndpoint, hostOf, type InetEndpoint } from '../core/endpoint.js'
 import { normaliseHostname } from '../core/hostname.js'
 import * as limits from '../core/limits.js'
 import type { NamedTarget, NumericTarget } from '../core/target.js'
 import type { Verdict } from '../core/verdict.js'
 import { ConnectError } from '../errors/connect-error.js'
 import { byPreference } from '../names/sources.js'
-import { askFor, withZone } from './addresses.js'
+import { addressesOf, askFor, familiesOf, withZone } from './addresses.js'
 import { refuseBlocked } from './block-list.js'
 import type { Call } from './call.js'
 import { race } from './racing.js'
@@ -40,8 +40,21 @@ export async function probe(call: Call): Promise<Endpoint> {
 }
 
 function firstToConnect(call: Call, asProbe: boolean): Promise<Connected> {
-  const { target } = call
-  return target.kind === 'name' ? raceFor(target, call, asProbe) : connectTo(target, call, asProbe)
+  const { target, settings } = call
+  if (target.kind === 'endpoint') return connectTo(target, call, asProbe)
+  return settings.firstAddressOnly ? connectToFirst(target, call, asProbe) : raceFor(target, call, asProbe)
+}
+
+/** Of a name's addresses the one that comes first, which races against nobody. */
+async function connectToFirst({ hostname }: NamedTarget, call: Call, asProbe: boolean): Promise<Connected> {
+  const { observer, cancellation, settings } = call
+  const addresses = await addressesOf(call).catch((error) => {
+    if (!cancellation.requested) observer?.notFound(error)
+    throw error
+  })
+  const [first] = settings.lookup ? addresses : byPreference(addresses as InetEndpoint[])
+  if (!first) throw combine([], call)
+  return connectTo({ kind: 'endpoint', endpoint: first, hostname }, call, asProbe)
 }
 
 /** One endpoint, which races against nobody. */
@@ -83,10 +96,15 @@ async function raceFor(target: NamedTarget, call: Call, asProbe: boolean): Promi
       lastGood: lastGood.get(key, performance.now()),
       // A caller's own lookup has said the order.
       order: settings.lookup ? undefined : byPreference,
+      families: familiesOf(settings),
+      attemptDelayMs: settings.attemptDelayMs,
       names: (told, signal) =>
         askFor(target, call, signal, (families, endpoints, error) => {
           if (error) errors.push(error)
           told(families, endpoints.filter(isWanted))
+        }).catch((error) => {
+          if (!signal.aborted) call.observer?.notFound(error)
+          throw error
         }),
       bar: (endpoint) => refuseBlocked(endpoint, settings),
       start(endpoint, started, done) {
@@ -151,6 +169,9 @@ class CallAttempt extends SupervisedAttempt {
   protected judge(outcome: Outcome): Verdict | undefined {
     const verdict = verdictOf(outcome, this.#endpoint, this.#call.settings)
     this.#call.endsAttempt(recordOf(outcome, verdict, this.endpoint, this.engine))
+    if (verdict && this.#call.observer) {
+      this.#call.observer.failed(this.#endpoint, errorOf(outcome, this.#endpoint, this.#call))
+    }
     return verdict
   }
 
@@ -159,6 +180,7 @@ class CallAttempt extends SupervisedAttempt {
   }
 
   protected override started(): void {
+    this.#call.observer?.starts(this.#endpoint)
     this.#started?.()
   }
 

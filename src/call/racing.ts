@@ -16,6 +16,10 @@ export interface Course {
   lastGood: string | undefined
   /** The order of preference. Default: as the names give them. */
   order?: Order | undefined
+  /** Those that are wanted, and waited for. */
+  families: readonly Family[]
+  /** As RaceOptions has it. */
+  attemptDelayMs?: number | undefined
   /** Asks for addresses and tells them as they come. Its rejection by a ConnectError says that there are none. */
   names(
     told: (families: readonly Family[], endpoints: readonly InetEndpoint[]) => void,
@@ -76,7 +80,7 @@ class Racing {
     this.#cancellation = cancellation
     this.#resolve = resolve
     this.#reject = reject
-    this.#race = new Race({ families: ['inet6', 'inet'], lastGood: course.lastGood, order: course.order })
+    this.#race = new Race(course)
   }
 
   begin(): void {

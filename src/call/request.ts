@@ -31,11 +31,13 @@ export function requestFor(
 export const fixesSource = ({ localAddress, localPort }: ConnectOptions): boolean =>
   localAddress !== undefined || localPort !== undefined
 
-/** The source, where the caller fixed it or a part of it. */
+/** The source, where the caller fixed it or a part of it. An IPv4-mapped one is IPv4 where the endpoint is. */
 export function sourceFor(endpoint: Endpoint, options: ConnectOptions): InetEndpoint | undefined {
   if (!fixesSource(options) || endpoint.family === 'unix') return undefined
   const any = endpoint.family === 'inet' ? '0.0.0.0' : '::'
-  return endpointOf(options.localAddress ?? any, options.localPort ?? 0) as InetEndpoint
+  const { localAddress = any, localPort = 0 } = options
+  const mapped = endpoint.family === 'inet' ? /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(localAddress)?.[1] : undefined
+  return endpointOf(mapped ?? localAddress, localPort) as InetEndpoint
 }
 
 /** Refuses an endpoint whose family is not that of the fixed source. bind would say EAFNOSUPPORT or EINVAL, and not why. */

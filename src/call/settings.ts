@@ -5,6 +5,12 @@ import type { CheckOptions, ConnectOptions } from '../types.js'
 export interface CallSettings extends ConnectOptions {
   timeoutMs: number
   attemptTimeoutMs: number
+  /** Of a name only the address that comes first by preference is tried. Default false. */
+  firstAddressOnly?: boolean | undefined
+  /** When the next of a name's addresses is tried beside the last: RFC 8305's Connection Attempt Delay. Default 250 ms. */
+  attemptDelayMs?: number | undefined
+  /** A lack of this machine is waited out, and the attempt repeated. Default true. */
+  patient?: boolean | undefined
 }
 
 /** Those of a check: one for all its targets. */

@@ -132,16 +132,21 @@ const stepMs = (failed: number, { baseMs, capMs }: Steps) =>
  * the call spent in waiting is counted, so that it is not laid to the target either.
  */
 export class Patience {
+  readonly #requeuesAtMost: number
   #requeues = 0
   #since = 0
   #waitedMs = 0
   #waitingSince: number | undefined
 
+  constructor(requeuesAtMost = limits.requeuesAtMost) {
+    this.#requeuesAtMost = requeuesAtMost
+  }
+
   /** What to do about a local failure. */
   after(now: number, random: Random): Decision {
     if (this.#requeues === 0) this.#since = now
     this.#requeues += 1
-    const patient = this.#requeues <= limits.requeuesAtMost && now - this.#since < limits.requeuePatienceMs
+    const patient = this.#requeues <= this.#requeuesAtMost && now - this.#since < limits.requeuePatienceMs
     if (!patient) return { action: 'give-up', because: 'patience' }
     // At least half of each step: of many that wait out the same lack, none may be done with it by chance.
     const half = stepMs(this.#requeues, { baseMs: limits.requeueBaseMs, capMs: limits.requeueCapMs }) / 2

@@ -1,0 +1,266 @@
+/**
+ * One connect of a net.Socket, from its handle's `connect` to an open handle or a destroyed socket. Node has the socket, its
+ * writes, its timers and its events; the connect is a call of cancelpoint's. The call owns the descriptor until the handle
+ * has opened it. `destroy()` closes the handle, and closing it cancels the call: the handle is closed, and the socket's
+ * 'close' emitted, once everything that the call held is released.
+ */
+import { AsyncResource } from 'node:async_hooks'
+import { isIPv6 } from 'node:net'
+import { openHandle } from '../bridge/descriptor.js'
+import type { Claim } from '../bridge/registry.js'
+import { safely } from '../bridge/settling.js'
+import type { Call, Observer } from '../call/call.js'
+import type { Calls, Work } from '../call/calls.js'
+import { establish } from '../call/connect.js'
+import type { CallSettings } from '../call/settings.js'
+import { nextTick } from '../core/clock.js'
+import type { Endpoint, InetEndpoint } from '../core/endpoint.js'
+import { type ParsedTarget, parseTarget } from '../core/target.js'
+import { lateAbortError, withoutStack } from '../errors/abort-error.js'
+import { ConnectError } from '../errors/connect-error.js'
+import { codeOf } from '../errors/errnos.js'
+import { afterConnect, type ConnectRequest, type Handle, type NodesSocket, Pipe, TCP } from './nodes-net.js'
+
+/** How a socket connects: by whose calls, and with which settings. */
+export interface Way {
+  readonly calls: Calls
+  readonly settings: CallSettings
+  /** Node tries a name's addresses one after the other, and then lists those it has tried. */
+  readonly listsAttempts: boolean
+}
+
+const underWay = Symbol('cancelpoint.connecting')
+
+/** A handle of Node's, by which no socket connects but ours. */
+interface ConnectingHandle extends Handle {
+  [underWay]?: Connecting | undefined
+}
+
+type Source = { address: string; port: number; family: string }
+
+/** The handle class of Node's with our connect in it. Once connected, or before it is used, it is Node's in all. */
+function connecting(Base: typeof TCP) {
+  return class extends Base implements ConnectingHandle {
+    declare [underWay]?: Connecting | undefined
+
+    override connect(request: ConnectRequest, address: string, port?: number): number {
+      return this[underWay]?.connect(address, port) ?? super.connect(request, address, port)
+    }
+
+    override connect6(request: ConnectRequest, address: string, port: number): number {
+      return this[underWay]?.connect(address, port) ?? Base.prototype.connect6!.call(this, request, address, port)
+    }
+
+    override bind(address: string, port: number, flags?: number): number {
+      return this[underWay]?.bind(address, port) ?? Base.prototype.bind!.call(this, address, port, flags)
+    }
+
+    override bind6(address: string, port: number, flags?: number): number {
+      return this[underWay]?.bind(address, port) ?? Base.prototype.bind6!.call(this, address, port, flags)
+    }
+
+    override getsockname(name: Partial<Source>): number {
+      const source = this[underWay]?.source
+      if (source) Object.assign(name, source)
+      return source ? 0 : Base.prototype.getsockname!.call(this, name)
+    }
+
+    override close(closed?: () => void): void {
+      const close = () => super.close(closed)
+      if (this[underWay]) this[underWay].close(close)
+      else close()
+    }
+  }
+}
+
+const ConnectingTCP = connecting(TCP)
+const ConnectingPipe = connecting(Pipe)
+
+/** A fresh handle that connects as `prepare` says. */
+export const newHandle = (isPath: boolean, type: number): Handle =>
+  isPath ? new ConnectingPipe(type) : new ConnectingTCP(type)
+
+/** Turns a handle that Node made, and that is not open, into one of these. False for any other. */
+export function turn(handle: Handle): boolean {
+  const prototype = Object.getPrototypeOf(handle)
+  if (prototype === TCP.prototype) Object.setPrototypeOf(handle, ConnectingTCP.prototype)
+  else if (prototype === Pipe.prototype) Object.setPrototypeOf(handle, ConnectingPipe.prototype)
+  else return prototype === ConnectingTCP.prototype || prototype === ConnectingPipe.prototype
+  return true
+}
+
+export const isUnderWay = (handle: ConnectingHandle | null | undefined): boolean => handle?.[underWay] !== undefined
+
+export class Connecting implements Observer, Work<Claim> {
+  readonly #socket: NodesSocket
+  readonly #handle: ConnectingHandle
+  readonly #way: Way
+  /** Listeners are called in the context that the connect was asked for in. */
+  readonly #context = new AsyncResource('cancelpoint')
+  readonly observer = this
+  #call: Call | undefined
+  #isCalling = false
+  /** Node told of this attempt itself. */
+  #isTold = false
+  #close: (() => void) | undefined
+  source: Source | undefined
+
+  /** The socket is to connect by `handle`, which is its own or the one below its TLS. Until it does, a close is Node's. */
+  constructor(socket: NodesSocket, handle: Handle, way: Way) {
+    this.#socket = socket
+    this.#handle = handle
+    this.#way = way
+    this.#handle[underWay] = this
+  }
+
+  /** Node found a numeric address or a path, and has emitted 'connectionAttempt'. */
+  connect(address: string, port: number | undefined): number {
+    this.#isTold = true
+    this.#begin(() => {
+      if (port === undefined) return parseTarget({ path: address.startsWith('@') ? `./${address}` : address })
+      return portZero(address, port) ?? parseTarget({ host: address, port })
+    })
+    return 0
+  }
+
+  /** Node asks for a name's addresses, and is never told any: the call has a look-up of its own. */
+  connectByName(hostname: string, port: number): void {
+    nextTick(() => {
+      if (this.#close || !this.#socket.connecting) return
+      this.#begin(() => (port === 0 ? { kind: 'name', hostname, port } : parseTarget({ host: hostname, port })))
+    })
+  }
+
+  /** Node fixes the source of a descriptor that it does not have. The call does so to its own. */
+  bind(address: string, port: number): number {
+    this.source = { address, port, family: isIPv6(address) ? 'IPv6' : 'IPv4' }
+    return 0
+  }
+
+  /** Node refused the options: nothing of the connect has begun. */
+  abandon(): void {
+    this.#end()
+  }
+
+  /** The handle is being closed: by destroy(), say. */
+  close(close: () => void): void {
+    if (!this.#isCalling) {
+      this.#end()
+      close()
+      return
+    }
+    this.#close = close
+    this.#call?.cancellation.request(destroyed)
+  }
+
+  run(call: Call): Promise<Claim> {
+    this.#call = call
+    return establish(call)
+  }
+
+  discard(claim: Claim): void {
+    claim.close()
+  }
+
+  found(endpoints: readonly InetEndpoint[]): void {
+    for (const { address, family } of endpoints) this.#emit('lookup', null, address, numberOf[family], this.#hostname)
+    if (this.#way.listsAttempts)
+      (this.#socket as { autoSelectFamilyAttemptedAddresses?: string[] }).autoSelectFamilyAttemptedAddresses ??= []
+  }
+
+  notFound(error: unknown): void {
+    this.#emit('lookup', error, undefined, undefined, this.#hostname)
+  }
+
+  starts(endpoint: Endpoint): void {
+    if (endpoint.family !== 'unix')
+      this.#socket.autoSelectFamilyAttemptedAddresses?.push(`${endpoint.address}:${endpoint.port}`)
+    if (!this.#isTold) this.#emit('connectionAttempt', ...partsOf(endpoint))
+    this.#isTold = false
+  }
+
+  failed(endpoint: Endpoint, error: ConnectError): void {
+    this.#emit('connectionAttemptFailed', ...partsOf(endpoint), error)
+  }
+
+  get #hostname(): string | undefined {
+    return this.#call?.hostname
+  }
+
+  #begin(targetOf: () => ParsedTarget): void {
+    this.#isCalling = true
+    let delivered: Promise<Claim>
+    try {
+      delivered = this.#way.calls.deliver(targetOf(), this.#way.settings, this)
+    } catch (error) {
+      delivered = Promise.reject(error)
+    }
+    delivered.then(
+      (claim) => this.#connected(claim),
+      (error) => this.#failed(error),
+    )
+  }
+
+  #connected(claim: Claim): void {
+    this.#end()
+    if (this.#close) {
+      claim.close()
+      this.#close()
+      return
+    }
+    const errno = openHandle(claim, this.#handle)
+    if (errno < 0) {
+      this.#socket.destroy(notOpened(errno))
+      return
+    }
+    // Its listeners are called from here. What they throw must not reject a promise of ours.
+    nextTick(() => afterConnect(0, this.#handle, {}, true, true))
+  }
+
+  #failed(error: Error): void {
+    this.#end()
+    if (this.#close) this.#close()
+    else this.#socket.destroy(this.#told(error))
+  }
+
+  /** Node's errors have the source where the caller fixed all of it, and the path of AF_UNIX as their address. */
+  #told(error: Error): Error {
+    if (!(error instanceof ConnectError)) return error
+    const { localAddress, localPort } = this.#way.settings
+    if (localAddress && localPort) Object.assign(error, { localAddress, localPort })
+    if (error.path !== undefined) Object.assign(error, { address: error.path })
+    return error
+  }
+
+  #end(): void {
+    this.#isCalling = false
+    this.#handle[underWay] = undefined
+    this.#call = undefined
+  }
+
+  #emit(event: string, ...given: unknown[]): void {
+    if (!this.#socket.connecting || this.#socket.listenerCount(event) === 0) return
+    safely(() => this.#context.runInAsyncScope(() => this.#socket.emit(event, ...given)))
+  }
+}
+
+const numberOf = { inet: 4, inet6: 6 } as const
+
+/** As Node tells an attempt: address, port and family, or a path. */
+function partsOf(endpoint: Endpoint): [address: string, port?: number, family?: number] {
+  if (endpoint.family === 'unix') return [endpoint.path, undefined, undefined]
+  return [endpoint.address, endpoint.port, numberOf[endpoint.family]]
+}
+
+/** Port 0 is no target, but Node lets the kernel refuse it. */
+function portZero(address: string, port: number): ParsedTarget | undefined {
+  if (port !== 0) return undefined
+  return { kind: 'endpoint', endpoint: { family: isIPv6(address) ? 'inet6' : 'inet', address, port } }
+}
+
+/** Nobody sees it: a destroyed socket says what it was destroyed with. */
+const destroyed = () => lateAbortError(new Error('the socket was destroyed'))
+
+function notOpened(errno: number): ConnectError {
+  return withoutStack(() => new ConnectError({ code: codeOf(errno), syscall: 'open', errnoClass: 'local' }))
+}

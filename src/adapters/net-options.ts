@@ -1,0 +1,166 @@
+/** What a connect of a socket is asked for: Node's options, and cancelpoint's beside them. A name that both have means what Node says. */
+import dns from 'node:dns'
+import net from 'node:net'
+import { type CallSettings, settle } from '../call/settings.js'
+import { requireKinds } from '../core/kinds.js'
+import { parseTarget } from '../core/target.js'
+import { sharedManager } from '../default-manager.js'
+import { ConnectionManager } from '../manager.js'
+import { requireNoSlips } from '../options.js'
+import type { ConnectOptions } from '../types.js'
+import type { Way } from './connecting.js'
+import { adapterKinds, ownKinds } from './options.js'
+
+/** cancelpoint's own. Without them nothing is retried, and nothing limited that Node would not limit. */
+export interface OwnOptions extends Pick<ConnectOptions, 'timeoutMs' | 'attemptTimeoutMs' | 'engine' | 'retry'> {
+  /** Of the addresses that the connect may reach, as ConnectOptions has it. */
+  blockList?: net.BlockList | undefined
+  /** Whose connects they are; the options it was made with hold for each connect that has none of its own. Default: the process's shared one. */
+  manager?: ConnectionManager | undefined
+}
+
+/** All of net.connect's, with `signal`, `timeout`, `lookup` and `family` as Node has them, and cancelpoint's beside them. */
+export type NetOptions = net.NetConnectOpts & net.SocketConstructorOpts & { highWaterMark?: number } & OwnOptions
+
+/** Node's, of which none is a slip in one of ours. */
+const nodesNames: readonly string[] = [
+  ...['host', 'port', 'path', 'family', 'hints', 'lookup', 'localAddress', 'localPort', 'timeout', 'signal'],
+  ...['autoSelectFamily', 'autoSelectFamilyAttemptTimeout', 'noDelay', 'keepAlive', 'keepAliveInitialDelay'],
+  ...['allowHalfOpen', 'readable', 'writable', 'onread', 'highWaterMark', 'fd', 'handle', 'typeOfService'],
+]
+
+/** @throws RangeError or TypeError that names the option. */
+export function requireOwn(options: object, more: readonly string[] = []): void {
+  requireKinds(options, { ...ownKinds, ...adapterKinds })
+  requireNoSlips(options, [...nodesNames, ...more, ...Object.keys(adapterKinds)])
+}
+
+type Listener = () => void
+export type Given = readonly unknown[]
+
+export interface Normalised {
+  options: NetOptions
+  listener: Listener | undefined
+}
+
+/** net.connect's shapes, `(target, options?, listener?)`, and what Node's own connect hands on: an array of the first two. */
+export function normalise(given: Given): Normalised {
+  const args = Array.isArray(given[0]) ? (given[0] as Given) : given
+  const [first, second] = args
+  const last = args[args.length - 1]
+  const listener = typeof last === 'function' ? (last as Listener) : undefined
+  if (typeof first === 'object' && first !== null) return { options: first as NetOptions, listener }
+  if (typeof first !== 'string' || isNumeric(first)) {
+    const host = typeof second === 'string' ? { host: second } : {}
+    return { options: { port: first, ...host } as NetOptions, listener }
+  }
+  const more = typeof second === 'object' && second !== null ? second : {}
+  return { options: { ...more, ...placeOf(first) } as NetOptions, listener }
+}
+
+/** As Node tells a port from a path. */
+const isNumeric = (text: string): boolean => Number(text) >= 0
+
+/** A path has a slash or no colon, as in '/run/app.sock'. Anything else is a target, as in 'db:5432' and 'unix:/run/app.sock'. */
+function placeOf(text: string): { path: string } | { host: string; port: number } {
+  const isTarget = /^(tcp:\/\/|unix:)/.test(text) || (text.includes(':') && !text.includes('/'))
+  if (!isTarget) return { path: text }
+  const parsed = parseTarget(text)
+  if (parsed.kind === 'name') return { host: parsed.hostname, port: parsed.port }
+  const { endpoint, zone } = parsed
+  if (endpoint.family === 'unix') return { path: endpoint.path }
+  return { host: zone === undefined ? endpoint.address : `${endpoint.address}%${zone}`, port: endpoint.port }
+}
+
+/** Node's: no limit, one try, and a lack of this machine is told at once. */
+const nodesDefaults: CallSettings = {
+  timeoutMs: Number.POSITIVE_INFINITY,
+  attemptTimeoutMs: Number.POSITIVE_INFINITY,
+  retry: false,
+}
+
+export function wayOf(options: NetOptions & Partial<net.TcpNetConnectOpts>): Way {
+  const { manager = sharedManager(), timeoutMs, attemptTimeoutMs, engine, retry, blockList } = options
+  const inside = ConnectionManager.inside(manager)
+  if (!inside) throw new TypeError('manager is of another copy of cancelpoint: give one of this copy, or leave it out')
+  const { tls, noDelay, keepAlive, allowHalfOpen, ...given } = inside.given
+  const nodes = nodesSettings(options)
+  const settings = settle(settle(nodesDefaults, given), { timeoutMs, attemptTimeoutMs, engine, retry, blockList })
+  const listsAttempts = !nodes.firstAddressOnly && !nodes.family && !nodes.localAddress
+  return {
+    calls: inside.calls,
+    settings: { ...settings, ...nodes, patient: settings.retry !== false },
+    listsAttempts,
+  }
+}
+
+/** The limit of a call with these options. */
+export const timeoutMsOf = ({ timeoutMs, manager }: OwnOptions): number | undefined =>
+  timeoutMs ?? (manager && ConnectionManager.inside(manager)?.given.timeoutMs)
+
+type OfNode = Pick<CallSettings, 'family' | 'localAddress' | 'localPort' | 'firstAddressOnly' | 'attemptDelayMs'>
+
+/** Node checks them as it connects, so what is no kind of theirs is left to it. */
+function nodesSettings(options: Partial<net.TcpNetConnectOpts>): OfNode {
+  const { localAddress, localPort } = options
+  const settings: OfNode = {
+    firstAddressOnly: !(options.autoSelectFamily ?? net.getDefaultAutoSelectFamily()),
+    attemptDelayMs: options.autoSelectFamilyAttemptTimeout ?? net.getDefaultAutoSelectFamilyAttemptTimeout(),
+  }
+  const family = familyOf(options.family)
+  if (family) settings.family = family
+  if (localAddress) settings.localAddress = localAddress
+  if (localPort) settings.localPort = localPort
+  return settings
+}
+
+function familyOf(family: unknown): 4 | 6 | undefined {
+  if (family === 4 || family === 'IPv4') return 4
+  return family === 6 || family === 'IPv6' ? 6 : undefined
+}
+
+/** The look-up that a connect is to make as Node would: by the caller's function, or with hints that getaddrinfo alone knows. */
+export function lookupOf({ lookup, hints = 0 }: Partial<net.TcpNetConnectOpts>): net.LookupFunction | undefined {
+  if (typeof lookup === 'function') return lookup
+  return hints & (dns.V4MAPPED | dns.ALL) ? (dns.lookup as net.LookupFunction) : undefined
+}
+
+/** Asks a look-up of Node's kind. The first time it is asked at once, so that what it throws is thrown to who connects. */
+export function promised(
+  lookup: net.LookupFunction,
+  hostname: string,
+  options: dns.LookupOptions,
+): NonNullable<ConnectOptions['lookup']> {
+  let first: Promise<string[]> | undefined = ask(lookup, hostname, options)
+  first.catch(() => {})
+  return () => {
+    const asked = first ?? ask(lookup, hostname, options)
+    first = undefined
+    return asked
+  }
+}
+
+function ask(lookup: net.LookupFunction, hostname: string, options: dns.LookupOptions): Promise<string[]> {
+  const { promise, resolve, reject } = withResolvers<unknown>()
+  lookup(hostname, options, (error: Error | null, found: unknown) => (error ? reject(error) : resolve(found)))
+  return promise.then(addressesIn)
+}
+
+function withResolvers<T>() {
+  let resolve!: (value: T) => void
+  let reject!: (error: Error) => void
+  const promise = new Promise<T>((onSuccess, onFailure) => {
+    resolve = onSuccess
+    reject = onFailure
+  })
+  return { promise, resolve, reject }
+}
+
+/** What is no address is left out, as Node does, unless there is nothing else. */
+function addressesIn(found: unknown): string[] {
+  const all = Array.isArray(found) ? found.map((each) => each?.address) : [found]
+  const some = all.filter((each) => typeof each === 'string' && net.isIP(each) !== 0)
+  if (some.length === 0 && all.length > 0)
+    throw Object.assign(new TypeError(`Invalid IP address: ${String(all[0])}`), { code: 'ERR_INVALID_IP_ADDRESS' })
+  return some
+}

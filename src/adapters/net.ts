@@ -1,0 +1,118 @@
+/**
+ * A socket at once: net.connect with cancelpoint's connect in it. The socket is Node's, its handle is Node's with our
+ * `connect` (connecting.ts), and Node checks the options, buffers the writes and emits the events.
+ */
+import net from 'node:net'
+import { Connecting, isUnderWay, newHandle, turn, type Way } from './connecting.js'
+import { lookupOf, type NetOptions, normalise, promised, requireOwn, wayOf } from './net-options.js'
+import { type Handle, type NodesSocket, SOCKET, setHandle } from './nodes-net.js'
+
+export type { NetOptions, OwnOptions } from './net-options.js'
+
+type Listener = () => void
+type Connect = (this: net.Socket, options: object, listener?: Listener) => net.Socket
+
+/** `createConnection`'s socket. It goes by the name of net.Socket, and does what one does. */
+class Socket extends net.Socket {
+  static {
+    Reflect.deleteProperty(Socket.prototype, 'constructor')
+  }
+
+  /** Clients that are given a socket may have it connect (pg). One that is connecting goes on: it has its target. */
+  override connect(...given: unknown[]): this {
+    const { options, listener } = normalise(given)
+    if (isUnderWay((this as unknown as NodesSocket)._handle)) return listener ? this.once('connect', listener) : this
+    connectThrough(super.connect as Connect, this, options, listener)
+    return this
+  }
+}
+
+/**
+ * net.connect with its shapes and options, `(target, options?, listener?)`, and cancelpoint's `timeoutMs`,
+ * `attemptTimeoutMs`, `engine`, `retry`, `manager` beside them. A socket at once: it is `connecting`, and buffers what is
+ * written. `destroy()` cancels what is under way, and 'close' comes after the release. A failed connect is an 'error' with
+ * a ConnectError. Without the options of cancelpoint's there is no retry and no limit that Node has not.
+ * @throws RangeError or TypeError that names the option; what Node throws at its own options.
+ */
+export function createConnection(options: NetOptions, listener?: Listener): net.Socket
+export function createConnection(port: number | string, host?: string, listener?: Listener): net.Socket
+export function createConnection(port: number | string, listener?: Listener): net.Socket
+export function createConnection(target: string, options: Partial<NetOptions>, listener?: Listener): net.Socket
+export function createConnection(targetOrPath: string, listener?: Listener): net.Socket
+export function createConnection(...given: unknown[]): net.Socket {
+  const { options, listener } = normalise(given)
+  requireOwn(options)
+  return openSocket(options, listener)
+}
+
+export { createConnection as connect }
+
+/** The same for an adapter, which has checked the options. */
+export function openSocket(options: NetOptions, listener?: Listener): net.Socket {
+  // The call applies it, to names as well.
+  const { blockList, ...nodes } = options
+  const socket = new Socket(nodes)
+  if (options.timeout) socket.setTimeout(options.timeout)
+  try {
+    return socket.connect(options, listener as never)
+  } catch (error) {
+    socket.destroy()
+    throw error
+  }
+}
+
+/** Has `socket` connect by a call, where its handle is one that Node would connect by. `connect` is Node's own. */
+export function connectThrough(
+  connect: Connect,
+  socket: net.Socket,
+  options: NetOptions & Partial<net.TcpNetConnectOpts>,
+  listener: Listener | undefined,
+  way: () => Way = () => wayOf(options),
+): net.Socket {
+  const handle = handleFor(socket as NodesSocket, Boolean((options as Partial<net.IpcNetConnectOpts>).path))
+  if (!handle) return connect.call(socket, options, listener)
+  const { settings, ...shared } = way()
+  const own = { ...settings }
+  const connecting = new Connecting(socket as NodesSocket, handle, { ...shared, settings: own })
+  const lookUp: net.LookupFunction = (hostname, asked) => {
+    const lookup = lookupOf(options)
+    const all = shared.listsAttempts
+    if (lookup) own.lookup = promised(lookup, hostname, all ? { ...asked, all } : asked)
+    connecting.connectByName(hostname, Number(options.port))
+  }
+  try {
+    return connect.call(socket, withLookup(options, lookUp), listener)
+  } catch (error) {
+    connecting.abandon()
+    throw error
+  }
+}
+
+/** Undefined for a socket whose handle is neither Node's nor ours, or open already. */
+function handleFor(socket: NodesSocket, isPath: boolean): Handle | undefined {
+  const { _handle: own } = socket
+  if (!own || socket.destroyed) {
+    const handle = newHandle(isPath, SOCKET)
+    if (socket.destroyed) socket._handle = null
+    setHandle(socket, handle)
+    return handle
+  }
+  // TLS over a socket of its own: the handle below has to connect.
+  const below = own._parent ?? own
+  return !own._parentWrap && (below as { fd?: number }).fd === -1 && turn(below) ? below : undefined
+}
+
+/** A copy that Node checks as the caller's. A look-up that is no function is left, for Node to refuse. */
+function withLookup(options: NetOptions & Partial<net.TcpNetConnectOpts>, lookUp: net.LookupFunction): object {
+  const { autoSelectFamily, lookup } = options
+  const changed = {
+    ...((autoSelectFamily === undefined || autoSelectFamily === null || typeof autoSelectFamily === 'boolean') && {
+      autoSelectFamily: false,
+    }),
+    ...((lookup === undefined || lookup === null || typeof lookup === 'function') && { lookup: lookUp }),
+  }
+  const prototype = Object.getPrototypeOf(options)
+  if (prototype === null || prototype === Object.prototype) return { ...options, ...changed }
+  const described = Object.entries(changed).map(([name, value]) => [name, { value, enumerable: true }])
+  return Object.create(options, Object.fromEntries(described))
+}

@@ -1,0 +1,41 @@
+/** TLS on a socket that may still be connecting, as adapters need it. */
+import type { Socket } from 'node:net'
+import type { TLSSocket } from 'node:tls'
+
+import { clearTimeout, setTimeout } from '../core/clock.js'
+import { deadlineError } from '../errors/connect-error.js'
+
+/** What a socket says while it connects. Node passes 'connect' on by itself. */
+const events = ['lookup', 'connectionAttempt', 'connectionAttemptFailed', 'ready']
+
+/**
+ * Has `secured`, which is TLS on top of `socket`, say what it would say had it connected by itself, and bounds connect and
+ * handshake by `timeoutMs`. The connect's own part of that is its call's.
+ */
+export function onTop<Secured extends Socket>(
+  socket: Socket,
+  secured: Secured,
+  timeoutMs: number | undefined,
+): Secured {
+  for (const event of events) socket.on(event, (...given) => secured.emit(event, ...given))
+  if (timeoutMs === undefined || timeoutMs === Number.POSITIVE_INFINITY) return secured
+  const timer = setTimeout(() => {
+    if (!socket.connecting) secured.destroy(handshakeLate(timeoutMs, secured))
+  }, timeoutMs)
+  const stop = () => clearTimeout(timer)
+  secured.once('secureConnect', stop).once('close', stop)
+  return secured
+}
+
+function handshakeLate(timeoutMs: number, secured: Socket): Error {
+  const { servername } = secured as Partial<TLSSocket> & { servername?: string | false }
+  return deadlineError(timeoutMs, {
+    phase: 'tls',
+    waitedMs: 0,
+    attempts: [],
+    ...(servername && { hostname: servername }),
+  })
+}
+
+/** SNI and certificates know no dot at the end of a name (RFC 6066, section 3). */
+export const withoutDot = (name: string | null | undefined): string | undefined => name?.replace(/\.$/, '')
