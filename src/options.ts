@@ -9,9 +9,6 @@ import {
   kind,
   nearestHint,
   numberKind,
-  objectKind,
-  requireKind,
-  requireKinds,
   settled,
   wholeNumber,
 } from './core/kinds.js'
@@ -87,29 +84,12 @@ export const settledCheckOptions = <Options extends CheckOptions>(options: Optio
 
 export const settledManagerOptions = (options: ManagerOptions): ManagerOptions => settledOptions(options, managerKinds)
 
-/** Those of connect() without `left`, and those of `more`: for an adapter whose options are its own. */
-export function settledOptionsWith<Options extends object>(
-  options: Options,
-  more: Kinds,
-  left: readonly (keyof ConnectOptions)[],
-): Options {
-  const kinds = Object.entries(connectKinds).filter(([name]) => !left.includes(name as keyof ConnectOptions))
-  return settledOptions(options, { ...Object.fromEntries(kinds), ...more })
-}
-
 function settledOptions<Options extends CheckOptions>(options: Options, kinds: Kinds): Options {
   const copy = settled('options', options, kinds, { example, hint: hintFor })
   if (copy.retry) copy.retry = settledRetryPolicy(copy.retry)
   if (isObject(copy.tls)) copy.tls = copyOf('tls', copy.tls)
   if (copy.halfOpen && copy.tls) throw new TypeError('halfOpen and tls exclude each other: give one of them')
   return copy
-}
-
-/** By name alone, for adapters that take the options of Node beside these: `options` may have what is neither. */
-export function requireOwnKinds(options: object, more: Kinds): void {
-  requireKind('options', options, objectKind(example))
-  requireKinds(options, { ...connectKinds, ...more })
-  settledRetryPolicy((options as ConnectOptions).retry)
 }
 
 /** Names that people bring from Node, undici, got and others, in lower case, and what is meant here: the first that is taken. */

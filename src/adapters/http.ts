@@ -3,7 +3,8 @@ import http from 'node:http'
 import https from 'node:https'
 import type { Socket } from 'node:net'
 import { openSocket } from './net.js'
-import { type OwnOptions, requireOwn, timeoutMsOf } from './net-options.js'
+import { type OwnOptions, timeoutMsOf } from './net-options.js'
+import { requireMakersOptions } from './options.js'
 import { onTop, withoutDot } from './tls.js'
 
 /**
@@ -49,7 +50,9 @@ export class Agent extends NodesAgent {
   }
 
   /** A socket at once, plain or with TLS on top. */
-  override createConnection(request: RequestOptions, created?: (...given: never[]) => void): Socket {
+  override createConnection(given: RequestOptions, created?: (...given: never[]) => void): Socket {
+    // Node has put the agent's options in; others who call this have not.
+    const request = { ...this.options, ...given } as RequestOptions
     const { socketPath, host } = request
     const options = { ...request, port: portOf(request, this.defaultPort), ...(socketPath && { path: socketPath }) }
     if (!isSecure(request)) return openSocket(options as never, created as () => void)
@@ -116,7 +119,7 @@ function portOf(options: RequestOptions, defaultPort: number | undefined): numbe
 }
 
 function requireAgentOptions(options: AgentOptions & { tls?: unknown; proxyEnv?: unknown }): void {
-  requireOwn(options)
+  requireMakersOptions(options)
   if (options.tls !== undefined)
     throw new TypeError('tls is not for an Agent: give the TLS options beside the others, as to https.Agent')
   if (options.proxyEnv !== undefined)

@@ -2,14 +2,11 @@
 import dns from 'node:dns'
 import net from 'node:net'
 import { type CallSettings, settle } from '../call/settings.js'
-import { requireKinds } from '../core/kinds.js'
 import { parseTarget } from '../core/target.js'
 import { sharedManager } from '../default-manager.js'
 import { ConnectionManager } from '../manager.js'
-import { requireNoSlips } from '../options.js'
 import type { ConnectOptions } from '../types.js'
 import type { Way } from './connecting.js'
-import { adapterKinds, ownKinds } from './options.js'
 
 /** cancelpoint's own. Without them nothing is retried, and nothing limited that Node would not limit. */
 export interface OwnOptions extends Pick<ConnectOptions, 'timeoutMs' | 'attemptTimeoutMs' | 'engine' | 'retry'> {
@@ -21,19 +18,6 @@ export interface OwnOptions extends Pick<ConnectOptions, 'timeoutMs' | 'attemptT
 
 /** All of net.connect's, with `signal`, `timeout`, `lookup` and `family` as Node has them, and cancelpoint's beside them. */
 export type NetOptions = net.NetConnectOpts & net.SocketConstructorOpts & { highWaterMark?: number } & OwnOptions
-
-/** Node's, of which none is a slip in one of ours. */
-const nodesNames: readonly string[] = [
-  ...['host', 'port', 'path', 'family', 'hints', 'lookup', 'localAddress', 'localPort', 'timeout', 'signal'],
-  ...['autoSelectFamily', 'autoSelectFamilyAttemptTimeout', 'noDelay', 'keepAlive', 'keepAliveInitialDelay'],
-  ...['allowHalfOpen', 'readable', 'writable', 'onread', 'highWaterMark', 'fd', 'handle', 'typeOfService'],
-]
-
-/** @throws RangeError or TypeError that names the option. */
-export function requireOwn(options: object, more: readonly string[] = []): void {
-  requireKinds(options, { ...ownKinds, ...adapterKinds })
-  requireNoSlips(options, [...nodesNames, ...more, ...Object.keys(adapterKinds)])
-}
 
 type Listener = () => void
 export type Given = readonly unknown[]

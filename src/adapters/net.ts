@@ -4,8 +4,9 @@
  */
 import net from 'node:net'
 import { Connecting, isUnderWay, newHandle, turn, type Way } from './connecting.js'
-import { lookupOf, type NetOptions, normalise, promised, requireOwn, wayOf } from './net-options.js'
+import { lookupOf, type NetOptions, normalise, promised, wayOf } from './net-options.js'
 import { type Handle, type NodesSocket, SOCKET, setHandle } from './nodes-net.js'
+import { requireOwn } from './options.js'
 
 export type { NetOptions, OwnOptions } from './net-options.js'
 

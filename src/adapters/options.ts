@@ -1,14 +1,36 @@
-/** Checks of what an adapter takes: connect()'s options, whose connects they are, and the client's own options beside them. */
-import { kind } from '../core/kinds.js'
-import { connectKinds } from '../options.js'
+/** Checks of what an adapter takes: cancelpoint's own options, and the client's own beside them. */
+import { kind, objectKind, requireKind, requireKinds } from '../core/kinds.js'
+import { settledRetryPolicy } from '../core/retry.js'
+import { connectKinds, requireNoSlips } from '../options.js'
+import type { RetryPolicy } from '../types.js'
 
-export const adapterKinds = {
-  manager: kind('a ConnectionManager', (value) => {
-    return typeof (value as { connect?: unknown } | null)?.connect === 'function'
-  }),
+const manager = kind('a ConnectionManager', (value) => {
+  return typeof (value as { connect?: unknown } | null)?.connect === 'function'
+})
+const { timeoutMs, attemptTimeoutMs, engine, retry, blockList, signal, localAddress, lookup } = connectKinds
+/** Those that Node has not, and the block list, which not every Node has. */
+const ownKinds = { timeoutMs, attemptTimeoutMs, engine, retry, blockList, manager }
+
+/** Node's, of which none is a slip in one of ours. */
+const nodesNames: readonly string[] = [
+  ...['host', 'port', 'path', 'family', 'hints', 'lookup', 'localAddress', 'localPort', 'timeout', 'signal'],
+  ...['autoSelectFamily', 'autoSelectFamilyAttemptTimeout', 'noDelay', 'keepAlive', 'keepAliveInitialDelay'],
+  ...['allowHalfOpen', 'readable', 'writable', 'onread', 'highWaterMark', 'fd', 'handle', 'typeOfService'],
+]
+
+/**
+ * Checks what is ours. What is Node's passes, for Node to check as it connects.
+ * @throws RangeError or TypeError that names the option.
+ */
+export function requireOwn(options: object, more: readonly string[] = []): void {
+  requireKind('options', options, objectKind('{ timeoutMs: 5_000 }'))
+  requireKinds(options, ownKinds)
+  settledRetryPolicy((options as { retry?: RetryPolicy | false }).retry)
+  requireNoSlips(options, [...nodesNames, ...more, ...Object.keys(ownKinds)])
 }
 
-const { timeoutMs, attemptTimeoutMs, engine, retry, blockList } = connectKinds
-
-/** Those that Node has not, and the block list, which not every Node has. */
-export const ownKinds = { timeoutMs, attemptTimeoutMs, engine, retry, blockList }
+/** The same for the maker of many sockets, which is told at once what each of them would fail by. */
+export function requireMakersOptions(options: object, more: readonly string[] = []): void {
+  requireOwn(options, more)
+  requireKinds(options, { signal, localAddress, lookup })
+}

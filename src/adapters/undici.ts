@@ -1,5 +1,5 @@
 /** undici's connects through cancelpoint, and the way from a request's signal to the connect that it waits for. */
-import type { Socket } from 'node:net'
+import { isIP, type Socket } from 'node:net'
 import tls from 'node:tls'
 import type { buildConnector, Dispatcher } from 'undici'
 
@@ -8,7 +8,8 @@ import { isObject, kind, requireKinds, settled, wholeNumber } from '../core/kind
 import { deadlineError } from '../errors/connect-error.js'
 import { hintFor } from '../options.js'
 import { openSocket } from './net.js'
-import { type NetOptions, type OwnOptions, requireOwn, timeoutMsOf } from './net-options.js'
+import { type NetOptions, type OwnOptions, timeoutMsOf } from './net-options.js'
+import { requireMakersOptions } from './options.js'
 import { onTop, withoutDot } from './tls.js'
 import { type Connecting, eventOrSignalKind, type Signal, WaitingRequests } from './undici-waiting.js'
 
@@ -96,11 +97,11 @@ export function connector(options: ConnectorOptions = {}): Connector {
     if (!secure) return openSocket({ highWaterMark: 65_536, ...common, ...source, ...place } as NetOptions)
     const socket = httpSocket ?? openSocket({ ...common, signal: undefined, ...source, ...place } as NetOptions)
     try {
-      const name = withoutDot(servername || secured.servername) || ''
-      const session = secured.session ?? sessions.get(name || hostname)
-      const names = { host: withoutDot(hostname), servername: name, session }
+      const name = withoutDot(servername || secured.servername || hostname)!
+      const session = secured.session ?? sessions.get(name)
+      const names = { host: withoutDot(hostname), servername: isIP(name) ? '' : name, session }
       const over = tls.connect({ highWaterMark: 16_384, ...secured, ...names, socket } as tls.ConnectionOptions)
-      over.on('session', (fresh) => sessions.set(name || hostname, fresh))
+      over.on('session', (fresh) => sessions.set(name, fresh))
       return onTop(socket, over, timeoutMsOf(options))
     } catch (error) {
       socket.destroy()
@@ -173,7 +174,7 @@ class Sessions {
 }
 
 function requireConnectorOptions(options: ConnectorOptions): void {
-  requireOwn(options, undicisNames)
+  requireMakersOptions(options, undicisNames)
   requireKinds(options, connectorKinds)
 }
 

@@ -138,11 +138,15 @@ describe('what cannot be meant is refused at once', () => {
   })
 
   it.each([
-    [{ timeout: 5 }, /^options has 'timeout': here it is timeoutMs$/],
-    [{ ca: '' }, /^options has 'ca': give it in tls/],
-    [{ allowHalfOpen: true }, /^options has 'allowHalfOpen'/],
-  ])('by the connector, which hands nothing on to Node: %j', (options, message) => {
+    [{ maxCachedSessions: -1 }, /^maxCachedSessions is -1: expected a whole number/],
+    [{ allowH2: 1 }, /^allowH2 is 1: expected true or false/],
+    [{ socketPath: 5 }, /^socketPath is 5: expected a path/],
+  ])('by the connector: %j', (options, message) => {
     expect(() => connector(options as never)).toThrow(message)
+  })
+
+  it('and what is undici’s own passes by the connector', () => {
+    expect(() => connector({ timeout: 5, ca: '', allowHalfOpen: true, family: 4, maxCachedSessions: 0 })).not.toThrow()
   })
 
   it('and what is Node’s own passes by the Agent', () => {

@@ -111,10 +111,17 @@ describe.each(engines)('%s engine', (engine) => {
         await other.destroy()
       }))
 
-    it('refuses to put TLS on a socket that is not its own', async () => {
-      const options = { hostname: 'localhost', protocol: 'https:', port: '1', httpSocket: new net.Socket() }
-      const error = await new Promise((resolve) => connector({ manager })(options, (...[thrown]) => resolve(thrown)))
-      expect(error).toBeInstanceOf(TypeError)
+    it('puts TLS on a socket that undici got from a proxy', async () => {
+      const { port } = new URL(at(secure))
+      const httpSocket = net.connect({ host: '127.0.0.1', port: Number(port) })
+      await once(httpSocket, 'connect')
+      const options = { hostname: 'localhost', protocol: 'https:', port, httpSocket }
+      const connect = connector({ manager, ca: certificate.cert })
+      const socket = await new Promise<net.Socket>((resolve, reject) => {
+        connect(options, (...[error, made]) => (error ? reject(error) : resolve(made!)))
+      })
+      expect(socket).toMatchObject({ encrypted: true, servername: 'localhost', authorized: true })
+      socket.destroy()
     })
 
     it('goes on with another shared manager when one has closed itself', async () => {
