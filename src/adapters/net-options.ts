@@ -27,17 +27,23 @@ export interface Normalised {
   listener: Listener | undefined
 }
 
-/** net.connect's shapes, `(target, options?, listener?)`, and what Node's own connect hands on: an array of the first two. */
-export function normalise(given: Given): Normalised {
+/** net.connect's shapes, and what Node's own connect hands on: an array of options and listener. */
+export function nodesArguments(given: Given): Normalised {
   const args = Array.isArray(given[0]) ? (given[0] as Given) : given
   const [first, second] = args
   const last = args[args.length - 1]
   const listener = typeof last === 'function' ? (last as Listener) : undefined
   if (typeof first === 'object' && first !== null) return { options: first as NetOptions, listener }
-  if (typeof first !== 'string' || isNumeric(first)) {
-    const host = typeof second === 'string' ? { host: second } : {}
-    return { options: { port: first, ...host } as NetOptions, listener }
-  }
+  if (typeof first === 'string' && !isNumeric(first)) return { options: { path: first }, listener }
+  const host = typeof second === 'string' ? { host: second } : {}
+  return { options: { port: first, ...host } as NetOptions, listener }
+}
+
+/** The same, and `(target, options?, listener?)`. */
+export function ourArguments(given: Given): Normalised {
+  const [first, second] = given
+  const { options, listener } = nodesArguments(given)
+  if (typeof first !== 'string' || isNumeric(first)) return { options, listener }
   const more = typeof second === 'object' && second !== null ? second : {}
   return { options: { ...more, ...placeOf(first) } as NetOptions, listener }
 }

@@ -4,7 +4,7 @@
  */
 import net from 'node:net'
 import { Connecting, isUnderWay, newHandle, turn, type Way } from './connecting.js'
-import { lookupOf, type NetOptions, normalise, promised, wayOf } from './net-options.js'
+import { lookupOf, type NetOptions, ourArguments, promised, wayOf } from './net-options.js'
 import { type Handle, type NodesSocket, SOCKET, setHandle } from './nodes-net.js'
 import { requireOwn } from './options.js'
 
@@ -21,7 +21,7 @@ class Socket extends net.Socket {
 
   /** Clients that are given a socket may have it connect (pg). One that is connecting goes on: it has its target. */
   override connect(...given: unknown[]): this {
-    const { options, listener } = normalise(given)
+    const { options, listener } = ourArguments(given)
     if (isUnderWay((this as unknown as NodesSocket)._handle)) return listener ? this.once('connect', listener) : this
     connectThrough(super.connect as Connect, this, options, listener)
     return this
@@ -41,7 +41,7 @@ export function createConnection(port: number | string, listener?: Listener): ne
 export function createConnection(target: string, options: Partial<NetOptions>, listener?: Listener): net.Socket
 export function createConnection(targetOrPath: string, listener?: Listener): net.Socket
 export function createConnection(...given: unknown[]): net.Socket {
-  const { options, listener } = normalise(given)
+  const { options, listener } = ourArguments(given)
   requireOwn(options)
   return openSocket(options, listener)
 }

@@ -28,6 +28,7 @@ export interface ConnectorOptions
   autoSelectFamily?: boolean | undefined
   autoSelectFamilyAttemptTimeout?: number | undefined
   keepAlive?: boolean | undefined
+  allowHalfOpen?: boolean | undefined
   /** Milliseconds, default 60,000. */
   keepAliveInitialDelay?: number | undefined
   /** TLS options, beside those that stand among the others. */

@@ -23,6 +23,7 @@ class Script {
     const log = (line: string) => this.log.push(line)
     this.settled = race(
       {
+        families: ['inet6', 'inet'],
         lastGood: undefined,
         async names(told) {
           told(['inet6', 'inet'], [first, second])
