@@ -228,7 +228,8 @@ export class Connecting implements Observer, Work<Claim> {
     if (!(error instanceof ConnectError)) return error
     const { localAddress, localPort } = this.#way.settings
     if (localAddress && localPort) Object.assign(error, { localAddress, localPort })
-    if (error.path !== undefined) Object.assign(error, { address: error.path })
+    const path = error.path?.replace(/\0+$/, '')
+    if (path !== undefined) Object.assign(error, { path, address: path })
     return error
   }
 

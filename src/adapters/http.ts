@@ -12,6 +12,8 @@ import { onTop, withoutDot } from './tls.js'
  * `signal` destroys the agent's sockets, `timeout` is of a silent socket, `lookup` takes a callback.
  */
 export interface AgentOptions extends Omit<https.AgentOptions, keyof OwnOptions>, OwnOptions {
+  /** Destroys every socket of the agent, those that connect and those that are in use. */
+  signal?: AbortSignal | undefined
   /** `http:` or `https:`, for an agent of one of them alone. Default: the request says which. */
   protocol?: 'http:' | 'https:' | undefined
 }
@@ -40,6 +42,8 @@ export class Agent extends NodesAgent {
     requireAgentOptions(options)
     super(options as https.AgentOptions)
     const { protocol, defaultPort } = options as { protocol?: string; defaultPort?: number }
+    // Node 22 and newer put them into every request's options, where they would hide what the request says.
+    Object.assign(this.options, { protocol, defaultPort })
     this[own] = { ...(protocol && { protocol }), ...(defaultPort && { defaultPort }) }
   }
 
@@ -56,15 +60,15 @@ export class Agent extends NodesAgent {
     const { socketPath, host } = request
     const options = { ...request, port: portOf(request, this.defaultPort), ...(socketPath && { path: socketPath }) }
     if (!isSecure(request)) return openSocket(options as never, created as () => void)
-    const { timeout } = options
+    const { timeout, signal } = options
     const socket = openSocket({ ...options, timeout: undefined, signal: undefined } as never)
     try {
       const named = { servername: withoutDot(options.servername), host: withoutDot(host) }
       // Node's own sees to sessions and to what its requests look for.
       const create = super.createConnection as (options: object) => Socket
-      const secured = create.call(this, { ...options, ...named, path: null, socket })
+      const secured = create.call(this, { ...options, ...named, path: null, signal: undefined, socket })
       if (timeout) secured.setTimeout(timeout)
-      return onTop(socket, secured, timeoutMsOf(options as OwnOptions))
+      return onTop(socket, secured, { timeoutMs: timeoutMsOf(options as OwnOptions), signal })
     } catch (error) {
       socket.destroy()
       throw error

@@ -7,6 +7,7 @@ import { sharedManager } from '../default-manager.js'
 import { ConnectionManager } from '../manager.js'
 import type { ConnectOptions } from '../types.js'
 import type { Way } from './connecting.js'
+import { nodesPath } from './nodes-net.js'
 
 /** cancelpoint's own. Without them nothing is retried, and nothing limited that Node would not limit. */
 export interface OwnOptions extends Pick<ConnectOptions, 'timeoutMs' | 'attemptTimeoutMs' | 'engine' | 'retry'> {
@@ -33,10 +34,15 @@ export function nodesArguments(given: Given): Normalised {
   const [first, second] = args
   const last = args[args.length - 1]
   const listener = typeof last === 'function' ? (last as Listener) : undefined
-  if (typeof first === 'object' && first !== null) return { options: first as NetOptions, listener }
-  if (typeof first === 'string' && !isNumeric(first)) return { options: { path: first }, listener }
+  if (typeof first === 'object' && first !== null) return { options: withNodesPath(first as NetOptions), listener }
+  if (typeof first === 'string' && !isNumeric(first)) return { options: { path: nodesPath(first) }, listener }
   const host = typeof second === 'string' ? { host: second } : {}
   return { options: { port: first, ...host } as NetOptions, listener }
+}
+
+function withNodesPath(options: NetOptions): NetOptions {
+  const { path } = options as Partial<net.IpcNetConnectOpts>
+  return typeof path === 'string' && nodesPath(path) !== path ? { ...options, path: nodesPath(path) } : options
 }
 
 /** The same, and `(target, options?, listener?)`. */
@@ -54,7 +60,7 @@ const isNumeric = (text: string): boolean => Number(text) >= 0
 /** A path has a slash or no colon, as in '/run/app.sock'. Anything else is a target, as in 'db:5432' and 'unix:/run/app.sock'. */
 function placeOf(text: string): { path: string } | { host: string; port: number } {
   const isTarget = /^(tcp:\/\/|unix:)/.test(text) || (text.includes(':') && !text.includes('/'))
-  if (!isTarget) return { path: text }
+  if (!isTarget) return { path: nodesPath(text) }
   const parsed = parseTarget(text)
   if (parsed.kind === 'name') return { host: parsed.hostname, port: parsed.port }
   const { endpoint, zone } = parsed

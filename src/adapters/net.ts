@@ -3,6 +3,9 @@
  * `connect` (connecting.ts), and Node checks the options, buffers the writes and emits the events.
  */
 import net from 'node:net'
+
+import { Cancellation } from '../call/cancellation.js'
+import { signalKind } from '../options.js'
 import { Connecting, isUnderWay, newHandle, turn, type Way } from './connecting.js'
 import { lookupOf, type NetOptions, ourArguments, promised, wayOf } from './net-options.js'
 import { type Handle, type NodesSocket, SOCKET, setHandle } from './nodes-net.js'
@@ -50,16 +53,26 @@ export { createConnection as connect }
 
 /** The same for an adapter, which has checked the options. */
 export function openSocket(options: NetOptions, listener?: Listener): net.Socket {
-  // The call applies it, to names as well.
-  const { blockList, ...nodes } = options
-  const socket = new Socket(nodes)
+  // The call applies the block list, to names as well.
+  const { blockList, signal, ...nodes } = options
+  const isSignal = signal !== undefined && signalKind.allows(signal)
+  const socket = new Socket(isSignal ? nodes : { ...nodes, signal })
   if (options.timeout) socket.setTimeout(options.timeout)
   try {
-    return socket.connect(options, listener as never)
+    connectThrough(net.Socket.prototype.connect as Connect, socket, options, listener)
   } catch (error) {
     socket.destroy()
     throw error
   }
+  if (isSignal) destroyBy(signal, socket)
+  return socket
+}
+
+/** What Node does with a socket's `signal`, but that all share one listener, which goes with the last of them. Node's stay. */
+export function destroyBy(signal: AbortSignal, socket: net.Socket): void {
+  const cancellation = new Cancellation(signal)
+  cancellation.onRequest(() => socket.destroy(cancellation.error()))
+  if (!cancellation.requested) socket.once('close', () => cancellation.end())
 }
 
 /** Has `socket` connect by a call, where its handle is one that Node would connect by. `connect` is Node's own. */

@@ -43,6 +43,16 @@ export interface NodesSocket extends net.Socket {
 export const SOCKET = 0
 const streamType = 1
 
+/** Node 20's libuv fills an abstract name up with NULs, its servers' as its clients'. The kernel takes those for a part of it. */
+const fillsNames = Number.parseInt(process.versions.node, 10) <= 20
+const pathBytes = 108
+
+/** The path that Node's own connect would use. */
+export function nodesPath(path: string): string {
+  if (!fillsNames || !path.startsWith('\0')) return path
+  return path + '\0'.repeat(Math.max(0, pathBytes - Buffer.byteLength(path)))
+}
+
 /** The class of the handle that Node gives a descriptor of this kind. */
 function handleClass(domain: number): HandleClass {
   const fd = binding.socket(domain, streamType)

@@ -101,9 +101,15 @@ export function connector(options: ConnectorOptions = {}): Connector {
       const name = withoutDot(servername || secured.servername || hostname)!
       const session = secured.session ?? sessions.get(name)
       const names = { host: withoutDot(hostname), servername: isIP(name) ? '' : name, session }
-      const over = tls.connect({ highWaterMark: 16_384, ...secured, ...names, socket } as tls.ConnectionOptions)
+      const over = tls.connect({
+        highWaterMark: 16_384,
+        ...secured,
+        ...names,
+        signal: undefined,
+        socket,
+      } as tls.ConnectionOptions)
       over.on('session', (fresh) => sessions.set(name, fresh))
-      return onTop(socket, over, timeoutMsOf(options))
+      return onTop(socket, over, { timeoutMs: timeoutMsOf(options), signal: given.signal })
     } catch (error) {
       socket.destroy()
       throw error

@@ -2,6 +2,7 @@
 import { once } from 'node:events'
 import net from 'node:net'
 import { ConnectionManager } from 'cancelpoint'
+import { createConnection } from 'cancelpoint/net'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { closeSocket } from '#internal/bridge/descriptor'
 import { held } from '../support/counts.js'
@@ -15,15 +16,18 @@ type Open = (port: number, options?: Options) => Promise<net.Socket>
 
 const managers = engines.map((engine) => new ConnectionManager({ engine, retry: false }))
 const sources: [string, Open][] = [
-  ['net.connect', connectNode],
+  ['net.connect', (port, options) => connected(net.connect({ host: '127.0.0.1', port, ...options }))],
+  ...engines.map((engine, index): [string, Open] => [
+    `createConnection, by the ${engine} engine`,
+    (port, options) => connected(createConnection({ host: '127.0.0.1', port, ...options, manager: managers[index] })),
+  ]),
   ...engines.map((engine, index): [string, Open] => [
     `the ${engine} engine`,
     (port, options) => managers[index]!.connect({ host: '127.0.0.1', port }, options),
   ]),
 ]
 
-async function connectNode(port: number, options: Options = {}): Promise<net.Socket> {
-  const socket = net.connect({ host: '127.0.0.1', port, ...options })
+async function connected(socket: net.Socket): Promise<net.Socket> {
   await once(socket, 'connect')
   return socket
 }
