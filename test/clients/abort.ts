@@ -61,3 +61,10 @@ export async function expectAbortOfConnect(start: (signal: AbortSignal) => Promi
   expect(settlement.listeners).toBe(0)
   await expect.poll(held).toEqual(settlement.before)
 }
+
+/** For a client's own limit to a connect. */
+export async function expectLimitOfConnect(start: () => Promise<unknown>, error: object): Promise<void> {
+  const before = await heldWhenClosed()
+  await expect(start()).rejects.toMatchObject(error)
+  await expect.poll(held).toEqual(before)
+}

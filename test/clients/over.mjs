@@ -2,6 +2,7 @@
 /** cancelpoint with one engine, as recipes use it. The shared manager, which they have otherwise, leaves the choice to itself. */
 import { ConnectionManager } from 'cancelpoint'
 import * as http from 'cancelpoint/http'
+import * as net from 'cancelpoint/net'
 import * as undici from 'cancelpoint/undici'
 
 /** @param {import('cancelpoint').EngineName} engine */
@@ -17,6 +18,8 @@ export function over(engine) {
 
   return {
     connect: manager.connect.bind(manager),
+    /** @param {import('cancelpoint/net').NetOptions} options @param {() => void} [listener] */
+    createConnection: (options, listener) => net.createConnection({ manager, ...options }, listener),
     Agent,
     /** @param {import('cancelpoint/undici').ConnectorOptions} options */
     connector: (options) => undici.connector({ manager, ...options }),

@@ -24,6 +24,8 @@ afterEach(() => binding.clearFaults())
 
 /** What nginx saw: scheme, SNI, ALPN, path. */
 const seen = (path: string) => `https localhost http/1.1 ${path}`
+/** The same of Node's own agent, which offers no ALPN in some versions. */
+const seenOfNode = (path: string) => expect.stringMatching(`^https localhost (http/1.1)? ${path}$`)
 
 describe('node:tls', () => {
   it.skipIf(lacking)(`speaks with nginx${because(lacking)}`, () =>
@@ -47,7 +49,7 @@ describe('node:https', () => {
   it.skipIf(lacking)(`speaks with nginx${because(lacking)}`, () =>
     leavesNothing(async () => {
       const agent = agentFor(ca)
-      for (const path of ['/a', '/b']) expect(await get(url(path), { agent })).toBe(seen(path))
+      for (const path of ['/a', '/b']) expect(await get(url(path), { agent })).toEqual(seenOfNode(path))
       agent.destroy()
     }),
   )
@@ -55,9 +57,10 @@ describe('node:https', () => {
   it.each(engines)('is aborted while it connects, %s engine', async (engine) => {
     const { agentFor, get } = await recipe('http', engine)
     const agent = agentFor(ca)
-    const { error, held, before, listeners } = await abortInConnect((signal) => get(hanging(), { agent, signal }))
-    expect(error).toMatchObject({ code: 'ABORT_ERR', cause: { message: 'changed my mind' } })
-    expect({ held, listeners }).toEqual({ held: before, listeners: 0 })
+    await expectAbortOfConnect((signal) => get(hanging(), { agent, signal }), {
+      code: 'ABORT_ERR',
+      cause: { message: 'changed my mind' },
+    })
   })
 })
 
@@ -65,7 +68,7 @@ describe('got', () => {
   it.skipIf(lacking)(`speaks with nginx${because(lacking)}`, () =>
     leavesNothing(async () => {
       const client = gotOver(ca)
-      for (const path of ['/a', '/b']) expect(await client(url(path)).text()).toBe(seen(path))
+      for (const path of ['/a', '/b']) expect(await client(url(path)).text()).toEqual(seenOfNode(path))
       client.defaults.options.agent.https.destroy()
     }),
   )
