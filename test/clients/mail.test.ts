@@ -72,6 +72,23 @@ describe('nodemailer', () => {
 
 describe('the page', () => {
   it('has code for the clients that are tested, and no others', () => {
-    expect(recipes).toEqual(['tls', 'http', 'got', 'undici', 'pg', 'postgres', 'mysql2', 'ioredis', 'nodemailer'])
+    expect(recipes).toEqual([
+      'tls',
+      'http',
+      'got',
+      'axios',
+      'node-fetch',
+      'undici',
+      'ws',
+      'http2',
+      'pg',
+      'postgres',
+      'mysql2',
+      'ioredis',
+      'nodemailer',
+      'kafkajs',
+      'mqtt',
+      'ssh2',
+    ])
   })
 })

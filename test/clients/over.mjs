@@ -18,8 +18,11 @@ export function over(engine) {
 
   return {
     connect: manager.connect.bind(manager),
-    /** @param {import('cancelpoint/net').NetOptions} options @param {() => void} [listener] */
-    createConnection: (options, listener) => net.createConnection({ manager, ...options }, listener),
+    /** @param {any} to @param {any} [more] @param {any} [listener] */
+    createConnection: (to, more, listener) =>
+      typeof to === 'string'
+        ? net.createConnection(to, { manager, ...more }, listener)
+        : net.createConnection({ manager, ...to }, more),
     Agent,
     /** @param {import('cancelpoint/undici').ConnectorOptions} options */
     connector: (options) => undici.connector({ manager, ...options }),

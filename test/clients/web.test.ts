@@ -4,7 +4,13 @@ import { binding } from '#internal/bridge/binding'
 import { selfSigned } from '../support/certificate.js'
 import { portOf, useStations } from '../support/stations.js'
 import { engines } from '../support/warm-up.js'
-import { abortInConnect, expectAbortInConnect, expectAbortOfConnect, leavesNothing } from './abort.js'
+import {
+  abortInConnect,
+  expectAbortInConnect,
+  expectAbortOfConnect,
+  expectLimitOfConnect,
+  leavesNothing,
+} from './abort.js'
 import { recipe } from './recipes.js'
 import { because, lackingServer, useServer } from './servers.js'
 
@@ -13,11 +19,14 @@ const { cert: ca, key } = selfSigned()
 const nginx = useServer('nginx', { 'cert.pem': ca, 'key.pem': key })
 const lacking = lackingServer('nginx')
 const url = (path: string) => `https://localhost:${nginx.port}${path}`
+const soon = 100
 const hanging = () => `https://${targets.hang}/`
 
 const { secureSocket } = await recipe('tls')
 const { agentFor, get } = await recipe('http')
 const { gotOver } = await recipe('got')
+const { axiosOver } = await recipe('axios')
+const { fetchOver } = await recipe('node-fetch')
 const { undiciAgent } = await recipe('undici')
 
 afterEach(() => binding.clearFaults())
@@ -77,6 +86,69 @@ describe('got', () => {
     const { gotOver } = await recipe('got', engine)
     await expectAbortOfConnect((signal) => gotOver(ca)(hanging(), { signal }), { code: 'ERR_ABORTED' })
   })
+
+  it('ends a connect by its own limits', async () => {
+    const limited =
+      (timeout: object, url = hanging()) =>
+      () =>
+        gotOver(ca)(url, { timeout })
+    await expectLimitOfConnect(limited({ connect: soon }), { code: 'ETIMEDOUT', event: 'connect' })
+    await expectLimitOfConnect(limited({ request: soon }), { code: 'ETIMEDOUT', event: 'request' })
+    await expectLimitOfConnect(limited({ secureConnect: soon }, `https://${targets.accept}/`), {
+      code: 'ETIMEDOUT',
+      event: 'secureConnect',
+    })
+  })
+
+  it.skipIf(lacking)(`has its timings${because(lacking)}`, async () => {
+    const client = gotOver(ca)
+    const { timings } = await client(url('/a'))
+    expect(timings.phases).toMatchObject({
+      dns: expect.any(Number),
+      tcp: expect.any(Number),
+      tls: expect.any(Number),
+      firstByte: expect.any(Number),
+    })
+    client.defaults.options.agent.https.destroy()
+  })
+})
+
+describe('axios', () => {
+  it.skipIf(lacking)(`speaks with nginx${because(lacking)}`, () =>
+    leavesNothing(async () => {
+      const client = axiosOver(ca)
+      for (const path of ['/a', '/b']) expect((await client.get(url(path))).data).toEqual(seenOfNode(path))
+      client.defaults.httpsAgent.destroy()
+    }),
+  )
+
+  it.each(engines)('is aborted while it connects, %s engine', async (engine) => {
+    const { axiosOver } = await recipe('axios', engine)
+    await expectAbortOfConnect((signal) => axiosOver(ca).get(hanging(), { signal }), { code: 'ERR_CANCELED' })
+  })
+
+  it('ends a connect by its own limit', () =>
+    expectLimitOfConnect(() => axiosOver(ca).get(hanging(), { timeout: soon }), { code: 'ECONNABORTED' }))
+})
+
+describe('node-fetch', () => {
+  it.skipIf(lacking)(`speaks with nginx${because(lacking)}`, () =>
+    leavesNothing(async () => {
+      const fetch = fetchOver(ca)
+      for (const path of ['/a', '/b']) {
+        const headers = { connection: 'close' }
+        expect(await (await fetch(url(path), { headers })).text()).toEqual(seenOfNode(path))
+      }
+    }),
+  )
+
+  it.each(engines)('is aborted while it connects, %s engine', async (engine) => {
+    const { fetchOver } = await recipe('node-fetch', engine)
+    await expectAbortOfConnect((signal) => fetchOver(ca)(hanging(), { signal }), { type: 'aborted' })
+  })
+
+  it('ends a connect by its own limit', () =>
+    expectLimitOfConnect(() => fetchOver(ca)(hanging(), { timeout: soon }), { type: 'request-timeout' }))
 })
 
 describe('undici', () => {
