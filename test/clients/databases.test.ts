@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { afterEach, describe, expect, it } from 'vitest'
 import { binding } from '#internal/bridge/binding'
+import { selfSigned } from '../support/certificate.js'
 import { portOf, useStations } from '../support/stations.js'
 import { engines } from '../support/warm-up.js'
 import { abortInConnect, expectAbortOfConnect, expectLimitOfConnect, leavesNothing } from './abort.js'
@@ -9,6 +10,7 @@ import { recipe } from './recipes.js'
 import { because, lackingServer, useServer } from './servers.js'
 
 const targets = useStations()
+const { cert: ca, key } = selfSigned()
 const postgres = useServer('postgres')
 const mariadb = useServer('mariadb')
 const redis = useServer('redis')
@@ -172,6 +174,16 @@ describe('ioredis', () => {
       expect(await client.strlen('much')).toBe(long)
       expect((await client.get('much')).length).toBe(long)
       await client.quit()
+    }),
+  )
+
+  it.skipIf(lackingRedis)(`asks Redis over TLS${because(lackingRedis)}`, () =>
+    leavesNothing(async () => {
+      const gate = await openGate(redis, { cert: ca, key })
+      const client = redisOver({ host: 'localhost', port: gate.port, tls: { ca } })
+      expect(await client.ping()).toBe('PONG')
+      await client.quit()
+      await gate.shut()
     }),
   )
 

@@ -1,6 +1,7 @@
 /** A way to a server that can be shut and opened again, on one port: what a client sees of a server that goes and comes back. */
 import { once } from 'node:events'
 import net, { type AddressInfo } from 'node:net'
+import tls from 'node:tls'
 import type { Server } from './servers.js'
 
 export interface Gate extends Server {
@@ -9,16 +10,18 @@ export interface Gate extends Server {
   shut(): Promise<void>
 }
 
-export async function openGate(to: Server): Promise<Gate> {
+/** `secure` puts TLS in front of the server. */
+export async function openGate(to: Server, secure?: tls.TlsOptions): Promise<Gate> {
   const sockets = new Set<net.Socket>()
   const kept = (socket: net.Socket) => {
     sockets.add(socket)
     return socket.on('error', () => {}).on('close', () => sockets.delete(socket))
   }
-  const server = net.createServer((peer) => {
+  const pass = (peer: net.Socket) => {
     const onward = kept(net.connect(to.port, to.host))
     kept(peer).pipe(onward).pipe(peer)
-  })
+  }
+  const server = secure ? tls.createServer(secure, pass) : net.createServer(pass)
   const gate: Gate = {
     host: '127.0.0.1',
     port: 0,
