@@ -1,4 +1,5 @@
 /** What every client owes: with a server, nothing left after its end; while it connects, nothing left at its rejection. */
+import { type EventEmitter, once } from 'node:events'
 import { connect } from 'cancelpoint'
 import { expect } from 'vitest'
 
@@ -60,4 +61,26 @@ export async function expectAbortOfConnect(start: (signal: AbortSignal) => Promi
   expect(settlement.error).toMatchObject(error)
   expect(settlement.listeners).toBe(0)
   await expect.poll(held).toEqual(settlement.before)
+}
+
+/** For a client's own limit to a connect. */
+export async function expectLimitOfConnect(start: () => Promise<unknown>, error: object): Promise<void> {
+  const before = await heldWhenClosed()
+  await expect(start()).rejects.toMatchObject(error)
+  await expect.poll(held).toEqual(before)
+}
+
+/** For a client that has a way of its own to end it, and then emits `ended` or an error. */
+export async function expectEndOfConnect<Client extends EventEmitter>(
+  open: () => Client,
+  ended: string,
+  end: (client: Client) => void,
+): Promise<void> {
+  let client: Client
+  const start = () => {
+    client = open()
+    return once(client, ended)
+  }
+  const { before } = await abortInConnect(start, () => end(client))
+  await expect.poll(held).toEqual(before)
 }

@@ -5,7 +5,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { binding } from '#internal/bridge/binding'
 import { portOf, useStations } from '../support/stations.js'
 import { engines } from '../support/warm-up.js'
-import { expectAbortInConnect, expectAbortOfConnect, leavesNothing } from './abort.js'
+import { expectAbortOfConnect, expectLimitOfConnect, leavesNothing } from './abort.js'
 import { recipe, recipes } from './recipes.js'
 
 const targets = useStations()
@@ -54,17 +54,41 @@ describe('nodemailer', () => {
       (await recipe('nodemailer', engine)).mailOver({ host: '127.0.0.1', port: portOf(targets.hang), signal })
 
     it('is aborted while it connects', () =>
-      expectAbortInConnect(async (signal) => (await hanging(signal)).sendMail(message)))
+      expectAbortOfConnect(async (signal) => (await hanging(signal)).sendMail(message), { name: 'AbortError' }))
 
     it('is aborted by the message’s own signal as well, if it is the same', () =>
       expectAbortOfConnect(async (signal) => (await hanging(signal)).sendMail({ ...message, signal }), {
         name: 'AbortError',
       }))
   })
+
+  it('ends a connect by its own limit', () =>
+    expectLimitOfConnect(
+      () => mailOver({ host: '127.0.0.1', port: portOf(targets.hang), connectionTimeout: 100 }).sendMail(message),
+      // Of nodemailer's limit and ours, whichever is first.
+      { code: expect.stringMatching(/^(ETIMEDOUT|ESOCKET)$/) },
+    ))
 })
 
 describe('the page', () => {
   it('has code for the clients that are tested, and no others', () => {
-    expect(recipes).toEqual(['tls', 'http', 'got', 'undici', 'pg', 'postgres', 'mysql2', 'ioredis', 'nodemailer'])
+    expect(recipes).toEqual([
+      'tls',
+      'http',
+      'got',
+      'axios',
+      'node-fetch',
+      'undici',
+      'ws',
+      'http2',
+      'pg',
+      'postgres',
+      'mysql2',
+      'ioredis',
+      'nodemailer',
+      'kafkajs',
+      'mqtt',
+      'ssh2',
+    ])
   })
 })

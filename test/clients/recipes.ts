@@ -15,7 +15,7 @@ function moduleOf(name: string, code: string): URL {
 
 /** What recipes import in the place of cancelpoint that are to use one engine. */
 function cancelpointOver(engine: string): URL {
-  const exports = `export const { connect, Agent, connector } = over('${engine}')\n`
+  const exports = `export const { connect, createConnection, Agent, connector } = over('${engine}')\n`
   return moduleOf(`over-${engine}`, `import { over } from '${new URL('over.mjs', import.meta.url)}'\n${exports}`)
 }
 
