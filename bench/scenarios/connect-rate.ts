@@ -4,7 +4,15 @@ import { type EngineName, engineNames } from '../../src/types.js'
 import { type PeerName, runPeer } from '../peers.js'
 import { type Clock, durations, inFlight, type Loop, loops, rateOf, turns } from '../rates.js'
 import { type Aim, betweenEngines, type Contestant, ratio, type Scenario, Skipped, stageOf } from '../scenario.js'
-import { type Accepting, asNodeTarget, nodeConnect, openAcceptingStage, reset, targetsOf } from '../setup/accepting.js'
+import {
+  type Accepting,
+  asNodeTarget,
+  nodeConnect,
+  openAcceptingStage,
+  ourConnect,
+  reset,
+  targetsOf,
+} from '../setup/accepting.js'
 import { openRefusing } from '../setup/servers.js'
 import { targetCount } from '../setup/targets.js'
 
@@ -43,6 +51,7 @@ const refuse: Answer = {
 const netConnect = 'net.connect'
 const over = (call: string) => (engine: EngineName) => `${call}, ${engine}`
 const [check, open, connect] = [over('check()'), over('open()'), over('connect()')]
+const create = over('createConnection()')
 const cEpoll = 'C, epoll'
 const cLook = 'C, epoll, a look first'
 const cReuse = 'C, epoll, descriptors reused'
@@ -78,6 +87,7 @@ function rates(answer: Answer, againstNode: Aim = {}) {
       against(check('blocking'), netConnect, againstNode),
       against(connect('blocking'), netConnect),
       against(connect('nonblocking'), netConnect, againstNode),
+      against(create('nonblocking'), netConnect, againstNode),
       against(check('blocking'), 'C, 1 thread'),
       against(check('blocking'), 'C, 2 threads'),
       against(check('nonblocking'), cEpoll, { atLeast: 1 }),
@@ -123,6 +133,9 @@ function overEngine(engine: EngineName, { ended, asExpected }: Answer): Contesta
     ),
     managed(connect(engine), (manager, targets, clock) =>
       loops(targets, clock, (target) => ended(manager.connect(target), reset)),
+    ),
+    managed(create(engine), (manager, targets, clock) =>
+      loops(targets.map(asNodeTarget), clock, (target) => ended(ourConnect(target, manager), reset)),
     ),
   ]
 }

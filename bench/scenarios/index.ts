@@ -4,6 +4,7 @@ import { abortAll } from './abort-all.js'
 import { cancelLatency } from './cancel-latency.js'
 import { connectRate, refuseRate } from './connect-rate.js'
 import { deadAddress } from './dead-address.js'
+import { fetches } from './fetch.js'
 import { memory } from './memory.js'
 import { naive } from './naive.js'
 import { type ScenarioName, scenarioNames } from './names.js'
@@ -17,6 +18,7 @@ const byName: Record<ScenarioName, unknown> = {
   'connect-rate': connectRate,
   'refuse-rate': refuseRate,
   'single-call': singleCall,
+  fetch: fetches,
   'dead-address': deadAddress,
   'retry-storm': retryStorm,
   naive,

@@ -6,6 +6,7 @@ export const scenarioNames = [
   'connect-rate',
   'refuse-rate',
   'single-call',
+  'fetch',
   'dead-address',
   'retry-storm',
   'naive',

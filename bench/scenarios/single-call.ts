@@ -4,12 +4,21 @@ import type { Socket } from 'node:net'
 import { ConnectionManager } from '../../src/index.js'
 import { type EngineName, engineNames } from '../../src/types.js'
 import { type Aim, betweenEngines, type Contestant, installed, micro, ratio, type Scenario } from '../scenario.js'
-import { type Accepting, asNodeTarget, nodeConnect, openAcceptingStage, reset, targetsOf } from '../setup/accepting.js'
+import {
+  type Accepting,
+  asNodeTarget,
+  nodeConnect,
+  openAcceptingStage,
+  ourConnect,
+  reset,
+  targetsOf,
+} from '../setup/accepting.js'
 import { percentiles } from '../statistics.js'
 
 const netConnect = 'net.connect'
 const undici = "undici's connector"
 const connect = (engine: EngineName) => `connect(), ${engine}`
+const create = (engine: EngineName) => `createConnection(), ${engine}`
 
 const against = (engine: EngineName, theirs: string, aim?: Aim) =>
   ratio(`a single connect(), ${engine}, against ${theirs}: p50`, 'p50', connect(engine), theirs, aim)
@@ -27,6 +36,9 @@ export const singleCall: Scenario<Accepting> = {
   figures: [
     against('nonblocking', netConnect, { atMost: 1 }),
     against('nonblocking', undici),
+    ratio('a single createConnection(), against net.connect: p50', 'p50', create('nonblocking'), netConnect, {
+      atMost: 1.1,
+    }),
     against('blocking', netConnect),
     against('blocking', undici),
     betweenEngines('a single connect(), p50', 'p50', connect),
@@ -39,6 +51,10 @@ export const singleCall: Scenario<Accepting> = {
       {
         name: connect(engine),
         run: overManager(engine, (manager, target) => manager.connect(target), reset),
+      },
+      {
+        name: create(engine),
+        run: overManager(engine, (manager, target) => ourConnect(asNodeTarget(target), manager), reset),
       },
       {
         name: `open(), ${engine}`,

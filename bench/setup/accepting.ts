@@ -1,7 +1,10 @@
 /** The stage of connects that succeed: the loopback server, or the targets the caller named. */
+
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
+import { createConnection } from '../../src/adapters/net.js'
 import { parseTarget } from '../../src/core/target.js'
+import type { ConnectionManager } from '../../src/index.js'
 import type { Peers } from '../peers.js'
 import type { OpenStage, Settings } from '../scenario.js'
 import { openAccepting } from './servers.js'
@@ -24,6 +27,13 @@ export const targetsOf = ({ port }: Accepting, settings: Settings): readonly str
 /** Node's own connect, as anyone would write it. */
 export async function nodeConnect(target: NodeTarget): Promise<Socket> {
   const socket = connect(target)
+  await once(socket, 'connect')
+  return socket
+}
+
+/** The same by cancelpoint. */
+export async function ourConnect(target: NodeTarget, manager: ConnectionManager): Promise<Socket> {
+  const socket = createConnection({ ...target, manager })
   await once(socket, 'connect')
   return socket
 }

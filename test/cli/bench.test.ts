@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest'
 import { run } from './run.js'
 
 const scenarioNames =
-  'cancel-latency abort-all memory connect-rate refuse-rate single-call dead-address retry-storm naive'.split(' ')
+  'cancel-latency abort-all memory connect-rate refuse-rate single-call fetch dead-address retry-storm naive'.split(' ')
 /** A smoke run of all of them takes up to a minute: here two that are soon done, all in .ci/run and by CANCELPOINT_FULL. */
 const tried = process.env.CANCELPOINT_FULL ? scenarioNames : ['cancel-latency', 'single-call']
 
