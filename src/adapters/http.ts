@@ -3,7 +3,7 @@ import http from 'node:http'
 import https from 'node:https'
 import type { Socket } from 'node:net'
 import { openSocket } from './net.js'
-import { type OwnOptions, timeoutMsOf } from './net-options.js'
+import { nodesArguments, type OwnOptions, timeoutMsOf } from './net-options.js'
 import { requireMakersOptions } from './options.js'
 import { onTop, withoutDot } from './tls.js'
 
@@ -25,6 +25,7 @@ interface RequestOptions extends https.RequestOptions {
 
 /** Taken as this module loads: `https.Agent = Agent` is what some people write. */
 const NodesAgent = https.Agent
+const { getName: nameOfPlain } = http.Agent.prototype
 const own = Symbol('of the agent itself')
 
 /**
@@ -47,19 +48,23 @@ export class Agent extends NodesAgent {
     this[own] = { ...(protocol && { protocol }), ...(defaultPort && { defaultPort }) }
   }
 
-  /** What sockets are shared by: never a plain one by https:, though both name the same port, and by the port meant. */
+  /** What sockets are shared by, as Node names them, and by the port meant. A name of https: has more parts than one of http:. */
   override getName(options: https.RequestOptions = {}): string {
-    const name = super.getName({ ...options, port: portOf(options, this.defaultPort) })
-    return (isSecure(options) ? 'https:' : 'http:') + name
+    const named = { ...options, port: portOf(options, this) }
+    return isSecure(options, this) ? super.getName(named) : nameOfPlain.call(this, named as http.RequestOptions)
   }
 
   /** A socket at once, plain or with TLS on top. */
-  override createConnection(given: RequestOptions, created?: (...given: never[]) => void): Socket {
+  override createConnection(given: RequestOptions, created?: (...given: never[]) => void): Socket
+  override createConnection(...given: unknown[]): Socket {
+    const { options: place, listener } = nodesArguments(given)
+    // Node takes a port and a host before the options too.
+    const more = given.slice(1).find((each) => typeof each === 'object')
     // Node has put the agent's options in; others who call this have not.
-    const request = { ...this.options, ...given } as RequestOptions
+    const request = { ...this.options, ...more, ...place } as RequestOptions
     const { socketPath, host } = request
-    const options = { ...request, port: portOf(request, this.defaultPort), ...(socketPath && { path: socketPath }) }
-    if (!isSecure(request)) return openSocket(options as never, created as () => void)
+    const options = { ...request, port: portOf(request, this), ...(socketPath && { path: socketPath }) }
+    if (!isSecure(request, this)) return openSocket(options as never, listener)
     const { timeout, signal } = options
     const socket = openSocket({ ...options, timeout: undefined, signal: undefined } as never)
     try {
@@ -106,19 +111,23 @@ function protocolOf(agent: Agent): string | undefined {
   return secure ? 'https:' : plain ? 'http:' : undefined
 }
 
-/** By its protocol; where there is none, by the agent that https.request() names and http.request() does not. In doubt it is refused. */
-function isSecure({ protocol, _defaultAgent }: https.RequestOptions): boolean {
+/**
+ * By its protocol; where there is none, by the agent that https.request() names and http.request() does not, and then by the
+ * agent asked. In doubt it is refused.
+ */
+function isSecure({ protocol, _defaultAgent }: https.RequestOptions, agent: Agent): boolean {
   const byHttps = _defaultAgent !== undefined && (_defaultAgent as unknown) === https.globalAgent
-  const said = protocol ?? (byHttps ? 'https:' : ((_defaultAgent as { protocol?: string })?.protocol ?? 'http:'))
+  const { protocol: byAgent } = (_defaultAgent ?? agent) as { protocol?: string }
+  const said = protocol ?? (byHttps ? 'https:' : (byAgent ?? 'http:'))
   if (said === 'https:') return true
   if (said === 'http:' && !byHttps) return false
   throw new TypeError('the request does not say whether it is http: or https:: give its protocol')
 }
 
 /** Node has filled in the default port of the agent, which may not know the protocol. */
-function portOf(options: RequestOptions, defaultPort: number | undefined): number {
-  const port = Number(options.port)
-  if (port !== httpPort || defaultPort !== httpPort || !isSecure(options)) return port
+function portOf(options: RequestOptions, agent: Agent): RequestOptions['port'] {
+  const { port } = options
+  if (Number(port) !== httpPort || agent.defaultPort !== httpPort || !isSecure(options, agent)) return port
   return new URL(options.href ?? 'https://host').port === String(httpPort) ? httpPort : httpsPort
 }
 

@@ -1,7 +1,8 @@
 /** What requests see of an agent's limits: the same of this Agent, over both engines, as of Node's own. */
 import { once } from 'node:events'
 import http from 'node:http'
-import type { AddressInfo, LookupFunction } from 'node:net'
+import https from 'node:https'
+import type { AddressInfo, LookupFunction, Socket } from 'node:net'
 import type { ConnectionManager } from 'cancelpoint'
 import { Agent, type AgentOptions } from 'cancelpoint/http'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
@@ -210,5 +211,42 @@ describe.each(['Node’s own agent', ...engines])('%s', (which) => {
         [200, 'close'],
       ])
     })
+  })
+})
+
+describe('names of what sockets are shared by', () => {
+  const requests: https.RequestOptions[] = [
+    {},
+    { host: 'name.test', port: 8080 },
+    { host: '::1', port: 8080, localAddress: '::1', family: 6, servername: 'name.test' },
+    { socketPath: '/run/app.sock' },
+    { host: 'name.test', port: 443, ca: 'ca', servername: 'other.test', rejectUnauthorized: false },
+  ]
+
+  it.each(requests)('are Node’s: %o', (request) => {
+    expect(new Agent().getName(request)).toBe(new http.Agent().getName(request))
+    const secure = new https.Agent().getName(request)
+    expect(new Agent({ protocol: 'https:' }).getName(request)).toBe(secure)
+    expect(new Agent().getName({ ...request, protocol: 'https:' })).toBe(secure)
+  })
+})
+
+describe('createConnection of an agent', () => {
+  it.each([
+    ['options', () => [{ host: '127.0.0.1', port: port() }]],
+    ['a port and a host', () => [port(), '127.0.0.1']],
+    ['a port and options', () => [port(), { host: '127.0.0.1' }]],
+    ['a port, a host and options', () => [port(), '127.0.0.1', { noDelay: true }]],
+    ['a port, a host and null', () => [port(), '127.0.0.1', null]],
+  ])('takes %s, and a listener', async (_, given) => {
+    const create = Agent.prototype.createConnection as (...given: unknown[]) => Socket
+    let isCalled = false
+    const socket = create.call(new Agent(), ...given(), () => {
+      isCalled = true
+    })
+    await once(socket, 'connect')
+    expect([socket.remotePort, isCalled]).toEqual([port(), true])
+    socket.destroy()
+    await once(socket, 'close')
   })
 })
