@@ -126,7 +126,7 @@ export class Connecting implements Observer, Work<Claim> {
   /** Node asks for a name's addresses, and is never told any: the call has a look-up of its own. */
   connectByName(hostname: string, port: number): void {
     nextTick(() => {
-      if (this.#close || !this.#socket.connecting) return
+      if (this.#handle[underWay] !== this || this.#socket.destroyed) return
       this.#begin(() => (port === 0 ? { kind: 'name', hostname, port } : parseTarget({ host: hostname, port })))
     })
   }
@@ -206,6 +206,10 @@ export class Connecting implements Observer, Work<Claim> {
     if (this.#close) {
       claim.close()
       this.#close()
+      return
+    }
+    if (this.#socket.destroyed) {
+      claim.close()
       return
     }
     const errno = openHandle(claim, this.#handle)

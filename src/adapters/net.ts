@@ -83,6 +83,9 @@ export function connectThrough(
   listener: Listener | undefined,
   way: () => Way = () => wayOf(options),
 ): net.Socket {
+  const { _handle: given } = socket as NodesSocket
+  // Node ends the TLS of such a socket as it makes it, and then lets it connect: that is left to Node.
+  if (given?._parent && options.signal?.aborted) return connect.call(socket, options, listener)
   const handle = handleFor(socket as NodesSocket, Boolean((options as Partial<net.IpcNetConnectOpts>).path))
   if (!handle) return connect.call(socket, options, listener)
   const { settings, ...shared } = way()

@@ -62,6 +62,7 @@ const told = (engine: string, where: 'main' | 'worker'): Step[] => [
   { name: 'tls to a path that speaks none', told: 'failed', attempts: [engine] },
   { name: 'new net.Socket().connect()', told: 'connected', attempts: [engine] },
   { name: 'a socket of before the import', told: 'connected', attempts: [engine] },
+  { name: 'tls with a signal that has aborted', told: 'ABORT_ERR', attempts: [] },
   { name: 'an error', told: ['ECONNREFUSED', 'refused', 1], attempts: [engine] },
   ...(where === 'main' ? told(engine, 'worker') : []),
   { name: 'after unregister()', told: 'connected', attempts: [] },
