@@ -132,7 +132,10 @@ describe('beside Node’s own connects', () => {
     for (const address of [dead, late, last]) await posix.connect(sockets.open('inet'), inet(port, address))
     // With a longer queue it answers the kernel's next SYN.
     const opens = setTimeout(() => binding.listen(fd, 16), 400)
-    const socket = connect({ host: 'name.test', port, lookup: finds(dead, late, last) })
+    const socket = connect({
+      ...{ host: 'name.test', port, lookup: finds(dead, late, last) },
+      autoSelectFamilyAttemptTimeout: 250,
+    })
     const end = await new Promise((resolve) => {
       socket.once('connect', () => resolve(`connected to ${socket.remoteAddress}`))
       socket.once('error', resolve)
