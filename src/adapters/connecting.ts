@@ -19,7 +19,16 @@ import { type ParsedTarget, parseTarget } from '../core/target.js'
 import { lateAbortError, withoutStack } from '../errors/abort-error.js'
 import { ConnectError } from '../errors/connect-error.js'
 import { codeOf } from '../errors/errnos.js'
-import { afterConnect, type ConnectRequest, type Handle, type NodesSocket, Pipe, TCP } from './nodes-net.js'
+import {
+  afterConnect,
+  type ConnectRequest,
+  type Handle,
+  type HandleClass,
+  type NodesSocket,
+  Pipe,
+  SOCKET,
+  TCP,
+} from './nodes-net.js'
 
 /** How a socket connects: by whose calls, and with which settings. */
 export interface Way {
@@ -38,31 +47,13 @@ interface ConnectingHandle extends Handle {
 
 type Source = { address: string; port: number; family: string }
 
-/** The handle class of Node's with our connect in it. Once connected, or before it is used, it is Node's in all. */
-function connecting(Base: typeof TCP) {
+/** A handle class of Node's with our connect in it. Before and after the connect it is Node's in all. */
+function connecting(Base: HandleClass) {
   return class extends Base implements ConnectingHandle {
     declare [underWay]?: Connecting | undefined
 
     override connect(request: ConnectRequest, address: string, port?: number): number {
       return this[underWay]?.connect(address, port) ?? super.connect(request, address, port)
-    }
-
-    override connect6(request: ConnectRequest, address: string, port: number): number {
-      return this[underWay]?.connect(address, port) ?? Base.prototype.connect6!.call(this, request, address, port)
-    }
-
-    override bind(address: string, port: number, flags?: number): number {
-      return this[underWay]?.bind(address, port) ?? Base.prototype.bind!.call(this, address, port, flags)
-    }
-
-    override bind6(address: string, port: number, flags?: number): number {
-      return this[underWay]?.bind(address, port) ?? Base.prototype.bind6!.call(this, address, port, flags)
-    }
-
-    override getsockname(name: Partial<Source>): number {
-      const source = this[underWay]?.source
-      if (source) Object.assign(name, source)
-      return source ? 0 : Base.prototype.getsockname!.call(this, name)
     }
 
     override close(closed?: () => void): void {
@@ -73,20 +64,43 @@ function connecting(Base: typeof TCP) {
   }
 }
 
-const ConnectingTCP = connecting(TCP)
+/** Pipe has none of these methods, and Node looks whether a handle has them. */
+class ConnectingTCP extends connecting(TCP) {
+  override connect6(request: ConnectRequest, address: string, port: number): number {
+    return this[underWay]?.connect(address, port) ?? TCP.prototype.connect6!.call(this, request, address, port)
+  }
+
+  override bind(address: string, port: number, flags?: number): number {
+    return this[underWay]?.bind(address, port) ?? TCP.prototype.bind!.call(this, address, port, flags)
+  }
+
+  override bind6(address: string, port: number, flags?: number): number {
+    return this[underWay]?.bind(address, port) ?? TCP.prototype.bind6!.call(this, address, port, flags)
+  }
+
+  override getsockname(name: Partial<Source>): number {
+    const source = this[underWay]?.source
+    if (source) Object.assign(name, source)
+    return source ? 0 : TCP.prototype.getsockname!.call(this, name)
+  }
+}
+
 const ConnectingPipe = connecting(Pipe)
 
-/** A fresh handle that connects as `prepare` says. */
-export const newHandle = (isPath: boolean, type: number): Handle =>
-  isPath ? new ConnectingPipe(type) : new ConnectingTCP(type)
+/** A fresh handle of ours. */
+export const newHandle = (isPath: boolean): Handle => (isPath ? new ConnectingPipe(SOCKET) : new ConnectingTCP(SOCKET))
 
-/** Turns a handle that Node made, and that is not open, into one of these. False for any other. */
+const turned = new Map<object, object>([
+  [TCP.prototype, ConnectingTCP.prototype],
+  [Pipe.prototype, ConnectingPipe.prototype],
+])
+
+/** Turns a handle that Node made, and that is not open, into one of ours. False for any other. */
 export function turn(handle: Handle): boolean {
   const prototype = Object.getPrototypeOf(handle)
-  if (prototype === TCP.prototype) Object.setPrototypeOf(handle, ConnectingTCP.prototype)
-  else if (prototype === Pipe.prototype) Object.setPrototypeOf(handle, ConnectingPipe.prototype)
-  else return prototype === ConnectingTCP.prototype || prototype === ConnectingPipe.prototype
-  return true
+  const ours = turned.get(prototype)
+  if (ours) Object.setPrototypeOf(handle, ours)
+  return ours !== undefined || [...turned.values()].includes(prototype)
 }
 
 export const isUnderWay = (handle: ConnectingHandle | null | undefined): boolean => handle?.[underWay] !== undefined
@@ -137,15 +151,10 @@ export class Connecting implements Observer, Work<Claim> {
     return 0
   }
 
-  /** Node refused the options: nothing of the connect has begun. */
-  abandon(): void {
-    this.#end()
-  }
-
   /** The handle is being closed: by destroy(), say. */
   close(close: () => void): void {
     if (!this.#isCalling) {
-      this.#end()
+      this.end()
       close()
       return
     }
@@ -202,14 +211,10 @@ export class Connecting implements Observer, Work<Claim> {
   }
 
   #connected(claim: Claim): void {
-    this.#end()
-    if (this.#close) {
+    this.end()
+    if (this.#close || this.#socket.destroyed) {
       claim.close()
-      this.#close()
-      return
-    }
-    if (this.#socket.destroyed) {
-      claim.close()
+      this.#close?.()
       return
     }
     const errno = openHandle(claim, this.#handle)
@@ -222,7 +227,7 @@ export class Connecting implements Observer, Work<Claim> {
   }
 
   #failed(error: Error): void {
-    this.#end()
+    this.end()
     if (this.#close) this.#close()
     else this.#socket.destroy(this.#told(error))
   }
@@ -237,7 +242,8 @@ export class Connecting implements Observer, Work<Claim> {
     return error
   }
 
-  #end(): void {
+  /** The handle is Node's again. */
+  end(): void {
     this.#isCalling = false
     this.#handle[underWay] = undefined
     this.#call = undefined

@@ -2,10 +2,12 @@
 import http from 'node:http'
 import https from 'node:https'
 import type { Socket } from 'node:net'
+
+import { withoutDot } from '../core/hostname.js'
 import { openSocket } from './net.js'
 import { nodesArguments, type OwnOptions, timeoutMsOf } from './net-options.js'
 import { requireMakersOptions } from './options.js'
-import { onTop, withoutDot } from './tls.js'
+import { onTop } from './tls.js'
 
 /**
  * Those of https.Agent, its TLS options included, and cancelpoint's own beside them. What both have by one name is Node's:
@@ -62,13 +64,13 @@ export class Agent extends NodesAgent {
     const more = given.slice(1).find((each) => typeof each === 'object')
     // Node has put the agent's options in; others who call this have not.
     const request = { ...this.options, ...more, ...place } as RequestOptions
-    const { socketPath, host } = request
+    const { socketPath } = request
     const options = { ...request, port: portOf(request, this), ...(socketPath && { path: socketPath }) }
     if (!isSecure(request, this)) return openSocket(options as never, listener)
-    const { timeout, signal } = options
+    const { timeout, signal, servername, host } = options
     const socket = openSocket({ ...options, timeout: undefined, signal: undefined } as never)
     try {
-      const named = { servername: withoutDot(options.servername), host: withoutDot(host) }
+      const named = { servername: servername && withoutDot(servername), host: host && withoutDot(host) }
       // Node's own sees to sessions and to what its requests look for.
       const create = super.createConnection as (options: object) => Socket
       const secured = create.call(this, { ...options, ...named, path: null, signal: undefined, socket })

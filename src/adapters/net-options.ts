@@ -75,6 +75,7 @@ const nodesDefaults: CallSettings = {
   retry: false,
 }
 
+/** A new one for each connect, which may set its look-up. */
 export function wayOf(options: NetOptions & Partial<net.TcpNetConnectOpts>): Way {
   const { manager = sharedManager(), timeoutMs, attemptTimeoutMs, engine, retry, blockList } = options
   const inside = ConnectionManager.inside(manager)

@@ -8,7 +8,7 @@ import { Cancellation } from '../call/cancellation.js'
 import { signalKind } from '../options.js'
 import { Connecting, isUnderWay, newHandle, turn, type Way } from './connecting.js'
 import { lookupOf, type NetOptions, ourArguments, promised, wayOf } from './net-options.js'
-import { type Handle, type NodesSocket, SOCKET, setHandle } from './nodes-net.js'
+import { type Handle, type NodesSocket, setHandle } from './nodes-net.js'
 import { requireOwn } from './options.js'
 
 export type { NetOptions, OwnOptions } from './net-options.js'
@@ -88,19 +88,18 @@ export function connectThrough(
   if (given?._parent && options.signal?.aborted) return connect.call(socket, options, listener)
   const handle = handleFor(socket as NodesSocket, Boolean((options as Partial<net.IpcNetConnectOpts>).path))
   if (!handle) return connect.call(socket, options, listener)
-  const { settings, ...shared } = way()
-  const own = { ...settings }
-  const connecting = new Connecting(socket as NodesSocket, handle, { ...shared, settings: own })
+  const chosen = way()
+  const connecting = new Connecting(socket as NodesSocket, handle, chosen)
   const lookUp: net.LookupFunction = (hostname, asked) => {
     const lookup = lookupOf(options)
-    const all = shared.listsAttempts
-    if (lookup) own.lookup = promised(lookup, hostname, all ? { ...asked, all } : asked)
+    const all = chosen.listsAttempts
+    if (lookup) chosen.settings.lookup = promised(lookup, hostname, all ? { ...asked, all } : asked)
     connecting.connectByName(hostname, Number(options.port))
   }
   try {
     return connect.call(socket, withLookup(options, lookUp), listener)
   } catch (error) {
-    connecting.abandon()
+    connecting.end()
     throw error
   }
 }
@@ -109,7 +108,7 @@ export function connectThrough(
 function handleFor(socket: NodesSocket, isPath: boolean): Handle | undefined {
   const { _handle: own } = socket
   if (!own || socket.destroyed) {
-    const handle = newHandle(isPath, SOCKET)
+    const handle = newHandle(isPath)
     if (socket.destroyed) socket._handle = null
     setHandle(socket, handle)
     return handle

@@ -18,7 +18,7 @@ export interface Handle extends UnopenedHandle {
   close(closed?: () => void): void
 }
 
-type HandleClass = new (type: number) => Handle
+export type HandleClass = new (type: number) => Handle
 
 /** What Node hands to `connect` of a handle, and waits for the end of. */
 export interface ConnectRequest {

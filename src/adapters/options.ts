@@ -1,4 +1,4 @@
-/** Checks of what an adapter takes: cancelpoint's own options, and the client's own beside them. */
+/** Checks the options of an adapter. The client's own options stand beside those of cancelpoint, and are left to the client. */
 import { kind, objectKind, requireKind, requireKinds } from '../core/kinds.js'
 import { settledRetryPolicy } from '../core/retry.js'
 import { connectKinds, requireNoSlips } from '../options.js'
@@ -18,6 +18,8 @@ const nodesNames: readonly string[] = [
   ...['allowHalfOpen', 'readable', 'writable', 'onread', 'highWaterMark', 'fd', 'handle', 'typeOfService'],
 ]
 
+const known = [...nodesNames, ...Object.keys(ownKinds)]
+
 /**
  * Checks what is ours. What is Node's passes, for Node to check as it connects.
  * @throws RangeError or TypeError that names the option.
@@ -26,7 +28,7 @@ export function requireOwn(options: object, more: readonly string[] = []): void 
   requireKind('options', options, objectKind('{ timeoutMs: 5_000 }'))
   requireKinds(options, ownKinds)
   settledRetryPolicy((options as { retry?: RetryPolicy | false }).retry)
-  requireNoSlips(options, [...nodesNames, ...more, ...Object.keys(ownKinds)])
+  requireNoSlips(options, more.length > 0 ? [...known, ...more] : known)
 }
 
 /** The same for the maker of many sockets, which is told at once what each of them would fail by. */

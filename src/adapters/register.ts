@@ -40,7 +40,7 @@ async function register(): Promise<void> {
   }
   const takeAway = () => {
     realm[registered] = undefined
-    // Somebody may have wrapped it since: then it hands on what comes.
+    // Another package may have wrapped it since. Then it stays, and hands each call on to Node's.
     if ((net.Socket.prototype.connect as Connect) === connect) net.Socket.prototype.connect = nodes as never
   }
   Object.defineProperty(realm, registered, { value: takeAway, writable: true, configurable: true })

@@ -43,6 +43,3 @@ function handshakeLate(timeoutMs: number, secured: Socket): Error {
     ...(servername && { hostname: servername }),
   })
 }
-
-/** SNI and certificates know no dot at the end of a name (RFC 6066, section 3). */
-export const withoutDot = (name: string | null | undefined): string | undefined => name?.replace(/\.$/, '')

@@ -4,13 +4,14 @@ import tls from 'node:tls'
 import type { buildConnector, Dispatcher } from 'undici'
 
 import { clearTimeout, setTimeout } from '../core/clock.js'
+import { withoutDot } from '../core/hostname.js'
 import { isObject, kind, requireKinds, settled, wholeNumber } from '../core/kinds.js'
 import { deadlineError } from '../errors/connect-error.js'
 import { hintFor } from '../options.js'
 import { openSocket } from './net.js'
 import { type NetOptions, type OwnOptions, timeoutMsOf } from './net-options.js'
 import { requireMakersOptions } from './options.js'
-import { onTop, withoutDot } from './tls.js'
+import { onTop } from './tls.js'
 import { type Connecting, eventOrSignalKind, type Signal, WaitingRequests } from './undici-waiting.js'
 
 /**
@@ -98,7 +99,7 @@ export function connector(options: ConnectorOptions = {}): Connector {
     if (!secure) return openSocket({ highWaterMark: 65_536, ...common, ...source, ...place } as NetOptions)
     const socket = httpSocket ?? openSocket({ ...common, signal: undefined, ...source, ...place } as NetOptions)
     try {
-      const name = withoutDot(servername || secured.servername || hostname)!
+      const name = withoutDot(servername || secured.servername || hostname)
       const session = secured.session ?? sessions.get(name)
       const names = { host: withoutDot(hostname), servername: isIP(name) ? '' : name, session }
       const over = tls.connect({

@@ -36,7 +36,7 @@ export interface Naming {
   waits(on: boolean): void
 }
 
-/** Told of a call's steps, in the order they happen. Whoever is told may cancel the call. */
+/** A call tells its observer each step as it happens. The observer may cancel the call. */
 export interface Observer {
   /** Addresses of its name are known. */
   found(endpoints: readonly InetEndpoint[]): void

@@ -1,6 +1,7 @@
 /** What an engine is asked for on behalf of a call, and the source that the caller fixed. */
 import type { AttemptRequest } from '../bridge/registry.js'
 import { type Endpoint, endpointOf, formatEndpoint, type InetEndpoint } from '../core/endpoint.js'
+import { mappedIpv4 } from '../core/ip.js'
 import { encodeEndpoint } from '../core/sockaddr.js'
 import { ConnectError } from '../errors/connect-error.js'
 import type { CheckOptions, ConnectOptions } from '../types.js'
@@ -36,8 +37,7 @@ export function sourceFor(endpoint: Endpoint, options: ConnectOptions): InetEndp
   if (!fixesSource(options) || endpoint.family === 'unix') return undefined
   const any = endpoint.family === 'inet' ? '0.0.0.0' : '::'
   const { localAddress = any, localPort = 0 } = options
-  const mapped = endpoint.family === 'inet' ? /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(localAddress)?.[1] : undefined
-  return endpointOf(mapped ?? localAddress, localPort) as InetEndpoint
+  return endpointOf((endpoint.family === 'inet' && mappedIpv4(localAddress)) || localAddress, localPort) as InetEndpoint
 }
 
 /** Refuses an endpoint whose family is not that of the fixed source. bind would say EAFNOSUPPORT or EINVAL, and not why. */

@@ -2,6 +2,7 @@
 import type { Socket } from 'node:net'
 import { type ConnectionOptions, type TLSSocket, connect as tlsConnect } from 'node:tls'
 import { closeSocket } from '../bridge/descriptor.js'
+import { withoutDot } from '../core/hostname.js'
 import { ConnectError } from '../errors/connect-error.js'
 import { classify } from '../errors/errnos.js'
 import type { Call } from './call.js'
@@ -25,12 +26,11 @@ export async function secure(socket: Socket, call: Call): Promise<TLSSocket> {
   }
 }
 
-/** SNI and certificates know no dot at the end of a name (RFC 6066, section 3). */
 function optionsFor({ target, settings, hostname }: Call): ConnectionOptions {
   const options: ConnectionOptions = typeof settings.tls === 'object' ? { ...settings.tls } : {}
   if (hostname !== undefined) options.servername ??= hostname
   else if (target.kind === 'endpoint' && target.endpoint.family !== 'unix') options.host ??= target.endpoint.address
-  for (const name of ['servername', 'host'] as const) options[name] = options[name]?.replace(/\.$/, '')
+  for (const name of ['servername', 'host'] as const) options[name] &&= withoutDot(options[name])
   return options
 }
 

@@ -10,9 +10,12 @@ const dot = 46
 const hyphen = 45
 const underscore = 95
 
+/** A hostname as SNI and certificates have it: without the dot that ends a full one (RFC 6066, section 3). */
+export const withoutDot = (name: string): string => name.replace(/\.$/, '')
+
 /** Hostnames are compared without case, and without the dot that ends a full one. */
 export function normaliseHostname(name: string): string {
-  return name.toLowerCase().replace(/\.$/, '')
+  return withoutDot(name.toLowerCase())
 }
 
 /**

@@ -118,6 +118,12 @@ export function isMapped(bytes: Uint8Array): boolean {
   return bytes[10] === 255 && bytes[11] === 255
 }
 
+/** The IPv4 address that an IPv4-mapped one stands for. */
+export function mappedIpv4(text: string): string | undefined {
+  const bytes = parseIpv6(text)
+  return bytes && isMapped(bytes) ? formatIpv4(bytes, 12) : undefined
+}
+
 /** `fe80::1%eth0` in its parts. A zone of digits is a scope id already; a name has to be looked up by a caller. */
 export function splitZone(text: string): { address: string; scopeId?: number; zone?: string } {
   const percent = text.indexOf('%')

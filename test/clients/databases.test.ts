@@ -5,7 +5,7 @@ import { selfSigned } from '../support/certificate.js'
 import { portOf, useStations } from '../support/stations.js'
 import { engines } from '../support/warm-up.js'
 import { abortInConnect, expectAbortOfConnect, expectLimitOfConnect, leavesNothing } from './abort.js'
-import { openGate } from './gate.js'
+import { type Gate, openGate } from './gate.js'
 import { recipe } from './recipes.js'
 import { because, lackingServer, useServer } from './servers.js'
 
@@ -33,6 +33,16 @@ const long = 4 << 20
 const aborted = { name: 'AbortError', code: 'ABORT_ERR', cause: { message: 'changed my mind' } }
 const soon = 100
 
+/** A pool of three whose server goes away and comes back. */
+async function expectRecovery(gate: Gate, ask: () => Promise<number>, connections: () => number): Promise<void> {
+  expect(await Promise.all([ask(), ask(), ask()])).toEqual([1, 1, 1])
+  await gate.shut()
+  await expect.poll(connections).toBe(0)
+  await expect(ask()).rejects.toMatchObject({ code: 'ECONNREFUSED', port: gate.port })
+  await gate.open()
+  expect(await ask()).toBe(1)
+}
+
 describe('pg', () => {
   it.skipIf(lackingPostgres).each([
     ['the one that is chosen', undefined],
@@ -53,12 +63,7 @@ describe('pg', () => {
       const gate = await openGate(postgres)
       const pool = pgPool({ ...gate, user: 'test', database: 'postgres', max: 3 }).on('error', () => {})
       const ask = async () => (await pool.query('select 1 as x')).rows[0].x
-      expect(await Promise.all([ask(), ask(), ask()])).toEqual([1, 1, 1])
-      await gate.shut()
-      await expect.poll(() => pool.totalCount).toBe(0)
-      await expect(ask()).rejects.toMatchObject({ code: 'ECONNREFUSED', port: gate.port })
-      await gate.open()
-      expect(await ask()).toBe(1)
+      await expectRecovery(gate, ask, () => pool.totalCount)
       await pool.end()
       await gate.shut()
     }),
@@ -136,12 +141,7 @@ describe('mysql2', () => {
       const { host, port } = gate
       const pool = mysqlPool({ host, port, user: 'root', connectionLimit: 3 })
       const ask = async () => (await pool.query('select 1 as x'))[0][0].x
-      expect(await Promise.all([ask(), ask(), ask()])).toEqual([1, 1, 1])
-      await gate.shut()
-      await expect.poll(() => pool.pool._allConnections.length).toBe(0)
-      await expect(ask()).rejects.toMatchObject({ code: 'ECONNREFUSED', port: gate.port })
-      await gate.open()
-      expect(await ask()).toBe(1)
+      await expectRecovery(gate, ask, () => pool.pool._allConnections.length)
       await pool.end()
       await gate.shut()
     }),

@@ -164,7 +164,9 @@ describe.each(sources)('%s', (_, connect) => {
   })
 
   it('connects to a path', async () => {
-    expect(await textOf(connect(...([{ path }] as never[])))).toBe('local')
+    const socket = connect(...([{ path }] as never[]))
+    expect([socket.address(), socket.localAddress, socket.localPort]).toEqual([{}, undefined, undefined])
+    expect(await textOf(socket)).toBe('local')
   })
 
   it.each([
