@@ -16,7 +16,7 @@ const targets = useStations()
 const path = `\0cancelpoint-at-once-${process.pid}`
 const accepted: net.Socket[] = []
 const server = net.createServer({ allowHalfOpen: true }, (peer) => accepted.push(peer.on('error', () => {})))
-const local = net.createServer((peer) => peer.end('local'))
+const local = net.createServer((peer) => peer.on('error', () => {}).end('local'))
 let port: number
 
 const managers: ConnectionManager[] = []
