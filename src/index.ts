@@ -7,14 +7,18 @@ export { classify, errnos } from './errors/errnos.js'
 export { ConnectionManager } from './manager.js'
 export type {
   AttemptRecord,
+  CertificateRecord,
   CheckOptions,
   CheckResult,
+  CheckTarget,
   ConnectOptions,
   EngineName,
   EngineStats,
   Ledger,
   ManagerOptions,
   ManagerStats,
+  Phase,
+  ProbeStep,
   RetryPolicy,
   RetryRule,
   Target,

@@ -9,12 +9,13 @@ import {
   kind,
   nearestHint,
   numberKind,
+  requireKind,
   settled,
   wholeNumber,
 } from './core/kinds.js'
 import * as limits from './core/limits.js'
 import { settledRetryPolicy } from './core/retry.js'
-import { type CheckOptions, type ConnectOptions, engineNames, type ManagerOptions } from './types.js'
+import { type CheckOptions, type CheckTarget, type ConnectOptions, engineNames, type ManagerOptions } from './types.js'
 
 const isFunction = (value: unknown) => typeof value === 'function'
 
@@ -61,7 +62,20 @@ const checkKinds = {
   perHost: count,
   halfOpen: boolean,
   allAddresses: boolean,
+  // What stands in them is read where they are made ready (check/steps.ts).
+  steps: kind("an array of steps, such as [{ send: 'PING\\r\\n' }, { expect: 'PONG' }]", Array.isArray),
+  minCertificateDays: numberKind('days from 0 up', (value) => value >= 0 && value < Number.POSITIVE_INFINITY),
 } satisfies Kinds & Record<keyof CheckOptions, Kind>
+
+const targetKinds = {
+  target: kind('a target such as db.internal:5432', (value) => typeof value === 'string' || isObject(value)),
+  labels: kind("an object of strings, such as { job: 'db' }", (value) => {
+    return isObject(value) && Object.values(value).every((label) => typeof label === 'string')
+  }),
+  steps: checkKinds.steps,
+  tls: checkKinds.tls,
+  timeoutMs: checkKinds.timeoutMs,
+} satisfies Kinds & Record<keyof CheckTarget, Kind>
 
 const managerKinds = {
   ...connectKinds,
@@ -84,11 +98,22 @@ export const settledCheckOptions = <Options extends CheckOptions>(options: Optio
 
 export const settledManagerOptions = (options: ManagerOptions): ManagerOptions => settledOptions(options, managerKinds)
 
+/** One target of a check, and what it gives itself. */
+export function settledCheckTarget(given: CheckTarget): CheckTarget {
+  const example = "{ target: 'db.internal:5432', labels: { job: 'db' } }"
+  const copy = settled('the target', given, targetKinds, { example, hint: hintFor })
+  requireKind('target', copy.target, targetKinds.target)
+  if (copy.labels) copy.labels = copyOf('labels', copy.labels)
+  if (isObject(copy.tls)) copy.tls = copyOf('tls', copy.tls)
+  return copy
+}
+
 function settledOptions<Options extends CheckOptions>(options: Options, kinds: Kinds): Options {
   const copy = settled('options', options, kinds, { example, hint: hintFor })
   if (copy.retry) copy.retry = settledRetryPolicy(copy.retry)
   if (isObject(copy.tls)) copy.tls = copyOf('tls', copy.tls)
-  if (copy.halfOpen && copy.tls) throw new TypeError('halfOpen and tls exclude each other: give one of them')
+  const speaks = copy.halfOpen && (['tls', 'steps'] as const).find((name) => copy[name])
+  if (speaks) throw new TypeError(`halfOpen and ${speaks} exclude each other: give one of them`)
   return copy
 }
 

@@ -5,6 +5,7 @@ import type { ConnectionOptions } from 'node:tls'
 import type { ErrnoClass } from './core/errno.js'
 
 import type { RetryPolicy } from './core/retry.js'
+import type { Target } from './core/target.js'
 import type { Phase } from './core/verdict.js'
 
 export type { RetryPolicy, RetryRule } from './core/retry.js'
@@ -86,7 +87,36 @@ export interface CheckOptions extends ConnectOptions {
    * Default: `reset` for a bare connect, `fin` after TLS, which says close_notify first.
    */
   close?: 'reset' | 'fin' | undefined
+  /** What a probe says and expects after the connect (and TLS), in order. Default: nothing. */
+  steps?: readonly ProbeStep[] | undefined
+  /** A certificate with fewer days left makes its target `down`: ERR_CERT_EXPIRING. Default: every valid one will do. */
+  minCertificateDays?: number | undefined
 }
+
+/** A target with what is done to it: what it gives goes before the options of the check. */
+export interface CheckTarget {
+  target: Target
+  /** Carried through to its results. */
+  labels?: Readonly<Record<string, string>> | undefined
+  /** As in CheckOptions. */
+  steps?: readonly ProbeStep[] | undefined
+  /** As in CheckOptions. */
+  tls?: boolean | ConnectionOptions | undefined
+  /** As in CheckOptions. */
+  timeoutMs?: number | undefined
+}
+
+/** What a probe says and what it waits for, after the connect (and TLS). */
+export type ProbeStep =
+  /** A string is sent as UTF-8. */
+  | { send: string | Uint8Array }
+  /**
+   * Reads until it has come: a string or bytes anywhere in what was read, or a pattern that matches it. Of one step at most
+   * `maxBytes` are read, 4,096 by default. A pattern takes linear time; look-around and back-references are a TypeError.
+   */
+  | { expect: string | RegExp | Uint8Array; maxBytes?: number | undefined }
+  /** A TLS handshake on the open connection. */
+  | { starttls: true | ConnectionOptions }
 
 /** One result a target. */
 export interface CheckResult {
@@ -106,18 +136,38 @@ export interface CheckResult {
   code?: string
   /** The part of the check that ended it, where the target is not up. */
   phase?: Phase
+  /** Of `steps` the one that ended it, counted from 0. */
+  step?: number
   /** One sentence for people. */
   reason?: string
   /** connect(2) of the address that took it. Milliseconds, like the others. */
   connectMs?: number
   /** Until the name's first address was known. */
   nameMs?: number
-  /** The TLS handshake. */
+  /** The TLS handshakes, of STARTTLS too. */
   tlsMs?: number
+  /** The other steps. */
+  stepsMs?: number
   /** connect(2) calls made for it. */
   attempts: number
   /** Milliseconds since the epoch. */
   startedAt: number
+  /** Of the peer, where TLS was spoken. */
+  certificate?: CertificateRecord
+  /** Those of the target, where its source gave some. */
+  labels?: Readonly<Record<string, string>>
+}
+
+export interface CertificateRecord {
+  /** As RFC 4514 would write it, the common name first: `CN=db.internal, O=Example`. */
+  subject: string
+  issuer: string
+  /** Milliseconds since the epoch. */
+  validTo: number
+  /** Whole days, rounded down; negative once it has expired. */
+  daysLeft: number
+  /** `AB:CD:…`. */
+  fingerprint256: string
 }
 
 /** One connect(2), as told by a ConnectError. */

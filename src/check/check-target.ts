@@ -6,26 +6,40 @@ import type { Call } from '../call/call.js'
 import { refuseFamily } from '../call/request.js'
 import { epochMs } from '../core/clock.js'
 import { type Endpoint, hostOf } from '../core/endpoint.js'
-import { type NamedTarget, type ParsedTarget, ReadTarget, readTarget } from '../core/target.js'
+import { type NamedTarget, type ParsedTarget, ReadTarget } from '../core/target.js'
 import { noAddressError } from '../errors/connect-error.js'
-import type { CheckResult, Target } from '../types.js'
+import type { CheckResult } from '../types.js'
 import { PlainProbe } from './plain-probe.js'
+import { type Checkable, PlannedTarget, planned } from './planned-target.js'
 import { probeFor } from './probe.js'
 import { failedResult, rounded, unreadableResult, upResult } from './result.js'
-import type { CheckRun } from './run.js'
+import { type CheckRun, runFor } from './run.js'
 
 /** Told once, later: one result, one for each address with `allAddresses`, none where the check was cancelled. */
 export type Done = (results: readonly CheckResult[]) => void
 
-export function checkTarget(given: Target | ReadTarget, run: CheckRun, done: Done): void {
-  let target: ReadTarget
+export function checkTarget(given: Checkable, run: CheckRun, done: Done): void {
+  let target: ReadTarget | PlannedTarget
   try {
-    target = readTarget(given)
+    target = planned(given)
   } catch (error) {
     const result = unreadableResult(given, error)
     settleSoon(() => done([result]))
     return
   }
+  if (!PlannedTarget.is(target)) {
+    checkRead(target, run, done)
+    return
+  }
+  const { own, labels } = target
+  checkRead(target.target, runFor(run, own), labels ? (results) => done(labelled(results, labels)) : done)
+}
+
+function labelled(results: readonly CheckResult[], labels: CheckResult['labels']): readonly CheckResult[] {
+  return results.map((result) => ({ ...result, labels }))
+}
+
+function checkRead(target: ReadTarget, run: CheckRun, done: Done): void {
   if (!run.gate) {
     probeTarget(target, run, done)
     return

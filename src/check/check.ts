@@ -9,7 +9,7 @@ import type { CheckSettings } from '../call/settings.js'
 import type { CheckResult } from '../types.js'
 import { checkTarget } from './check-target.js'
 import { Pump, type Supply } from './pump.js'
-import type { CheckRun } from './run.js'
+import { aloneOf, type CheckRun } from './run.js'
 
 /** @throws AbortError once everything in flight is released, when the signal aborts or the manager is closed. */
 export async function* check(
@@ -42,7 +42,7 @@ export async function* check(
 
 /** What the targets of one check share. */
 function runOf(calls: Calls, settings: CheckSettings, cancellation: Cancellation): CheckRun {
-  const { ratePerSecond, perHost, timeoutMs, attemptTimeoutMs } = settings
+  const { ratePerSecond, perHost } = settings
   const limited = ratePerSecond !== undefined || perHost !== undefined
   const gate = limited ? new Gate({ bucket: bucketOf(ratePerSecond), perHost }) : undefined
   const { supervision, ...means } = calls.meansFor(settings)
@@ -53,6 +53,7 @@ function runOf(calls: Calls, settings: CheckSettings, cancellation: Cancellation
     means: { ...means, supervision: { ...supervision, checkGate: gate }, clockStops: true },
     // Each target's call listens to the check.
     settings: { ...settings, signal: cancellation.signal },
-    alone: { ...settings, attemptTimeoutMs: Math.min(attemptTimeoutMs, timeoutMs) },
+    alone: aloneOf(settings),
+    others: new WeakMap(),
   }
 }

@@ -1,16 +1,16 @@
 /** Pulls targets as there is room, and holds their results until the consumer takes them. */
 import type { Cancellation } from '../call/cancellation.js'
 import * as limits from '../core/limits.js'
-import type { ReadTarget } from '../core/target.js'
 import { abortError } from '../errors/abort-error.js'
-import type { CheckResult, Target } from '../types.js'
+import type { CheckResult } from '../types.js'
+import type { Checkable } from './planned-target.js'
 
 /** Where targets come from. */
-export type Supply = Iterable<Target | ReadTarget> | AsyncIterable<Target | ReadTarget>
-type AnyIterator = Iterator<Target | ReadTarget> | AsyncIterator<Target | ReadTarget>
+export type Supply = Iterable<Checkable> | AsyncIterable<Checkable>
+type AnyIterator = Iterator<Checkable> | AsyncIterator<Checkable>
 
 /** Checks one target. `done` is called once, later, with its results: none where the check was cancelled. */
-export type Start = (target: Target | ReadTarget, done: (results: readonly CheckResult[]) => void) => void
+export type Start = (target: Checkable, done: (results: readonly CheckResult[]) => void) => void
 
 /** The targets in flight and the results that wait for the consumer. */
 export class Pump {
@@ -60,7 +60,7 @@ export class Pump {
     }
   }
 
-  #await(next: PromiseLike<IteratorResult<Target | ReadTarget>>): void {
+  #await(next: PromiseLike<IteratorResult<Checkable>>): void {
     this.#pulling = true
     Promise.resolve(next)
       .then((result) => this.#accept(result))
@@ -104,7 +104,7 @@ export class Pump {
     return this.#inFlight + this.#results.length + this.#leaving.length - this.#taken < this.#concurrency
   }
 
-  #accept(next: IteratorResult<Target | ReadTarget>): void {
+  #accept(next: IteratorResult<Checkable>): void {
     if (Object(next) !== next) throw new TypeError(`Iterator result ${String(next)} is not an object`)
     if (next.done) this.#ended = true
     else if (!this.#closing) {

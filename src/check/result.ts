@@ -2,12 +2,12 @@
 import type { Call } from '../call/call.js'
 import { epochMs } from '../core/clock.js'
 import type { Endpoint } from '../core/endpoint.js'
-import { toText } from '../core/invalid-target.js'
-import type { ReadTarget } from '../core/target.js'
+import { InvalidTargetError, toText } from '../core/invalid-target.js'
 import { clause, sentence } from '../core/text.js'
 import { verdictOfAll } from '../core/verdict.js'
 import { ConnectError } from '../errors/connect-error.js'
-import type { CheckResult, Target } from '../types.js'
+import type { CheckResult } from '../types.js'
+import { type Checkable, textOf } from './planned-target.js'
 
 export function upResult(target: string, startedAt: number, endpoint: Endpoint, call: Call): CheckResult {
   return { target, startedAt, ...placeOf(endpoint), status: 'up', ...timesOf(call) }
@@ -19,14 +19,17 @@ export function failedResult(target: string, startedAt: number, error: unknown, 
   return { target, startedAt, ...what, ...timesOf(call) }
 }
 
-/** A target that could not be read, or not be told from the others in its source. */
-export function unreadableResult(given: Target | ReadTarget, error: unknown): CheckResult {
+/** A target that could not be read, or that gives itself what no check knows. */
+export function unreadableResult(given: Checkable, error: unknown): CheckResult {
   return {
-    target: typeof given === 'string' ? given : toText(given),
+    target: textOf(given),
     status: 'unknown',
     code: 'ERR_INVALID_TARGET',
     errnoClass: 'misuse',
-    reason: sentence(wordsOf(error)),
+    reason:
+      error instanceof InvalidTargetError
+        ? sentence(error.message)
+        : sentence(`it cannot be checked: ${wordsOf(error)}`),
     attempts: 0,
     startedAt: epochMs(),
   }
