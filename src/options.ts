@@ -112,9 +112,14 @@ function settledOptions<Options extends CheckOptions>(options: Options, kinds: K
   const copy = settled('options', options, kinds, { example, hint: hintFor })
   if (copy.retry) copy.retry = settledRetryPolicy(copy.retry)
   if (isObject(copy.tls)) copy.tls = copyOf('tls', copy.tls)
-  const speaks = copy.halfOpen && (['tls', 'steps'] as const).find((name) => copy[name])
-  if (speaks) throw new TypeError(`halfOpen and ${speaks} exclude each other: give one of them`)
+  refuseHalfOpenTalk(copy)
   return copy
+}
+
+/** A half-open probe has no connection to speak on. */
+export function refuseHalfOpenTalk(options: CheckOptions): void {
+  const speaks = options.halfOpen && (['tls', 'steps'] as const).find((name) => options[name])
+  if (speaks) throw new TypeError(`halfOpen and ${speaks} exclude each other: give one of them`)
 }
 
 /** Names that people bring from Node, undici, got and others, in lower case, and what is meant here: the first that is taken. */

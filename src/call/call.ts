@@ -72,6 +72,7 @@ export class Call {
   #nameMs: number | undefined
   #connectMs: number | undefined
   #tlsMs: number | undefined
+  #heard: (() => string) | undefined
 
   constructor(target: ParsedTarget, settings: CallSettings, means: Means, observer?: Observer) {
     this.target = target
@@ -97,7 +98,7 @@ export class Call {
     return this.#endpoint
   }
 
-  /** Until the first address was known; the winner's connect(2); the handshake. Milliseconds, undefined where there was none. */
+  /** Until the first address was known; the winner's connect(2); the handshakes. Milliseconds, undefined where there was none. */
   get timings(): { nameMs: number | undefined; connectMs: number | undefined; tlsMs: number | undefined } {
     return { nameMs: this.#nameMs, connectMs: this.#connectMs, tlsMs: this.#tlsMs }
   }
@@ -130,6 +131,8 @@ export class Call {
     this.#begun = true
     this.#phase = 'connect'
     this.#endpoint = endpoint
+    this.#tlsMs = undefined
+    this.#heard = undefined
     return again
   }
 
@@ -151,14 +154,21 @@ export class Call {
     this.#connectMs = connectMs
   }
 
-  /** The TLS handshake is under way until the result is called. */
+  /** A TLS handshake is under way until the result is called. One that STARTTLS begins may follow another. */
   startsHandshake(): () => void {
     const startedAt = performance.now()
     this.#phase = 'tls'
     return () => {
       this.#phase = 'connect'
-      this.#tlsMs = performance.now() - startedAt
+      this.#tlsMs = (this.#tlsMs ?? 0) + performance.now() - startedAt
     }
+  }
+
+  /** A probe is in this phase. `heard`: what its peer has said, for an error that ends it. */
+  startsStep(phase: 'send' | 'expect', heard: () => string): void {
+    this.#phase = phase
+    this.#heard = heard
+    this.deadline.arm()
   }
 
   /** The call is over: its signal and its timer are let go. */
@@ -182,7 +192,8 @@ export class Call {
       // A wait for which the clock stood took none of the target's time.
       const waitedMs = this.patience.waitedMs(performance.now()) - pausedMs
       const { attempts, hostname, endpoint } = this
-      return deadlineError(this.settings.timeoutMs, { phase, waitedMs, attempts, hostname, endpoint })
+      const heard = this.#heard?.()
+      return deadlineError(this.settings.timeoutMs, { phase, waitedMs, attempts, hostname, endpoint, heard })
     })
   }
 }

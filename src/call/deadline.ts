@@ -41,6 +41,11 @@ export class Deadline {
     this.#wait()
   }
 
+  /** How long the process was held up since it was armed. Milliseconds. */
+  get heldUpMs(): number {
+    return this.#state === 'armed' ? heldUpMs() - this.#heldUpBefore : 0
+  }
+
   /** The call is over, in whatever way. */
   end(): void {
     if (this.#state === 'armed') stopBeat()
@@ -77,7 +82,6 @@ export class Deadline {
   }
 
   #leftMs(): number {
-    const heldUp = heldUpMs() - this.#heldUpBefore
-    return this.#timeoutMs - (performance.now() - this.#startedAt) + heldUp + this.#pausedMs()
+    return this.#timeoutMs - (performance.now() - this.#startedAt) + this.heldUpMs + this.#pausedMs()
   }
 }

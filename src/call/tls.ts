@@ -8,13 +8,22 @@ import { classify } from '../errors/errnos.js'
 import type { Call } from './call.js'
 import type { Cancellation } from './cancellation.js'
 
-/** TLS on top of a connected socket. Cancelled or failed, both are closed before the promise settles. */
-export async function secure(socket: Socket, call: Call): Promise<TLSSocket> {
+/**
+ * TLS on top of a connected socket. Cancelled or failed, both are closed before the promise settles. `tls`: as in the options.
+ * `accept` looks at what the handshake came to, and throws where it will not do.
+ */
+export async function secure(
+  socket: Socket,
+  call: Call,
+  tls = call.settings.tls,
+  accept: (secured: TLSSocket) => void = () => {},
+): Promise<TLSSocket> {
   const handshakeEnds = call.startsHandshake()
   let secured: TLSSocket | undefined
   try {
-    secured = tlsConnect({ ...optionsFor(call), socket })
+    secured = tlsConnect({ ...optionsFor(call, tls), socket })
     await handshake(secured, call.cancellation)
+    accept(secured)
     handshakeEnds()
     return secured
   } catch (error) {
@@ -22,12 +31,12 @@ export async function secure(socket: Socket, call: Call): Promise<TLSSocket> {
     // node:tls refused its options before the handshake began.
     if (!secured) throw error
     call.cancellation.throwIfRequested()
-    throw protocolError(error as NodeJS.ErrnoException, call)
+    throw error instanceof ConnectError ? error : tlsError(error as NodeJS.ErrnoException, call)
   }
 }
 
-function optionsFor({ target, settings, hostname }: Call): ConnectionOptions {
-  const options: ConnectionOptions = typeof settings.tls === 'object' ? { ...settings.tls } : {}
+function optionsFor({ target, hostname }: Call, tls: boolean | ConnectionOptions | undefined): ConnectionOptions {
+  const options: ConnectionOptions = typeof tls === 'object' ? { ...tls } : {}
   if (hostname !== undefined) options.servername ??= hostname
   else if (target.kind === 'endpoint' && target.endpoint.family !== 'unix') options.host ??= target.endpoint.address
   for (const name of ['servername', 'host'] as const) options[name] &&= withoutDot(options[name])
@@ -55,7 +64,7 @@ function handshake(secured: TLSSocket, cancellation: Cancellation): Promise<void
   })
 }
 
-function protocolError(error: NodeJS.ErrnoException, call: Call): ConnectError {
+function tlsError(error: NodeJS.ErrnoException, call: Call): ConnectError {
   const { code = 'EPROTO' } = error
   const { attempts, endpoint, hostname } = call
   const known = classify(code, { call: 'tls' })

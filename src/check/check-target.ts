@@ -9,9 +9,10 @@ import { type Endpoint, hostOf } from '../core/endpoint.js'
 import { type NamedTarget, type ParsedTarget, ReadTarget } from '../core/target.js'
 import { noAddressError } from '../errors/connect-error.js'
 import type { CheckResult } from '../types.js'
+import type { Spoken } from './conversation.js'
 import { PlainProbe } from './plain-probe.js'
 import { type Checkable, PlannedTarget, planned } from './planned-target.js'
-import { probeFor } from './probe.js'
+import { speaks } from './probe.js'
 import { failedResult, rounded, unreadableResult, upResult } from './result.js'
 import { type CheckRun, runFor } from './run.js'
 
@@ -19,24 +20,22 @@ import { type CheckRun, runFor } from './run.js'
 export type Done = (results: readonly CheckResult[]) => void
 
 export function checkTarget(given: Checkable, run: CheckRun, done: Done): void {
-  let target: ReadTarget | PlannedTarget
+  let read: ReadTarget | PlannedTarget
+  let own: CheckRun
   try {
-    target = planned(given)
+    read = planned(given)
+    own = PlannedTarget.is(read) ? runFor(run, read.own) : run
   } catch (error) {
     const result = unreadableResult(given, error)
     settleSoon(() => done([result]))
     return
   }
-  if (!PlannedTarget.is(target)) {
-    checkRead(target, run, done)
-    return
-  }
-  const { own, labels } = target
-  checkRead(target.target, runFor(run, own), labels ? (results) => done(labelled(results, labels)) : done)
+  if (PlannedTarget.is(read)) checkRead(read.target, own, withLabels(done, read.labels))
+  else checkRead(read, own, done)
 }
 
-function labelled(results: readonly CheckResult[], labels: CheckResult['labels']): readonly CheckResult[] {
-  return results.map((result) => ({ ...result, labels }))
+function withLabels(done: Done, labels: CheckResult['labels']): Done {
+  return labels ? (results) => done(results.map((result) => ({ ...result, labels }))) : done
 }
 
 function checkRead(target: ReadTarget, run: CheckRun, done: Done): void {
@@ -93,25 +92,26 @@ function probeTarget(target: ReadTarget, run: CheckRun, done: Done): void {
 
 /** The endpoint of a target for which one attempt is the whole check. */
 function plainEndpoint(target: ParsedTarget, { settings }: CheckRun): Endpoint | undefined {
-  if (target.kind !== 'endpoint' || target.zone !== undefined || settings.tls || settings.retry) return undefined
+  if (target.kind !== 'endpoint' || target.zone !== undefined || speaks(settings) || settings.retry) return undefined
   const refused = refuseBlocked(target.endpoint, settings) ?? refuseFamily(target.endpoint, settings)
   return refused ? undefined : target.endpoint
 }
 
-/** Names, zones, retries, TLS, refusals: what takes more than one step has a call of its own. */
+/** Names, zones, retries, TLS, steps, refusals: what takes more than one step has a call of its own. */
 async function probeByCall({ text, parsed }: ReadTarget, run: CheckRun): Promise<CheckResult[]> {
   const { calls, settings, means, cancellation } = run
   const startedAt = epochMs()
-  const probe = probeFor(settings)
+  const probe = run.probe
+  const spoken: Spoken = {}
   let call: Call | undefined
   try {
     const endpoint = await calls.probe(parsed, settings, means, (running) => {
       call = running
-      return probe(running)
+      return probe(running, spoken)
     })
-    return [upResult(text, startedAt, endpoint, call!)]
+    return [upResult(text, startedAt, endpoint, call!, spoken)]
   } catch (error) {
-    return cancellation.requested ? [] : [failedResult(text, startedAt, error, call)]
+    return cancellation.requested ? [] : [failedResult(text, startedAt, error, call, spoken)]
   }
 }
 

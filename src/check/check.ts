@@ -8,6 +8,7 @@ import { Gate } from '../call/gate.js'
 import type { CheckSettings } from '../call/settings.js'
 import type { CheckResult } from '../types.js'
 import { checkTarget } from './check-target.js'
+import { probeFor } from './probe.js'
 import { Pump, type Supply } from './pump.js'
 import { aloneOf, type CheckRun } from './run.js'
 
@@ -54,6 +55,7 @@ function runOf(calls: Calls, settings: CheckSettings, cancellation: Cancellation
     // Each target's call listens to the check.
     settings: { ...settings, signal: cancellation.signal },
     alone: aloneOf(settings),
+    probe: probeFor(settings),
     others: new WeakMap(),
   }
 }

@@ -1,55 +1,40 @@
-/** What a check does to a target: connect, or connect and TLS. Nothing is left open when a probe settles. */
-import type { Socket } from 'node:net'
-import type { TLSSocket } from 'node:tls'
-
-import { binding } from '../bridge/binding.js'
-import { closeSocket, Descriptor } from '../bridge/descriptor.js'
+/** What a check does to a target: connect, then perhaps TLS, send, expect. Nothing is left open when a probe settles. */
+import { Descriptor } from '../bridge/descriptor.js'
 import type { Call } from '../call/call.js'
 import { probe as connectProbe, establish } from '../call/connect.js'
 import type { CheckSettings } from '../call/settings.js'
-import { secure } from '../call/tls.js'
-import { clearTimeout, setTimeout } from '../core/clock.js'
 import type { Endpoint } from '../core/endpoint.js'
-import * as limits from '../core/limits.js'
+import { Conversation, type Spoken } from './conversation.js'
+import { scriptOf } from './script.js'
 
-/** Resolves to the endpoint that took the connect. Rejects as the call's work does. */
-export type Probe = (call: Call) => Promise<Endpoint>
+/** Resolves to the endpoint that took the connect, and tells `spoken` what it learnt. Rejects as the call's work does. */
+export type Probe = (call: Call, spoken: Spoken) => Promise<Endpoint>
 
-export function probeFor({ tls, close = 'fin' }: CheckSettings): Probe {
-  return tls ? (call) => tlsProbe(call, close) : connectProbe
+/** Whether a probe does more than connect. */
+export const speaks = ({ tls, steps }: CheckSettings): boolean => Boolean(tls) || steps !== undefined
+
+export function probeFor(settings: CheckSettings): Probe {
+  return speaks(settings) ? speakingProbe(settings) : connectProbe
 }
 
-async function tlsProbe(call: Call, close: 'reset' | 'fin'): Promise<Endpoint> {
-  const descriptor = new Descriptor(await establish(call))
-  const { fd } = descriptor
-  const socket = descriptor.adopt()
-  const secured = await secure(socket, call)
-  // The verdict stands: no deadline may change it while the connection is ended.
-  call.deadline.end()
-  if (close === 'fin') await sayGoodbye(secured)
-  // While neither is destroyed, the number is still this connection's. Node's own resetAndDestroy() knows no TLSSocket, and
-  // on the socket below one it ends the process by a segmentation fault.
-  else if (!socket.destroyed && !secured.destroyed) binding.setOption(fd, 'linger', 0)
-  await closeSocket(secured)
-  return call.endpoint!
-}
-
-/**
- * close_notify and FIN, for as long as a peer may take to let them be sent. What it still sends is read and dropped, because
- * unread data would make the kernel reset the connection.
- */
-function sayGoodbye(secured: TLSSocket | Socket): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(done, limits.goodbyeMs)
-    function done() {
-      clearTimeout(timer)
-      secured.off('finish', done).off('close', done)
-      resolve()
+function speakingProbe({ tls, steps = [], close = 'fin', minCertificateDays }: CheckSettings): Probe {
+  const script = scriptOf(steps)
+  return async (call, spoken) => {
+    // An earlier try may have told some.
+    for (const told of ['certificate', 'step', 'stepsMs'] as const) delete spoken[told]
+    const descriptor = new Descriptor(await establish(call))
+    const { fd } = descriptor
+    const conversation = new Conversation(descriptor.adopt(), fd, call, spoken)
+    try {
+      if (tls) await conversation.secure(tls, minCertificateDays)
+      await conversation.follow(script, minCertificateDays)
+    } catch (error) {
+      await conversation.close()
+      throw error
     }
-    secured
-      .once('finish', done)
-      .once('close', done)
-      .on('error', () => {})
-    secured.resume().end()
-  })
+    // The verdict stands: no deadline may change it while the connection is ended.
+    call.deadline.end()
+    await conversation.end(close)
+    return call.endpoint!
+  }
 }

@@ -7,16 +7,29 @@ import { clause, sentence } from '../core/text.js'
 import { verdictOfAll } from '../core/verdict.js'
 import { ConnectError } from '../errors/connect-error.js'
 import type { CheckResult } from '../types.js'
+import type { Spoken } from './conversation.js'
 import { type Checkable, textOf } from './planned-target.js'
 
-export function upResult(target: string, startedAt: number, endpoint: Endpoint, call: Call): CheckResult {
-  return { target, startedAt, ...placeOf(endpoint), status: 'up', ...timesOf(call) }
+export function upResult(
+  target: string,
+  startedAt: number,
+  endpoint: Endpoint,
+  call: Call,
+  spoken?: Spoken,
+): CheckResult {
+  return { target, startedAt, ...placeOf(endpoint), status: 'up', ...timesOf(call), ...toldBy(spoken) }
 }
 
 /** `call`: the one that failed, if there was one. */
-export function failedResult(target: string, startedAt: number, error: unknown, call?: Call): CheckResult {
+export function failedResult(
+  target: string,
+  startedAt: number,
+  error: unknown,
+  call?: Call,
+  spoken?: Spoken,
+): CheckResult {
   const what = error instanceof ConnectError ? failureOf(error, call) : defectOf(error)
-  return { target, startedAt, ...what, ...timesOf(call) }
+  return { target, startedAt, ...what, ...timesOf(call), ...toldBy(spoken) }
 }
 
 /** A target that could not be read, or that gives itself what no check knows. */
@@ -85,6 +98,11 @@ function timesOf(call: Call | undefined): Pick<CheckResult, 'attempts' | 'connec
     ...(nameMs !== undefined && { nameMs: rounded(nameMs) }),
     ...(tlsMs !== undefined && { tlsMs: rounded(tlsMs) }),
   }
+}
+
+function toldBy(spoken: Spoken | undefined): Spoken {
+  if (spoken?.stepsMs === undefined) return spoken ?? {}
+  return { ...spoken, stepsMs: rounded(spoken.stepsMs) }
 }
 
 /** To microseconds: a difference of two floating-point numbers has digits that nobody measured. */

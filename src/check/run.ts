@@ -4,7 +4,9 @@ import type { Calls } from '../call/calls.js'
 import type { Cancellation } from '../call/cancellation.js'
 import type { Gate } from '../call/gate.js'
 import { type CheckSettings, settle } from '../call/settings.js'
+import { refuseHalfOpenTalk } from '../options.js'
 import type { OwnSettings } from './planned-target.js'
+import { type Probe, probeFor } from './probe.js'
 
 /** With the options of one target in the place of the check's. */
 export function runFor(run: CheckRun, own: OwnSettings | undefined): CheckRun {
@@ -12,7 +14,8 @@ export function runFor(run: CheckRun, own: OwnSettings | undefined): CheckRun {
   const known = run.others.get(own)
   if (known) return known
   const settings = settle(run.settings, own)
-  const other = { ...run, settings, alone: aloneOf(settings) }
+  refuseHalfOpenTalk(settings)
+  const other = { ...run, settings, alone: aloneOf(settings), probe: probeFor(settings) }
   run.others.set(own, other)
   return other
 }
@@ -28,6 +31,8 @@ export interface CheckRun {
   readonly settings: CheckSettings
   /** The same for a target of which one attempt is the whole check. */
   readonly alone: CheckSettings
+  /** What is done to a target that takes more than one attempt. */
+  readonly probe: Probe
   /** Where targets wait for the check's own limits, if it has any, before the clock of any call runs. */
   readonly gate: Gate | undefined
   /** By what targets give themselves, which many may share. */

@@ -1,4 +1,5 @@
 /** What option values look like. Commander puts the option's name before each message. */
+import { isIP } from 'node:net'
 import { InvalidArgumentError } from 'commander'
 
 const unitMs = { ms: 1, s: 1000, m: 60_000 } as const
@@ -30,4 +31,12 @@ export function ratePerSecond(text: string): number {
   const rate = /^\d+(\.\d+)?(\/s)?$/.test(text) ? Number.parseFloat(text) : 0
   if (rate <= 0) throw new InvalidArgumentError('Expected a number a second above 0, such as 500/s.')
   return rate
+}
+
+/** What TLS asks for and verifies. SNI takes names alone: RFC 6066, section 3. */
+export function serverName(text: string): string {
+  if (text === '' || isIP(text) !== 0 || /[\s:/]/.test(text)) {
+    throw new InvalidArgumentError('Expected a host name such as api.internal: TLS asks for no address.')
+  }
+  return text
 }

@@ -1,10 +1,10 @@
 /** `cancelpoint check`: its options and help. What it does is in run-check.ts, which is loaded when it runs. */
-import { isIP } from 'node:net'
-import { type Command, InvalidArgumentError, Option } from 'commander'
+import { type Command, Option } from 'commander'
 import { checkAttemptTimeoutMs, checkConcurrency, lanesAtMost } from '../core/limits.js'
 import { engineNames } from '../types.js'
 import { countUpTo, durationUpTo, ratePerSecond } from './arguments.js'
 import type { CheckFlags } from './check-flags.js'
+import { addProbeFlags } from './probe-flags.js'
 import { columnsOf, wrapped } from './table.js'
 
 const maxTimeoutMs = 10 * 60_000
@@ -15,12 +15,16 @@ Targets: host:port, 1.2.3.4:80, [::1]:80, unix:/path, unix:@abstract, and ranges
 
 Examples:
   $ cancelpoint check db.internal:5432 '[::1]:80' unix:/app.sock
-  $ cancelpoint check --tls api.internal:443
+  $ cancelpoint check --tls --cert-min-days 14 api.internal:443
+  $ cancelpoint check --probe postgres --starttls postgres db.internal:5432
+  $ cancelpoint check --send 'PING\\r\\n' --expect '^\\+PONG' cache.internal:6379
   $ cancelpoint check --timeout 500ms --file targets.txt
   $ cancelpoint check --json - < targets.txt | jq .status
   $ cancelpoint check --lab
 
 --retries tries a target again that refuses, does not answer or cannot be reached, and a name whose server fails; a name that does not exist, a denial and a mistake are final.
+
+--probe asks as the service's own clients do: http gets /, redis is sent a PING, smtp and ssh greet, postgres and mysql answer before a login. --send and --expect are steps of your own, in the order given. A pattern is a regular expression without look-around and back-references; its dot matches the ends of lines too.
 
 --close reset leaves nothing behind on either side, but some servers log a reset, count it, ban the client or crash. --close fin ends the connection as most clients do, and keeps a local port in TIME_WAIT for a minute: choose it where a server takes offence, and reset where very many connects go to few endpoints. A server that waits for a login, as MySQL does, may count a connection that says nothing however it is ended.
 
@@ -32,7 +36,7 @@ Exit codes: 0 all up, 1 some not, 2 bad usage or input, 130 interrupted; the hig
 `
 
 export function addCheckCommand(program: Command): void {
-  program
+  const command = program
     .command('check')
     .summary('connect to every target and say which are up')
     .description(
@@ -46,7 +50,7 @@ export function addCheckCommand(program: Command): void {
       new Option('--engine <engine>', 'what makes the connects').choices([...engineNames, 'auto']).default('auto'),
     )
     .addOption(
-      new Option('--timeout <duration>', 'for one try of a target, name, connect and TLS together: 500ms, 3s, 2m')
+      new Option('--timeout <duration>', 'for one try of a target, all of it together: 500ms, 3s, 2m')
         .argParser(durationUpTo(maxTimeoutMs))
         .default(checkAttemptTimeoutMs, `${checkAttemptTimeoutMs / 1000}s`),
     )
@@ -62,13 +66,16 @@ export function addCheckCommand(program: Command): void {
       new Option('--half-open', 'reset in the place of the last ACK, so that listeners never accept').conflicts([
         'tls',
         'servername',
+        'starttls',
+        'certMinDays',
+        'probe',
+        'send',
+        'expect',
       ]),
     )
     .option('--all-addresses', 'one result for each address of a name')
-    .option('--tls', 'make a TLS handshake after the connect; the certificate must be valid for the host')
-    .option('--servername <name>', 'the name to ask for and to verify in TLS; implies --tls', serverName)
     .addOption(
-      new Option('--close <how>', 'how a connection is ended (default: reset, and fin after TLS)')
+      new Option('--close <how>', 'how a connection is ended (default: reset, and fin where TLS or more was spoken)')
         .choices(['reset', 'fin'])
         .conflicts('halfOpen'),
     )
@@ -80,14 +87,7 @@ export function addCheckCommand(program: Command): void {
       const { runCheck } = await import('./run-check.js')
       await runCheck(targets, flags)
     })
-}
-
-/** SNI takes names alone: RFC 6066, section 3. */
-function serverName(text: string): string {
-  if (text === '' || isIP(text) !== 0 || /[\s:/]/.test(text)) {
-    throw new InvalidArgumentError('Expected a host name such as api.internal: TLS asks for no address.')
-  }
-  return text
+  addProbeFlags(command)
 }
 
 const collect = (value: string, previous: string[] = []): string[] => [...previous, value]

@@ -1,7 +1,8 @@
 /** What `cancelpoint check` was asked for, as the command line says it. */
 import type { EngineName } from '../types.js'
+import type { ProbeFlags } from './probe-flags.js'
 
-export interface CheckFlags {
+export interface CheckFlags extends ProbeFlags {
   file?: string[]
   lab?: boolean
   engine: EngineName | 'auto'
@@ -11,8 +12,6 @@ export interface CheckFlags {
   rate?: number
   halfOpen?: boolean
   allAddresses?: boolean
-  tls?: boolean
-  servername?: string
   close?: 'reset' | 'fin'
   json?: boolean
   quiet?: boolean

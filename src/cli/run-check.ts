@@ -10,6 +10,7 @@ import { exitCodes, UsageError } from './exit-code.js'
 import { countTargets, type Input, type Problem, targetsOf } from './input.js'
 import { interrupted } from './interrupt.js'
 import { standardOutput } from './output.js'
+import { probeOptionsOf } from './probe-options.js'
 import { messages, type Progress, startProgress } from './progress.js'
 import { type Interruption, interruptionText, lineOf, problemLine, Report, recordsOf } from './report.js'
 import { isUnread, requireStandardInput } from './standard-input.js'
@@ -29,7 +30,8 @@ export async function runCheck(targets: readonly string[], flags: CheckFlags): P
   await using fleet = flags.lab ? await startFleet({ targets: labTargets }) : undefined
   const inputs = inputsOf(targets, flags, fleet)
   const progress = await progressOf(inputs, flags)
-  const report = new Report({ resets: endsByReset(flags) })
+  const options = optionsOf(flags)
+  const report = new Report({ resets: endsByReset(options) })
   let badInput = false
   let begun = 0
 
@@ -54,7 +56,7 @@ export async function runCheck(targets: readonly string[], flags: CheckFlags): P
 
   const startedAt = performance.now()
   try {
-    for await (const result of results(taken(), flags, signal)) {
+    for await (const result of results(taken(), { ...options, signal })) {
       report.add(result)
       badInput ||= result.code === 'ERR_INVALID_TARGET'
       progress.update(report.summary.total, report.summary.notUp)
@@ -82,26 +84,25 @@ export async function runCheck(targets: readonly string[], flags: CheckFlags): P
 /** The manager's results until there are no more or `signal` aborts; afterwards nothing of the manager is left. */
 async function* results(
   targets: AsyncIterable<ReadTarget>,
-  flags: CheckFlags,
-  signal: AbortSignal,
+  options: CheckOptions & { signal: AbortSignal },
 ): AsyncGenerator<CheckResult, void> {
-  await using manager = new ConnectionManager({ maxInFlight: flags.concurrency })
+  await using manager = new ConnectionManager({ maxInFlight: options.concurrency })
   try {
-    yield* manager.check(targets, { ...optionsOf(flags), signal })
+    yield* manager.check(targets, options)
   } catch (error) {
-    if (!signal.aborted) throw error
+    if (!options.signal.aborted) throw error
   }
 }
 
-function optionsOf({ timeout, retries, servername, tls, ...flags }: CheckFlags): CheckOptions {
+function optionsOf({ timeout, retries, ...flags }: CheckFlags): CheckOptions {
   return {
+    ...probeOptionsOf(flags),
     engine: flags.engine,
     attemptTimeoutMs: timeout,
     // As many tries, and the waits between them.
     timeoutMs: timeout * (1 + retries) + retries * backoffMs,
     // Retries that somebody asks for by number are all made: no budget.
     retry: retries > 0 && { tries: 1 + retries, budget: Number.POSITIVE_INFINITY },
-    tls: servername === undefined ? tls : { servername },
     concurrency: flags.concurrency,
     ratePerSecond: flags.rate,
     halfOpen: flags.halfOpen,
@@ -111,9 +112,8 @@ function optionsOf({ timeout, retries, servername, tls, ...flags }: CheckFlags):
 }
 
 /** The default of CheckOptions.close, for the report. A listener never sees a half-open connection, so none is ended for it. */
-function endsByReset({ close, tls, servername, halfOpen }: CheckFlags): boolean {
-  const speaksTls = tls === true || servername !== undefined
-  return !halfOpen && (close ?? (speaksTls ? 'fin' : 'reset')) === 'reset'
+function endsByReset({ close, halfOpen, tls, steps }: CheckOptions): boolean {
+  return !halfOpen && (close ?? (tls || steps ? 'fin' : 'reset')) === 'reset'
 }
 
 function inputsOf(targets: readonly string[], { file: files = [] }: CheckFlags, fleet: Fleet | undefined): Input[] {

@@ -82,6 +82,9 @@ const rows: readonly Row[] = [
   ['ERR_TOO_MANY_ADDRESSES', 'name', 'The name has more addresses than are tried.', 'Give the addresses themselves as targets, to try them all.'],
 
   ['EPROTO', 'protocol', 'What the other side said is not the protocol that was expected.', 'Check that the port is the right service’s, and whether it wants TLS.'],
+  ['ERR_EXPECT', 'protocol', 'The peer did not say what was expected.', 'Check that the port is the right service’s, and what the service answers.'],
+  ['ERR_STARTTLS', 'protocol', 'The peer had sent more than its answer before TLS began, which may have been smuggled in.', 'Look at what stands between, and at the service’s own handling of STARTTLS.'],
+  ['ERR_CERT_EXPIRING', 'protocol', 'The certificate ends sooner than it may.', 'Renew the certificate, and have the service load it.'],
 
   ['EADDRINUSE', 'misuse', 'The source address and port are in use already.', 'Leave the source port to the kernel or choose a free one.'],
   ['EBADF', 'misuse', 'That number is not an open descriptor.', 'Connect before closing, and look for a second close.'],

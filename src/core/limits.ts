@@ -40,6 +40,20 @@ export const rangeLengthAtMost = 65_536
 /** Targets in flight in one check: with targets that hang for 3 s, some 340 a second. A target costs the nonblocking engine some 6 KB. */
 export const checkConcurrency = 1_024
 
+/** A banner or an answer is short. What a step reads is held in memory, a step a target in flight. */
+export const expectBytes = 4_096
+export const expectBytesAtMost = 1_048_576
+/** Nobody writes more by hand. */
+export const stepsAtMost = 100
+/**
+ * How much a pattern may look at, as a multiple of what was read: a peer that sends byte by byte would have it look at all again
+ * for each. Beyond that it looks so often.
+ */
+export const lookShare = 16
+export const lookMs = 20
+/** A peer that hangs up after the process was held up for so long may have lost its patience with us. */
+export const heldUpExcusesMs = 500
+
 /** How long a check's close_notify and FIN may take to be sent: a peer that does not read holds them up. */
 export const goodbyeMs = 1_000
 

@@ -106,13 +106,23 @@ export interface Progress {
   attempts: AttemptRecord[]
   hostname?: string | undefined
   endpoint?: Endpoint | undefined
+  /** What the peer of a probe had said by then. */
+  heard?: string | undefined
+}
+
+/** The call that waits, and what had not happened. */
+const unfinished: Readonly<Record<Phase, readonly [syscall: string, what: string]>> = {
+  name: ['connect', 'Not connected'],
+  connect: ['connect', 'Not connected'],
+  tls: ['tls', 'The TLS handshake did not end'],
+  send: ['write', 'The peer did not take what was sent'],
+  expect: ['read', 'What was expected did not come'],
 }
 
 /** A call whose `timeoutMs` ran out. What it was doing then says whose fault that is. */
 export function deadlineError(timeoutMs: number, progress: Progress): ConnectError {
-  const { phase, waitedMs, attempts, endpoint, hostname } = progress
-  const syscall = phase === 'tls' ? 'tls' : 'connect'
-  const what = phase === 'tls' ? 'The TLS handshake did not end' : 'Not connected'
+  const { phase, waitedMs, attempts, endpoint, hostname, heard } = progress
+  const [syscall, what] = unfinished[phase]
   const late = `${what} within ${timeoutMs} ms`
   const failed = { code: 'ETIMEDOUT', syscall, phase, timedOutBy: 'deadline', attempts, endpoint, hostname } as const
   const error = (errnoClass: ErrnoClass, means: string, remedy: string) =>
@@ -126,7 +136,8 @@ export function deadlineError(timeoutMs: number, progress: Progress): ConnectErr
     const means = `${late}: its name was still being looked up.`
     return error('name', means, 'Check /etc/resolv.conf and that its servers are up.')
   }
-  return error('timed-out', `${late}.`, advise('ETIMEDOUT', 'timed-out', syscall)!.remedy)
+  const said = phase === 'expect' && heard ? `; ${heard}` : ''
+  return error('timed-out', `${late}${said}.`, advise('ETIMEDOUT', 'timed-out', syscall)!.remedy)
 }
 
 /** More workers or lanes failed than is an accident. The manager is closed by then. */

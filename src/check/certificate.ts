@@ -1,0 +1,84 @@
+/** TLS of a probe: the peer's certificate is told whatever comes of it, and whether it lasts long enough. */
+import type { Socket } from 'node:net'
+import { type ConnectionOptions, checkServerIdentity, type TLSSocket } from 'node:tls'
+import type { Call } from '../call/call.js'
+import { secure } from '../call/tls.js'
+import { epochMs } from '../core/clock.js'
+import { advise } from '../core/errno.js'
+import { ConnectError } from '../errors/connect-error.js'
+import type { CertificateRecord } from '../types.js'
+
+export interface SecureOptions {
+  tls: true | ConnectionOptions
+  /** Days that the certificate has to have left. */
+  minDays?: number | undefined
+  /** Told as soon as the peer's certificate is known. */
+  told(certificate: CertificateRecord): void
+}
+
+/**
+ * The handshake, and then what node:tls would have checked by itself, which closes the connection before anybody could look at
+ * the certificate. Nothing of ours has been sent by then.
+ */
+export function secureProbe(socket: Socket, call: Call, { tls, minDays, told }: SecureOptions): Promise<TLSSocket> {
+  const given: ConnectionOptions = tls === true ? {} : tls
+  let identityError: Error | undefined
+  const options: ConnectionOptions = {
+    ...given,
+    rejectUnauthorized: false,
+    checkServerIdentity(hostname, certificate) {
+      identityError = (given.checkServerIdentity ?? checkServerIdentity)(hostname, certificate)
+      return identityError
+    },
+  }
+  return secure(socket, call, options, (secured) => {
+    const certificate = certificateOf(secured)
+    if (certificate) told(certificate)
+    if (given.rejectUnauthorized !== false && !secured.authorized) throw identityError ?? openSslError(secured)
+    if (minDays !== undefined && certificate && certificate.daysLeft < minDays)
+      throw expiring(certificate, minDays, call)
+  })
+}
+
+/** Of what OpenSSL found Node keeps the code. */
+function openSslError({ authorizationError }: TLSSocket): Error {
+  const code = String(authorizationError)
+  return Object.assign(new Error(code), { code })
+}
+
+const dayMs = 86_400_000
+
+/** Undefined where the peer showed none: a cipher without one, or a session that was taken up again. */
+function certificateOf(secured: TLSSocket): CertificateRecord | undefined {
+  const certificate = secured.getPeerX509Certificate()
+  if (!certificate) return undefined
+  const { subject, issuer, validTo, fingerprint256 } = certificate
+  const until = Date.parse(validTo)
+  return {
+    subject: inOneLine(subject),
+    issuer: inOneLine(issuer),
+    validTo: until,
+    daysLeft: Math.floor((until - epochMs()) / dayMs),
+    fingerprint256,
+  }
+}
+
+/** Node has one attribute a line, and escapes what a value has in it. The common name comes last there, and first here. */
+const inOneLine = (name: string | undefined): string => (name ?? '').split('\n').reverse().join(', ')
+
+function expiring({ daysLeft, validTo }: CertificateRecord, minDays: number, call: Call): ConnectError {
+  const until = new Date(validTo).toISOString().slice(0, 10)
+  const left = daysLeft === 1 ? '1 day' : `${daysLeft} days`
+  const { remedy } = advise('ERR_CERT_EXPIRING', 'protocol')!
+  const { attempts, endpoint, hostname } = call
+  return new ConnectError({
+    code: 'ERR_CERT_EXPIRING',
+    syscall: 'tls',
+    phase: 'tls',
+    errnoClass: 'protocol',
+    endpoint,
+    hostname,
+    attempts,
+    advice: { means: `The certificate has ${left} left, until ${until}: at least ${minDays} are expected.`, remedy },
+  })
+}

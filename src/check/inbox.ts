@@ -1,0 +1,143 @@
+/**
+ * What a peer sends, read no faster than a step asks for it, and held no longer than it takes to judge it. A peer may send
+ * slowly, endlessly, or nothing: what is held is at most what the step allows, and what Node has read ahead.
+ */
+import type { Duplex } from 'node:stream'
+import type { Cancellation } from '../call/cancellation.js'
+import { clearTimeout, setTimeout } from '../core/clock.js'
+import * as limits from '../core/limits.js'
+import type { Judgement } from './judge.js'
+import type { ExpectStep } from './script.js'
+
+/** How waiting for something ended: it came, it cannot come, or the peer ended or filled what may be read. */
+export type Came = 'yes' | { refused: string } | 'ended' | 'full'
+
+const nothing = Buffer.alloc(0)
+
+export class Inbox {
+  readonly #stream: Duplex
+  readonly #cancellation: Cancellation
+  readonly #wakeUp = () => this.#wake?.()
+  readonly #fail = (error: Error) => {
+    this.#error ??= error
+    this.#wake?.()
+  }
+  readonly #end = () => {
+    this.#ended = true
+    this.#wake?.()
+  }
+  #held: Buffer = nothing
+  #ended = false
+  #error: Error | undefined
+  #wake: (() => void) | undefined
+  #detached = false
+
+  constructor(stream: Duplex, cancellation: Cancellation) {
+    this.#stream = stream
+    this.#cancellation = cancellation
+    stream.on('readable', this.#wakeUp).on('end', this.#end).on('close', this.#end).on('error', this.#fail)
+  }
+
+  /** What was read, and covered by no expectation. */
+  get held(): Buffer {
+    return this.#held
+  }
+
+  /** Nothing has come but what was expected. */
+  get isEmpty(): boolean {
+    return this.#held.length === 0 && this.#stream.readableLength === 0
+  }
+
+  /** Reads until the step's expectation is judged, and takes what it covers. @throws the stream's error; the cancellation's. */
+  async until({
+    judge,
+    maxBytes,
+    isIncremental,
+  }: Pick<ExpectStep, 'judge' | 'maxBytes' | 'isIncremental'>): Promise<Came> {
+    let judged = 0
+    let looked = 0
+    for (;;) {
+      this.#pull(maxBytes)
+      const { length } = this.#held
+      const last = this.#ended || length >= maxBytes
+      const isNew = length > judged || judged === 0
+      // Paced, so that a peer that sends byte by byte has nobody look at all of it for each.
+      if (isNew && !isIncremental && !last && looked + length > limits.lookShare * length + maxBytes) {
+        await this.#pause()
+        this.#pull(maxBytes)
+      }
+      const bytes = this.#held.subarray(0, maxBytes)
+      const judgement = isNew ? judge(bytes, judged) : undefined
+      looked += bytes.length
+      judged = bytes.length
+      const came = this.#came(judgement)
+      if (came) return came
+      if (this.#held.length >= maxBytes) return 'full'
+      if (this.#error) throw this.#error
+      if (this.#ended) return 'ended'
+      if (this.#stream.readableLength === 0) await this.#changed()
+    }
+  }
+
+  /** Lets go of the stream: nothing more is read for it here. An error that comes now is nobody's. */
+  detach(): void {
+    if (this.#detached) return
+    this.#detached = true
+    this.#stream
+      .off('readable', this.#wakeUp)
+      .off('end', this.#end)
+      .off('close', this.#end)
+      .off('error', this.#fail)
+      .on('error', () => {})
+  }
+
+  /** Its error, if it has one: of a write, too. */
+  get error(): Error | undefined {
+    return this.#error
+  }
+
+  #came(judgement: Judgement): Came | undefined {
+    if (judgement === undefined) return undefined
+    if ('refused' in judgement) return judgement
+    this.#held = this.#held.subarray(judgement.end)
+    return 'yes'
+  }
+
+  /** Takes what Node has read, as far as there is room. */
+  #pull(maxBytes: number): void {
+    const size = Math.min(maxBytes - this.#held.length, this.#stream.readableLength)
+    const bytes: Buffer | null = size > 0 ? this.#stream.read(size) : this.#stream.read(0)
+    if (bytes) this.#held = this.#held.length === 0 ? bytes : Buffer.concat([this.#held, bytes])
+  }
+
+  #changed(): Promise<void> {
+    return this.#waiting((done) => {
+      this.#wake = done
+      return () => {
+        this.#wake = undefined
+      }
+    })
+  }
+
+  #pause(): Promise<void> {
+    return this.#waiting((done) => {
+      const timer = setTimeout(done, limits.lookMs)
+      return () => clearTimeout(timer)
+    })
+  }
+
+  /** Ends at once where the call is cancelled. */
+  #waiting(begin: (done: () => void) => () => void): Promise<void> {
+    return new Promise((resolve, reject) => {
+      let stop: (() => void) | undefined
+      const end = begin(() => settle())
+      const settle = (cancelled = false) => {
+        stop?.()
+        end()
+        if (cancelled) reject(this.#cancellation.error())
+        else resolve()
+      }
+      stop = this.#cancellation.onRequest(() => settle(true))
+    })
+  }
+}
