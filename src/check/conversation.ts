@@ -29,8 +29,8 @@ export class Conversation {
   readonly #plain: Socket
   #secured: TLSSocket | undefined
   #inbox: Inbox | undefined
-  /** The last expectation was of text, and its match ended within a line. */
-  #isWithinLine = false
+  /** The last expectation was of text, of which the rest of the line is a part. */
+  #isText = false
 
   /** `socket`: connected, with the descriptor `fd`. */
   constructor(socket: Socket, fd: number, call: Call, spoken: Spoken) {
@@ -102,7 +102,12 @@ export class Conversation {
     const inbox = this.#reading('send')
     const { cancellation, target } = this.#call
     const written = new Promise<void>((resolve, reject) => {
-      this.#top.write(bytes(target), (error) => (error ? reject(inbox.error ?? error) : resolve()))
+      // Node calls back without an error for a write that a reset has ended.
+      this.#top.write(bytes(target), (error) => {
+        const why = inbox.error ?? error
+        if (why) reject(why)
+        else resolve()
+      })
     })
     try {
       await cancellation.race(written)
@@ -115,7 +120,7 @@ export class Conversation {
     const inbox = this.#reading('expect')
     try {
       const came = await inbox.until(step)
-      this.#isWithinLine = came === 'yes' && step.isText
+      this.#isText = step.isText
       if (came === 'yes') return
       throw this.#unexpected(came, step)
     } catch (error) {
@@ -130,7 +135,7 @@ export class Conversation {
   async #refuseSmuggled(): Promise<void> {
     const inbox = this.#reading('expect')
     try {
-      if (this.#isWithinLine && !inbox.isEmpty) await inbox.until(restOfLine)
+      if (this.#isText && inbox.isWithinLine && !inbox.isEmpty) await inbox.until(restOfLine)
     } catch (error) {
       throw this.#failed(error, 'expect')
     }
@@ -149,15 +154,16 @@ export class Conversation {
     return held && held.length > 0 ? `it had sent ${quoted(held)}` : 'it had sent nothing'
   }
 
-  #unexpected(came: Exclude<Came, 'yes'>, { described }: ExpectStep): ConnectError {
+  #unexpected(came: Exclude<Came, 'yes'>, { described }: ExpectStep): unknown {
     const said = this.#inbox!.held.length > 0 ? `; ${this.#heard}` : ''
     const why = typeof came === 'object' ? came.refused : `${whyNot[came]} ${described}${said}`
-    return this.#error('ERR_EXPECT', 'read', 'expect', `the peer ${why}`)
+    const error = this.#error('ERR_EXPECT', 'read', 'expect', `the peer ${why}`)
+    return came === 'ended' ? this.#excused(error) : error
   }
 
   /** The error of a step, from what the socket says. */
   #failed(error: unknown, phase: 'send' | 'expect'): unknown {
-    if (this.#call.cancellation.requested || error instanceof ConnectError) return this.#excused(error)
+    if (this.#call.cancellation.requested || error instanceof ConnectError) return error
     const { code = 'EPROTO', message } = error as NodeJS.ErrnoException
     const known = classOf(code, { call: phase === 'send' ? 'write' : 'read' })
     const isKnown = known !== 'unknown' && advise(code, known) !== undefined
@@ -171,7 +177,7 @@ export class Conversation {
   #excused(error: unknown): unknown {
     const { deadline, cancellation } = this.#call
     if (cancellation.requested || !(error instanceof ConnectError)) return error
-    const hungUp = ['ECONNRESET', 'EPIPE', 'ECONNABORTED'].includes(error.code) || error.code === 'ERR_EXPECT'
+    const hungUp = ['ECONNRESET', 'EPIPE', 'ECONNABORTED', 'ERR_EXPECT'].includes(error.code)
     const heldUpMs = Math.round(deadline.heldUpMs)
     if (!hungUp || heldUpMs < limits.heldUpExcusesMs) return error
     const { syscall, code } = error

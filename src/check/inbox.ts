@@ -13,6 +13,7 @@ import type { ExpectStep } from './script.js'
 export type Came = 'yes' | { refused: string } | 'ended' | 'full'
 
 const nothing = Buffer.alloc(0)
+const newline = 10
 
 export class Inbox {
   readonly #stream: Duplex
@@ -27,6 +28,7 @@ export class Inbox {
     this.#wake?.()
   }
   #held: Buffer = nothing
+  #lastByte: number | undefined
   #ended = false
   #error: Error | undefined
   #wake: (() => void) | undefined
@@ -41,6 +43,11 @@ export class Inbox {
   /** What was read, and covered by no expectation. */
   get held(): Buffer {
     return this.#held
+  }
+
+  /** What was expected ended within a line. */
+  get isWithinLine(): boolean {
+    return this.#lastByte !== undefined && this.#lastByte !== newline
   }
 
   /** Nothing has come but what was expected. */
@@ -99,6 +106,7 @@ export class Inbox {
   #came(judgement: Judgement): Came | undefined {
     if (judgement === undefined) return undefined
     if ('refused' in judgement) return judgement
+    this.#lastByte = this.#held[judgement.end - 1]
     this.#held = this.#held.subarray(judgement.end)
     return 'yes'
   }

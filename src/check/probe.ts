@@ -11,7 +11,8 @@ import { scriptOf } from './script.js'
 export type Probe = (call: Call, spoken: Spoken) => Promise<Endpoint>
 
 /** Whether a probe does more than connect. */
-export const speaks = ({ tls, steps }: CheckSettings): boolean => Boolean(tls) || steps !== undefined
+export const speaks = ({ tls, steps }: CheckSettings): boolean =>
+  Boolean(tls) || (steps !== undefined && steps.length > 0)
 
 export function probeFor(settings: CheckSettings): Probe {
   return speaks(settings) ? speakingProbe(settings) : connectProbe

@@ -70,6 +70,7 @@ function stepOf(given: ProbeStep, index: number): Step {
   const names = (['send', 'expect', 'starttls'] as const).filter((name) => step[name] !== undefined)
   const [name] = names
   requireNames(where, step, name === 'expect' ? ['expect', 'maxBytes'] : name ? [name] : ['send', 'expect', 'starttls'])
+  if (name === undefined) throw new TypeError(`${where} is ${show(given)}: expected ${stepKind.expected}`)
   if (name === 'send') return send(where, step.send)
   if (name === 'expect') return expect(where, step.expect, step.maxBytes)
   requireKind(`${where}.starttls`, step.starttls, starttlsKind)

@@ -2,12 +2,12 @@ import { once } from 'node:events'
 import { afterEach, describe, expect, it } from 'vitest'
 import { binding } from '#internal/bridge/binding'
 import { selfSigned } from '../support/certificate.js'
+import { because, lackingServer, useServer } from '../support/servers.js'
 import { portOf, useStations } from '../support/stations.js'
 import { engines } from '../support/warm-up.js'
 import { abortInConnect, expectAbortOfConnect, expectLimitOfConnect, leavesNothing } from './abort.js'
 import { type Gate, openGate } from './gate.js'
 import { recipe } from './recipes.js'
-import { because, lackingServer, useServer } from './servers.js'
 
 const targets = useStations()
 const { cert: ca, key } = selfSigned()

@@ -2,7 +2,7 @@
 import { once } from 'node:events'
 import net, { type AddressInfo } from 'node:net'
 import tls from 'node:tls'
-import type { Server } from './servers.js'
+import type { Server } from '../support/servers.js'
 
 export interface Gate extends Server {
   open(): Promise<void>

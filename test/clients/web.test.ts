@@ -2,6 +2,7 @@ import type { TLSSocket } from 'node:tls'
 import { afterEach, describe, expect, it } from 'vitest'
 import { binding } from '#internal/bridge/binding'
 import { selfSigned } from '../support/certificate.js'
+import { because, lackingServer, useServer } from '../support/servers.js'
 import { portOf, useStations } from '../support/stations.js'
 import { engines } from '../support/warm-up.js'
 import {
@@ -12,7 +13,6 @@ import {
   leavesNothing,
 } from './abort.js'
 import { recipe } from './recipes.js'
-import { because, lackingServer, useServer } from './servers.js'
 
 const targets = useStations()
 const { cert: ca, key } = selfSigned()

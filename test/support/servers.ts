@@ -14,11 +14,16 @@ interface Spec {
   programs: string[]
   /** What it says on standard error once it is of use; without it, it is as soon as it listens. */
   ready?: RegExp
+  /** It takes root to start, and leaves that itself. */
+  asRoot?: true
   /** Makes what the server needs in `directory`, and says how to start it. */
   prepare(at: { directory: string; port: number; run: (program: string, ...options: string[]) => void }): string[]
 }
 
-export type ServerName = 'postgres' | 'mariadb' | 'redis' | 'nginx'
+export type ServerName = 'postgres' | 'mariadb' | 'redis' | 'nginx' | 'exim' | 'sshd'
+
+/** Servers speak TLS where these are in their folder. */
+const tlsFiles = { cert: 'cert.pem', key: 'key.pem' }
 
 const specs: Record<ServerName, Spec> = {
   postgres: {
@@ -29,6 +34,10 @@ const specs: Record<ServerName, Spec> = {
       const data = join(directory, 'data')
       run('initdb', '-D', data, '-U', 'test', '--auth', 'trust', '--no-sync')
       const settings = ['fsync=off', 'listen_addresses=127.0.0.1', `unix_socket_directories=${directory}`]
+      if (existsSync(join(directory, tlsFiles.cert))) {
+        settings.push('ssl=on', `ssl_cert_file=${join(directory, tlsFiles.cert)}`)
+        settings.push(`ssl_key_file=${join(directory, tlsFiles.key)}`)
+      }
       return ['postgres', '-D', data, '-p', `${port}`, ...settings.flatMap((setting) => ['-c', setting])]
     },
   },
@@ -43,6 +52,8 @@ const specs: Record<ServerName, Spec> = {
         `--socket=${join(directory, 'socket')}`,
         `--pid-file=${join(directory, 'pid')}`,
       ]
+      if (existsSync(join(directory, tlsFiles.cert)))
+        for (const kind of ['cert', 'key'] as const) files.push(`--ssl-${kind}=${join(directory, tlsFiles[kind])}`)
       return ['mariadbd', '--no-defaults', ...files, `--port=${port}`, '--bind-address=127.0.0.1']
     },
   },
@@ -52,6 +63,40 @@ const specs: Record<ServerName, Spec> = {
     prepare: ({ directory: dir, port }) => [
       ...['redis-server', '--port', `${port}`, '--bind', '127.0.0.1', '--dir', dir, '--save', ''],
     ],
+  },
+  exim: {
+    package: 'exim4-daemon-light',
+    programs: ['exim4'],
+    asRoot: true,
+    prepare({ directory, port, run }) {
+      run('chown', '-R', 'Debian-exim', directory)
+      const lines = [
+        'primary_hostname = localhost',
+        `daemon_smtp_ports = ${port}`,
+        'local_interfaces = 127.0.0.1',
+        `spool_directory = ${directory}`,
+        `log_file_path = ${join(directory, '%slog')}`,
+        `pid_file_path = ${join(directory, 'pid')}`,
+        'tls_advertise_hosts = *',
+        `tls_certificate = ${join(directory, tlsFiles.cert)}`,
+        `tls_privatekey = ${join(directory, tlsFiles.key)}`,
+        'host_lookup =',
+        'rfc1413_query_timeout = 0s',
+        'keep_environment =',
+      ]
+      writeFileSync(join(directory, 'conf'), lines.join('\n'))
+      return ['exim4', '-bdf', '-C', join(directory, 'conf')]
+    },
+  },
+  sshd: {
+    package: 'openssh-server',
+    programs: ['sshd', 'ssh-keygen'],
+    prepare({ directory, port, run }) {
+      const key = join(directory, 'host')
+      run('ssh-keygen', '-q', '-t', 'ed25519', '-N', '', '-f', key)
+      const settings = [`HostKey=${key}`, 'PidFile=none', 'ListenAddress=127.0.0.1']
+      return ['sshd', '-D', '-e', '-f', '/dev/null', '-p', `${port}`, ...settings.flatMap((each) => ['-o', each])]
+    },
   },
   nginx: {
     package: 'nginx',
@@ -81,15 +126,19 @@ const find = (program: string) => folders.map((folder) => join(folder, program))
 
 /** Why tests against it are skipped, or undefined. Where all has to be there, as in CI, they are not skipped but fail. */
 export function lackingServer(name: ServerName): string | undefined {
-  const missing = specs[name].programs.find((program) => !find(program))
+  const { asRoot, programs } = specs[name]
+  const missing = programs.find((program) => !find(program))
+  if (asRoot && !missing && !isRoot) return `it takes root to start ${programs[0]}`
   return missing && !process.env.CI ? `no ${missing} here: install ${specs[name].package}` : undefined
 }
 
 /** For the name of a test that is skipped. */
 export const because = (lacking: string | undefined) => (lacking ? `: ${lacking}` : '')
 
+const isRoot = process.getuid?.() === 0
+
 /** Root runs them as nobody: PostgreSQL and MariaDB refuse root. */
-const nobody = process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : {}
+const nobody = isRoot ? { uid: 65_534, gid: 65_534 } : {}
 
 export interface Server {
   host: string
@@ -103,14 +152,15 @@ export function useServer(name: ServerName, files: Record<string, string> = {}):
   const directory = mkdtempSync(join(tmpdir(), `cancelpoint-${name}-`))
   beforeAll(async () => {
     if (lackingServer(name)) return
-    for (const [file, text] of Object.entries(files)) writeFileSync(join(directory, file), text)
+    for (const [file, text] of Object.entries(files)) writeFileSync(join(directory, file), text, { mode: 0o600 })
     if (nobody.uid)
       for (const path of ['.', ...Object.keys(files)]) chownSync(join(directory, path), nobody.uid, nobody.gid)
     server.port = await freePort()
+    const user = specs[name].asRoot ? {} : nobody
     const run = (program: string, ...options: string[]) =>
-      void execFileSync(programAt(program), options, { ...nobody, cwd: directory, stdio: 'pipe' })
+      void execFileSync(programAt(program), options, { ...user, cwd: directory, stdio: 'pipe' })
     const [program, ...options] = specs[name].prepare({ directory, port: server.port, run })
-    child = spawn(programAt(program!), options, { ...nobody, cwd: directory, stdio: ['ignore', 'ignore', 'pipe'] })
+    child = spawn(programAt(program!), options, { ...user, cwd: directory, stdio: ['ignore', 'ignore', 'pipe'] })
     process.once('exit', () => child?.kill('SIGKILL'))
     await listening(child, server, specs[name].ready)
   }, 60_000)
