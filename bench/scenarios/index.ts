@@ -10,6 +10,7 @@ import { naive } from './naive.js'
 import { type ScenarioName, scenarioNames } from './names.js'
 import { retryStorm } from './retry-storm.js'
 import { singleCall } from './single-call.js'
+import { tlsProbes } from './tls-probes.js'
 
 const byName: Record<ScenarioName, unknown> = {
   'cancel-latency': cancelLatency,
@@ -19,6 +20,7 @@ const byName: Record<ScenarioName, unknown> = {
   'refuse-rate': refuseRate,
   'single-call': singleCall,
   fetch: fetches,
+  'tls-probes': tlsProbes,
   'dead-address': deadAddress,
   'retry-storm': retryStorm,
   naive,

@@ -7,6 +7,7 @@ export const scenarioNames = [
   'refuse-rate',
   'single-call',
   'fetch',
+  'tls-probes',
   'dead-address',
   'retry-storm',
   'naive',

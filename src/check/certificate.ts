@@ -1,6 +1,12 @@
 /** TLS of a probe: the peer's certificate is told whatever comes of it, and whether it lasts long enough. */
 import type { Socket } from 'node:net'
-import { type ConnectionOptions, checkServerIdentity, type TLSSocket } from 'node:tls'
+import {
+  type ConnectionOptions,
+  checkServerIdentity,
+  createSecureContext,
+  type SecureContext,
+  type TLSSocket,
+} from 'node:tls'
 import type { Call } from '../call/call.js'
 import { secure } from '../call/tls.js'
 import { epochMs } from '../core/clock.js'
@@ -9,7 +15,8 @@ import { ConnectError } from '../errors/connect-error.js'
 import type { CertificateRecord } from '../types.js'
 
 export interface SecureOptions {
-  tls: true | ConnectionOptions
+  /** The same object for all that share it. */
+  tls: ConnectionOptions
   /** Days that the certificate has to have left. */
   minDays?: number | undefined
   /** Told as soon as the peer's certificate is known. */
@@ -21,23 +28,32 @@ export interface SecureOptions {
  * the certificate. Nothing of ours has been sent by then.
  */
 export function secureProbe(socket: Socket, call: Call, { tls, minDays, told }: SecureOptions): Promise<TLSSocket> {
-  const given: ConnectionOptions = tls === true ? {} : tls
   let identityError: Error | undefined
   const options: ConnectionOptions = {
-    ...given,
+    ...tls,
+    secureContext: contextOf(tls),
     rejectUnauthorized: false,
     checkServerIdentity(hostname, certificate) {
-      identityError = (given.checkServerIdentity ?? checkServerIdentity)(hostname, certificate)
+      identityError = (tls.checkServerIdentity ?? checkServerIdentity)(hostname, certificate)
       return identityError
     },
   }
   return secure(socket, call, options, (secured) => {
     const certificate = certificateOf(secured)
     if (certificate) told(certificate)
-    if (given.rejectUnauthorized !== false && !secured.authorized) throw identityError ?? openSslError(secured)
+    if (tls.rejectUnauthorized !== false && !secured.authorized) throw identityError ?? openSslError(secured)
     if (minDays !== undefined && certificate && certificate.daysLeft < minDays)
       throw expiring(certificate, minDays, call)
   })
+}
+
+const contexts = new WeakMap<ConnectionOptions, SecureContext>()
+
+/** One for all the probes that share their options: it takes as long as a handshake to make, for it reads every authority. */
+function contextOf(tls: ConnectionOptions): SecureContext {
+  const context = tls.secureContext ?? contexts.get(tls) ?? createSecureContext(tls)
+  contexts.set(tls, context)
+  return context
 }
 
 /** Of what OpenSSL found Node keeps the code. */

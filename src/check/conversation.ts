@@ -49,7 +49,7 @@ export class Conversation {
     delete this.#spoken.step
   }
 
-  async secure(tls: true | ConnectionOptions, minDays: number | undefined): Promise<void> {
+  async secure(tls: ConnectionOptions, minDays: number | undefined): Promise<void> {
     const told = (certificate: CheckResult['certificate']) => Object.assign(this.#spoken, { certificate })
     this.#inbox?.detach()
     this.#inbox = undefined

@@ -20,6 +20,7 @@ export function probeFor(settings: CheckSettings): Probe {
 
 function speakingProbe({ tls, steps = [], close = 'fin', minCertificateDays }: CheckSettings): Probe {
   const script = scriptOf(steps)
+  const tlsOptions = tls === true ? {} : tls
   return async (call, spoken) => {
     // An earlier try may have told some.
     for (const told of ['certificate', 'step', 'stepsMs'] as const) delete spoken[told]
@@ -27,7 +28,7 @@ function speakingProbe({ tls, steps = [], close = 'fin', minCertificateDays }: C
     const { fd } = descriptor
     const conversation = new Conversation(descriptor.adopt(), fd, call, spoken)
     try {
-      if (tls) await conversation.secure(tls, minCertificateDays)
+      if (tlsOptions) await conversation.secure(tlsOptions, minCertificateDays)
       await conversation.follow(script, minCertificateDays)
     } catch (error) {
       await conversation.close()

@@ -27,7 +27,8 @@ export interface ExpectStep {
 
 export interface StarttlsStep {
   kind: 'starttls'
-  tls: true | ConnectionOptions
+  /** One object for all that share the step. */
+  tls: ConnectionOptions
 }
 
 export type Step = SendStep | ExpectStep | StarttlsStep
@@ -75,7 +76,7 @@ function stepOf(given: ProbeStep, index: number): Step {
   if (name === 'expect') return expect(where, step.expect, step.maxBytes)
   requireKind(`${where}.starttls`, step.starttls, starttlsKind)
   const { starttls } = step as { starttls: true | ConnectionOptions }
-  return { kind: 'starttls', tls: starttls === true ? true : copyOf(`${where}.starttls`, starttls) }
+  return { kind: 'starttls', tls: starttls === true ? {} : copyOf(`${where}.starttls`, starttls) }
 }
 
 function send(where: string, given: unknown): SendStep {
