@@ -1,6 +1,7 @@
 /** What a connect of a socket is asked for: Node's options, and cancelpoint's beside them. A name that both have means what Node says. */
 import dns from 'node:dns'
 import net from 'node:net'
+import type { Calls } from '../call/calls.js'
 import { type CallSettings, settle } from '../call/settings.js'
 import { parseTarget } from '../core/target.js'
 import { sharedManager } from '../default-manager.js'
@@ -75,41 +76,45 @@ const nodesDefaults: CallSettings = {
   retry: false,
 }
 
-/** A new one for each connect, which may set its look-up. */
-export function wayOf(options: NetOptions & Partial<net.TcpNetConnectOpts>): Way {
-  const { manager = sharedManager(), timeoutMs, attemptTimeoutMs, engine, retry, blockList } = options
+/** What a manager's maker gave for connects, over Node's defaults. It stays the same. */
+const bases = new WeakMap<ConnectionManager, { calls: Calls; settings: CallSettings }>()
+
+function baseOf(manager: ConnectionManager): { calls: Calls; settings: CallSettings } {
+  const known = bases.get(manager)
+  if (known) return known
   const inside = ConnectionManager.inside(manager)
   if (!inside) throw new TypeError('manager is of another copy of cancelpoint: give one of this copy, or leave it out')
   const { tls, noDelay, keepAlive, allowHalfOpen, ...given } = inside.given
-  const nodes = nodesSettings(options)
-  const settings = settle(settle(nodesDefaults, given), { timeoutMs, attemptTimeoutMs, engine, retry, blockList })
-  const listsAttempts = !nodes.firstAddressOnly && !nodes.family && !nodes.localAddress
-  return {
-    calls: inside.calls,
-    settings: { ...settings, ...nodes, patient: settings.retry !== false },
-    listsAttempts,
-  }
+  const base = { calls: inside.calls, settings: settle(nodesDefaults, given) }
+  bases.set(manager, base)
+  return base
 }
 
-/** The limit of a call with these options. */
-export const timeoutMsOf = ({ timeoutMs, manager }: OwnOptions): number | undefined =>
-  timeoutMs ?? (manager && ConnectionManager.inside(manager)?.given.timeoutMs)
-
-type OfNode = Pick<CallSettings, 'family' | 'localAddress' | 'localPort' | 'firstAddressOnly' | 'attemptDelayMs'>
-
-/** Node checks them as it connects, so what is no kind of theirs is left to it. */
-function nodesSettings(options: Partial<net.TcpNetConnectOpts>): OfNode {
-  const { localAddress, localPort } = options
-  const settings: OfNode = {
-    firstAddressOnly: !(options.autoSelectFamily ?? net.getDefaultAutoSelectFamily()),
-    attemptDelayMs: options.autoSelectFamilyAttemptTimeout ?? net.getDefaultAutoSelectFamilyAttemptTimeout(),
+/** A new one for each connect, which may set its look-up. Property by property: spreads cost more than the rest of it. */
+export function wayOf(options: NetOptions & Partial<net.TcpNetConnectOpts>): Way {
+  const { calls, settings: base } = baseOf(options.manager ?? sharedManager())
+  const settings: CallSettings = { ...base }
+  for (const name of own) {
+    const value = options[name]
+    if (value !== undefined) Object.assign(settings, { [name]: value })
   }
+  const { localAddress, localPort } = options
+  settings.firstAddressOnly = !(options.autoSelectFamily ?? net.getDefaultAutoSelectFamily())
+  settings.attemptDelayMs = options.autoSelectFamilyAttemptTimeout ?? net.getDefaultAutoSelectFamilyAttemptTimeout()
+  settings.patient = settings.retry !== false
+  // Node checks them as it connects, so what is no kind of theirs is left to it.
   const family = familyOf(options.family)
   if (family) settings.family = family
   if (localAddress) settings.localAddress = localAddress
   if (localPort) settings.localPort = localPort
-  return settings
+  return { calls, settings, listsAttempts: !settings.firstAddressOnly && !family && !localAddress }
 }
+
+const own = ['timeoutMs', 'attemptTimeoutMs', 'engine', 'retry', 'blockList'] as const
+
+/** The limit of a call with these options. */
+export const timeoutMsOf = ({ timeoutMs, manager }: OwnOptions): number | undefined =>
+  timeoutMs ?? (manager && ConnectionManager.inside(manager)?.given.timeoutMs)
 
 function familyOf(family: unknown): 4 | 6 | undefined {
   if (family === 4 || family === 'IPv4') return 4
