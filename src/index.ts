@@ -14,6 +14,7 @@ export type {
   ConnectOptions,
   EngineName,
   EngineStats,
+  HealthChange,
   Ledger,
   ManagerOptions,
   ManagerStats,
@@ -21,5 +22,11 @@ export type {
   ProbeStep,
   RetryPolicy,
   RetryRule,
+  State,
   Target,
+  TargetHealth,
+  WatchOptions,
+  WatchSummary,
+  WatchTarget,
 } from './types.js'
+export { Watch } from './watch/watch.js'

@@ -15,9 +15,21 @@ import {
   settledCheckOptions,
   settledConnectOptions,
   settledManagerOptions,
+  settledWatchOptions,
   tlsInOpenError,
 } from './options.js'
-import type { CheckOptions, CheckResult, ConnectOptions, ManagerOptions, ManagerStats, Target } from './types.js'
+import type {
+  CheckOptions,
+  CheckResult,
+  ConnectOptions,
+  ManagerOptions,
+  ManagerStats,
+  Target,
+  WatchOptions,
+  WatchTarget,
+} from './types.js'
+import { type WatchSettings, watchDefaults } from './watch/settings.js'
+import { Watch } from './watch/watch.js'
 
 /** An ordinary socket, TLS on top where that is asked for. */
 const socketWork: Work<Socket> = {
@@ -54,6 +66,7 @@ export class ConnectionManager implements AsyncDisposable {
   readonly #given: ConnectOptions
   readonly #connectDefaults: CallSettings
   readonly #checkDefaults: CheckSettings
+  readonly #watchDefaults: WatchSettings
 
   /** @throws RangeError or TypeError that names the option. */
   constructor(options: ManagerOptions = {}) {
@@ -62,6 +75,7 @@ export class ConnectionManager implements AsyncDisposable {
     this.#given = defaults
     this.#connectDefaults = settle(connectDefaults, defaults)
     this.#checkDefaults = settle(checkDefaults, defaults)
+    this.#watchDefaults = settle(watchDefaults, defaults)
   }
 
   /**
@@ -91,6 +105,18 @@ export class ConnectionManager implements AsyncDisposable {
     // Checked again as a whole: an option may exclude a default.
     const settings = settledCheckOptions(settle(this.#checkDefaults, settledCheckOptions(options)))
     yield* check(this.#calls, targets, settings)
+  }
+
+  /**
+   * Checks each target again and again, and tells what changes: HAProxy's rise and fall. It begins at once, and ends when it is
+   * disposed of, when its loop is left, when the signal aborts (AbortError) or when the manager is closed.
+   * @throws InvalidTargetError for a target, RangeError or TypeError that names the option.
+   */
+  watch(targets: Iterable<Target | WatchTarget>, options: WatchOptions = {}): Watch {
+    this.#calls.throwIfClosed()
+    requireIterable(targets)
+    const settings = settledWatchOptions(settle(this.#watchDefaults, settledWatchOptions(options)))
+    return new Watch(this.#calls, targets, settings)
   }
 
   stats(): ManagerStats {

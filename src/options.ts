@@ -15,7 +15,15 @@ import {
 } from './core/kinds.js'
 import * as limits from './core/limits.js'
 import { settledRetryPolicy } from './core/retry.js'
-import { type CheckOptions, type CheckTarget, type ConnectOptions, engineNames, type ManagerOptions } from './types.js'
+import {
+  type CheckOptions,
+  type CheckTarget,
+  type ConnectOptions,
+  engineNames,
+  type ManagerOptions,
+  type WatchOptions,
+  type WatchTarget,
+} from './types.js'
 
 const isFunction = (value: unknown) => typeof value === 'function'
 
@@ -67,6 +75,25 @@ const checkKinds = {
   minCertificateDays: numberKind('days from 0 up', (value) => value >= 0 && value < Number.POSITIVE_INFINITY),
 } satisfies Kinds & Record<keyof CheckOptions, Kind>
 
+const interval = numberKind(`milliseconds from 1 to ${limits.intervalAtMostMs}`, (value) => {
+  return value >= 1 && value <= limits.intervalAtMostMs
+})
+const inARow = wholeNumber(1, limits.riseAtMost)
+
+const { allAddresses, ...eachOnce } = checkKinds
+
+const watchKinds = {
+  ...eachOnce,
+  intervalMs: interval,
+  fastIntervalMs: interval,
+  downIntervalMs: interval,
+  rise: inARow,
+  fall: inARow,
+  jitter: numberKind(`a share from 0 to ${limits.jitterAtMost}`, (value) => value >= 0 && value <= limits.jitterAtMost),
+  canaries: kind("an array of targets, such as ['10.0.0.1:53']", Array.isArray),
+  states: kind("what an earlier watch's health() gave", (value) => isObject(value) || Array.isArray(value)),
+} satisfies Kinds & Record<Exclude<keyof WatchOptions, 'allAddresses'>, Kind>
+
 const targetKinds = {
   target: kind('a target such as db.internal:5432', (value) => typeof value === 'string' || isObject(value)),
   labels: kind("an object of strings, such as { job: 'db' }", (value) => {
@@ -98,10 +125,22 @@ export const settledCheckOptions = <Options extends CheckOptions>(options: Optio
 
 export const settledManagerOptions = (options: ManagerOptions): ManagerOptions => settledOptions(options, managerKinds)
 
+export function settledWatchOptions<Options extends WatchOptions>(options: Options): Options {
+  if (Object.hasOwn(Object(options), 'allAddresses'))
+    throw new TypeError('options has allAddresses: a watched target has one health, so give its addresses as targets')
+  return settledOptions(options, watchKinds)
+}
+
 /** One target of a check, and what it gives itself. */
-export function settledCheckTarget(given: CheckTarget): CheckTarget {
+export const settledCheckTarget = (given: CheckTarget): CheckTarget => settledTarget(given, targetKinds)
+
+/** The same of a watch. */
+export const settledWatchTarget = (given: WatchTarget): WatchTarget =>
+  settledTarget(given, { ...targetKinds, intervalMs: interval })
+
+function settledTarget<Given extends CheckTarget>(given: Given, kinds: Kinds): Given {
   const example = "{ target: 'db.internal:5432', labels: { job: 'db' } }"
-  const copy = settled('the target', given, targetKinds, { example, hint: hintFor })
+  const copy = settled('the target', given, kinds, { example, hint: hintFor })
   requireKind('target', copy.target, targetKinds.target)
   if (copy.labels) copy.labels = copyOf('labels', copy.labels)
   if (isObject(copy.tls)) copy.tls = copyOf('tls', copy.tls)
@@ -221,6 +260,7 @@ export function requireNoSlips(options: object, more: readonly string[]): void {
 /** Where an option belongs that is none here. */
 const owners: readonly [kinds: Kinds, owner: string][] = [
   [checkKinds, 'check()'],
+  [watchKinds, 'watch()'],
   [managerKinds, 'new ConnectionManager()'],
 ]
 

@@ -4,10 +4,12 @@ import type { ConnectionOptions } from 'node:tls'
 
 import type { ErrnoClass } from './core/errno.js'
 
+import type { State } from './core/health.js'
 import type { RetryPolicy } from './core/retry.js'
 import type { Target } from './core/target.js'
 import type { Phase } from './core/verdict.js'
 
+export type { State } from './core/health.js'
 export type { RetryPolicy, RetryRule } from './core/retry.js'
 export type { Target } from './core/target.js'
 export type { Phase } from './core/verdict.js'
@@ -184,6 +186,78 @@ export interface AttemptRecord {
   code?: string
   /** Where it failed. */
   errnoClass?: ErrnoClass
+}
+
+/** A target that is watched, with what is done to it. */
+export interface WatchTarget extends CheckTarget {
+  /** As in WatchOptions. */
+  intervalMs?: number | undefined
+}
+
+export interface WatchOptions extends CheckOptions {
+  /** From the start of one check of a target to that of the next. Milliseconds, default 10,000. */
+  intervalMs?: number | undefined
+  /** The same while a change is under way. Default: intervalMs. */
+  fastIntervalMs?: number | undefined
+  /** The same while the target is down. Default: intervalMs. */
+  downIntervalMs?: number | undefined
+  /** Results in a row that say up, until a target that was down is up. Default 2. */
+  rise?: number | undefined
+  /** Results in a row that say down, until a target that was up is down. Default 3. */
+  fall?: number | undefined
+  /** Intervals are longer or shorter by up to this share of them, from 0 to 0.5. Default 0.03. */
+  jitter?: number | undefined
+  /** While none of these is up, what is not up is unknown: it is this machine's network that is down. Default: none. */
+  canaries?: Target[] | undefined
+  /** What an earlier watch knew: its targets begin with these states. Default: nothing is known. */
+  states?: Iterable<Pick<TargetHealth, 'target' | 'labels' | 'state' | 'since'>> | undefined
+}
+
+/** A change of a target's state. */
+export interface HealthChange {
+  /** As given. */
+  target: string
+  labels?: Readonly<Record<string, string>>
+  from: State
+  to: State
+  /** Milliseconds since the epoch, like `since`. */
+  at: number
+  /** When the state began that has ended. */
+  since: number
+  /** Results in a row that made the change. */
+  results: number
+  /** The last of them. */
+  last: CheckResult
+}
+
+export interface TargetHealth {
+  /** As given. */
+  target: string
+  labels?: Readonly<Record<string, string>>
+  state: State
+  /** When the state began. Milliseconds since the epoch. */
+  since: number
+  /** Results in a row like the last one, unknown ones left out. */
+  inARow: number
+  /** Absent before the first. */
+  last?: CheckResult
+  /** How often it was due and not checked, because its last check was still under way, or this process was late by a whole interval. */
+  skipped: number
+}
+
+export interface WatchSummary {
+  /** Targets by their state; canaries are not among them. */
+  up: number
+  down: number
+  unknown: number
+  /** How long after they were due checks of the last minute started. Milliseconds. */
+  latenessMs: { p50: number; p99: number; max: number }
+  /** No state changes now: this process or its machine is in no state to judge. */
+  frozen: boolean
+  /** Why, as a clause. */
+  frozenWhy?: string
+  /** Changes that nobody took in time, and that are gone. */
+  lostChanges: number
 }
 
 export interface ManagerStats {

@@ -42,7 +42,7 @@ export async function* check(
 }
 
 /** What the targets of one check share. */
-function runOf(calls: Calls, settings: CheckSettings, cancellation: Cancellation): CheckRun {
+export function runOf(calls: Calls, settings: CheckSettings, cancellation: Cancellation): CheckRun {
   const { ratePerSecond, perHost } = settings
   const limited = ratePerSecond !== undefined || perHost !== undefined
   const gate = limited ? new Gate({ bucket: bucketOf(ratePerSecond), perHost }) : undefined

@@ -50,7 +50,7 @@ export function textOf(given: Checkable): string {
 }
 
 /** Asked of the object alone. One that throws is no CheckTarget, and readTarget says what is wrong with it. */
-function isCheckTarget(given: Target | CheckTarget | ReadTarget): given is CheckTarget {
+export function isCheckTarget(given: unknown): given is CheckTarget {
   if (typeof given !== 'object' || given === null || ReadTarget.is(given)) return false
   try {
     return 'target' in given

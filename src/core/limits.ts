@@ -54,6 +54,30 @@ export const lookMs = 20
 /** A peer that hangs up after the process was held up for so long may have lost its patience with us. */
 export const heldUpExcusesMs = 500
 
+/** A watch: HAProxy's rise and fall; an interval and a jitter that hurt nobody. */
+export const watchIntervalMs = 10_000
+export const rise = 2
+export const fall = 3
+export const jitter = 0.03
+export const jitterAtMost = 0.5
+/** Results in a row, and a day: more is a slip of the pen. */
+export const riseAtMost = 1_000
+export const intervalAtMostMs = 86_400_000
+/** Checks that are started in one turn of the event loop. */
+export const startsPerTurn = 64
+/** Changes that wait for somebody to take them. */
+export const changesAtMost = 10_000
+/** When a watch does not judge: see core/overload.ts. A tenth of the default interval late; half a second is some lost answers. */
+export const overload = {
+  lateAtMostMs: 1_000,
+  heldUpAtMostMs: 500,
+  localShareAtMost: 0.1,
+  resultsLookedAt: 64,
+  calmMs: 5_000,
+}
+/** What lateness is told over. */
+export const latenessWindowMs = 60_000
+
 /** How long a check's close_notify and FIN may take to be sent: a peer that does not read holds them up. */
 export const goodbyeMs = 1_000
 
