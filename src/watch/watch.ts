@@ -21,11 +21,18 @@ import { Changes } from './changes.js'
 import { type Entry, entryOf, keyOf, type Watchable, type WatchSettings } from './settings.js'
 import { Watched } from './watched.js'
 
+export type ResultListener = (key: string, result: CheckResult, state: State) => void
+
 /**
  * Begins at once and goes on until it is disposed of, its signal aborts or the manager is closed. Iterating takes the changes as
  * they come; leaving the loop disposes of it. Nothing is under way once that is over.
  */
 export class Watch implements AsyncIterable<HealthChange>, AsyncDisposable {
+  /** Tells `listener` of each result, canaries' left out. One listener at most; it must not throw. `key`: see keyOf. */
+  static onResult(watch: Watch, listener: ResultListener): void {
+    watch.#onResult = listener
+  }
+
   readonly #calls: Calls
   readonly #settings: WatchSettings
   readonly #cancellation: Cancellation
@@ -44,6 +51,7 @@ export class Watch implements AsyncIterable<HealthChange>, AsyncDisposable {
   #turns = false
   #ended: Promise<void> | undefined
   #idle: (() => void) | undefined
+  #onResult: ResultListener | undefined
 
   /** @throws InvalidTargetError, TypeError or RangeError for a target; ERR_MANAGER_CLOSED. */
   constructor(calls: Calls, targets: Iterable<Watchable>, settings: WatchSettings) {
@@ -239,6 +247,7 @@ export class Watch implements AsyncIterable<HealthChange>, AsyncDisposable {
     const intervalMs = this.#intervalOf(watched)
     watched.health = healthAfter(before, this.#saidBy(watched, result, now), epochMs(), this.#settings)
     if (watched.health.state !== before.state) this.#tell(watched, before, result)
+    if (!watched.isCanary) this.#onResult?.(watched.key, result, watched.health.state)
     // The time until the next check follows the state that it has now.
     if (this.#intervalOf(watched) !== intervalMs && this.#schedule.delete(watched)) {
       this.#schedule.add(watched, Math.max(now, watched.startDueAt + this.#next(watched)))
