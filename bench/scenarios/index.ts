@@ -9,6 +9,7 @@ import { memory } from './memory.js'
 import { naive } from './naive.js'
 import { type ScenarioName, scenarioNames } from './names.js'
 import { retryStorm } from './retry-storm.js'
+import { sideBySide } from './side-by-side.js'
 import { singleCall } from './single-call.js'
 import { tlsProbes } from './tls-probes.js'
 
@@ -24,6 +25,7 @@ const byName: Record<ScenarioName, unknown> = {
   'dead-address': deadAddress,
   'retry-storm': retryStorm,
   naive,
+  'side-by-side': sideBySide,
 }
 
 export const scenarios = scenarioNames.map((name) => byName[name] as Scenario)

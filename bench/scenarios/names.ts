@@ -11,6 +11,7 @@ export const scenarioNames = [
   'dead-address',
   'retry-storm',
   'naive',
+  'side-by-side',
 ] as const
 
 export type ScenarioName = (typeof scenarioNames)[number]

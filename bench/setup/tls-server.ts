@@ -1,5 +1,5 @@
 /** A TLS server on loopback in processes of its own: nginx, or Node's where there is none. */
-import { execFileSync, spawn } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { connect, createServer } from 'node:net'
@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { selfSignedInto } from './certificate.js'
 
 export interface TlsServer {
   port: number
@@ -22,10 +23,7 @@ const nginx = ['/usr/sbin/nginx', '/usr/bin/nginx'].find((path) => existsSync(pa
 
 export async function openTlsServer(): Promise<TlsServer> {
   const directory = mkdtempSync(join(tmpdir(), 'cancelpoint-bench-tls-'))
-  const [keyFile, certFile] = [join(directory, 'key.pem'), join(directory, 'cert.pem')]
-  const request = 'req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=localhost'
-  const names = ['-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1']
-  execFileSync('openssl', [...request.split(' '), ...names, '-keyout', keyFile, '-out', certFile], { stdio: 'pipe' })
+  const { keyFile, certFile } = selfSignedInto(directory)
   const port = await freePort()
   writeFileSync(join(directory, 'conf'), configuration(directory, port, keyFile, certFile))
   const [command, ...args] = nginx
