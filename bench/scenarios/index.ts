@@ -12,6 +12,7 @@ import { retryStorm } from './retry-storm.js'
 import { sideBySide } from './side-by-side.js'
 import { singleCall } from './single-call.js'
 import { tlsProbes } from './tls-probes.js'
+import { watching } from './watch.js'
 
 const byName: Record<ScenarioName, unknown> = {
   'cancel-latency': cancelLatency,
@@ -24,6 +25,7 @@ const byName: Record<ScenarioName, unknown> = {
   'tls-probes': tlsProbes,
   'dead-address': deadAddress,
   'retry-storm': retryStorm,
+  watch: watching,
   naive,
   'side-by-side': sideBySide,
 }

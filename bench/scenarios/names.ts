@@ -10,6 +10,7 @@ export const scenarioNames = [
   'tls-probes',
   'dead-address',
   'retry-storm',
+  'watch',
   'naive',
   'side-by-side',
 ] as const

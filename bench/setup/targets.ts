@@ -7,6 +7,6 @@ export function address(index: number): string {
   return `127.${octet(62_500)}.${octet(250)}.${octet(1)}`
 }
 
-export function targets(port: number): string[] {
-  return Array.from({ length: targetCount }, (_, index) => `${address(index)}:${port}`)
+export function targets(port: number, count = targetCount): string[] {
+  return Array.from({ length: count }, (_, index) => `${address(index)}:${port}`)
 }
