@@ -60,8 +60,8 @@ it.skipIf(skipped)(
         ) as [number, number]
         const within = intervalMs * (1 + jitter) + slackMs
         expect(ours - theirs, `${service}, ${step}`).toBeLessThanOrEqual(within)
-        // HAProxy counts its interval from the end of a check that timed out, and so takes that much longer for each.
-        const timeouts = to === 'down' && step !== 'stopped' ? (fall - 1) * timeoutMs : 0
+        // HAProxy counts its interval from the end of a check that timed out, and so it is later by that much for each.
+        const timeouts = step === 'stopped' || step === 'started' ? 0 : fall * timeoutMs
         expect(theirs - ours, `${service}, ${step}`).toBeLessThanOrEqual(within + timeouts)
       }
     }
