@@ -45,9 +45,21 @@ export class Agent extends NodesAgent {
     requireAgentOptions(options)
     super(options as https.AgentOptions)
     const { protocol, defaultPort } = options as { protocol?: string; defaultPort?: number }
-    // Node 22 and newer put them into every request's options, where they would hide what the request says.
-    Object.assign(this.options, { protocol, defaultPort })
     this[own] = { ...(protocol && { protocol }), ...(defaultPort && { defaultPort }) }
+    // Node puts the agent's options over a request's. Its own defaults among them would hide what the request says.
+    const { protocol: _, defaultPort: __, ...rest } = this.options as AgentOptions & { defaultPort?: number }
+    this.options = { __proto__: null, ...rest, ...this[own] } as never
+  }
+
+  /** Node's requests come here. What each is, is settled now: one in line stays so when the global agents change. */
+  addRequest(request: http.ClientRequest, given: RequestOptions | string, ...place: unknown[]): void {
+    const { addRequest } = NodesAgent.prototype as unknown as { addRequest: (...given: unknown[]) => void }
+    const options = typeof given === 'object' ? given : { host: given, port: place[0], localAddress: place[1] }
+    const settled = {
+      protocol: isSecure(options as RequestOptions, this) ? 'https:' : 'http:',
+      port: portOf(options as RequestOptions, this),
+    }
+    addRequest.call(this, request, { ...options, ...settled })
   }
 
   /** What sockets are shared by, as Node names them, and by the port meant. A name of https: has more parts than one of http:. */
