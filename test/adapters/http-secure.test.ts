@@ -121,6 +121,18 @@ describe('a request of https:', () => {
   })
 })
 
+it.each<[string, Options]>([
+  ['by its host', { host: 'localhost.' }],
+  ['by its host and a header', { host: '127.0.0.1', headers: { host: 'localhost.' } }],
+  ['by its servername', { host: '127.0.0.1', servername: 'localhost.' }],
+])('names its server without a final dot, %s', async (_, options) => {
+  const named = once(answering, 'secureConnection')
+  const request = https.get({ ...place(answering), ...options, agent: agentOf() })
+  await endOf(request)
+  const [socket] = await named
+  expect(socket.servername).toBe('localhost')
+})
+
 describe('a request in line', () => {
   it.each<[string, Ask]>([
     ['was asked of the global agent', (at) => https.get(place(at))],

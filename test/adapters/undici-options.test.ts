@@ -160,6 +160,20 @@ describe.each(connectors)('%s', (whose, connectorOf) => {
     await Promise.all([end(first), end(again)])
   })
 
+  it.runIf(isOurs).each([
+    ['its host', { hostname: 'localhost.' }],
+    ['its servername', { servername: 'localhost.' }],
+  ])('names the server without a final dot: %s', async (_which, origin) => {
+    const named = once(secure, 'secureConnection')
+    const socket = await connect(connectorOf({ ca: certificate.cert, family: 4 }), {
+      ...to(secure, 'https:'),
+      ...origin,
+    })
+    const [peer] = await named
+    await end(socket)
+    expect(peer.servername).toBe('localhost')
+  })
+
   it.each([
     [true, 'h2'],
     [false, 'http/1.1'],
