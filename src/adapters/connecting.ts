@@ -131,7 +131,7 @@ export class Connecting implements Observer, Work<Claim> {
   connect(address: string, port: number | undefined): number {
     this.#isTold = true
     this.#begin(() => {
-      if (port === undefined) return parseTarget({ path: address.startsWith('@') ? `./${address}` : address })
+      if (port === undefined) return pathTarget(address)
       return portZero(address, port) ?? parseTarget({ host: address, port })
     })
     return 0
@@ -141,7 +141,11 @@ export class Connecting implements Observer, Work<Claim> {
   connectByName(hostname: string, port: number): void {
     nextTick(() => {
       if (this.#handle[underWay] !== this || this.#socket.destroyed) return
-      this.#begin(() => (port === 0 ? { kind: 'name', hostname, port } : parseTarget({ host: hostname, port })))
+      this.#begin(() => {
+        // A look-up of the caller's may know any name, and the kernel refuses port 0.
+        if (port === 0 || this.#way.settings.lookup) return { kind: 'name', hostname, port }
+        return parseTarget({ host: hostname, port })
+      })
     })
   }
 
@@ -178,7 +182,7 @@ export class Connecting implements Observer, Work<Claim> {
   }
 
   notFound(error: unknown): void {
-    this.#emit('lookup', error, undefined, undefined, this.#hostname)
+    this.#emit('lookup', this.#told(error as Error), undefined, undefined, this.#hostname)
   }
 
   starts(endpoint: Endpoint): void {
@@ -232,10 +236,15 @@ export class Connecting implements Observer, Work<Claim> {
     else this.#socket.destroy(this.#told(error))
   }
 
-  /** Node's errors have the source where the caller fixed all of it, and the path of AF_UNIX as their address. */
+  /** Node's errors have the source where the caller fixed all of it, the path of AF_UNIX as their address, and getaddrinfo's names. */
   #told(error: Error): Error {
     if (!(error instanceof ConnectError)) return error
-    const { localAddress, localPort } = this.#way.settings
+    const { localAddress, localPort, lookup } = this.#way.settings
+    // Node's words for it, and libuv's number for EAI_NONAME. A caller's look-up has its own.
+    if (error.hostname && !lookup && ['ENOTFOUND', 'EAI_AGAIN'].includes(error.code)) {
+      const message = error.message.replace(`${error.syscall} `, 'getaddrinfo ')
+      Object.assign(error, { message, syscall: 'getaddrinfo', errno: error.errno || -3008 })
+    }
     if (localAddress && localPort) Object.assign(error, { localAddress, localPort })
     const path = error.path?.replace(/\0+$/, '')
     if (path !== undefined) Object.assign(error, { path, address: path })
@@ -261,6 +270,16 @@ const numberOf = { inet: 4, inet6: 6 } as const
 function partsOf(endpoint: Endpoint): [address: string, port?: number, family?: number] {
   if (endpoint.family === 'unix') return [endpoint.path, undefined, undefined]
   return [endpoint.address, endpoint.port, numberOf[endpoint.family]]
+}
+
+/** A path that cannot be one is refused as the kernel would refuse it. A leading '@' is one of a file here. */
+function pathTarget(path: string): ParsedTarget {
+  try {
+    return parseTarget({ path: path.startsWith('@') ? `./${path}` : path })
+  } catch (cause) {
+    const endpoint: Endpoint = { family: 'unix', path }
+    throw new ConnectError({ code: 'EINVAL', syscall: 'connect', endpoint, errnoClass: 'misuse', cause })
+  }
 }
 
 /** Port 0 is no target, but Node lets the kernel refuse it. */

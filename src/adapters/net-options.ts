@@ -3,12 +3,13 @@ import dns from 'node:dns'
 import net from 'node:net'
 import type { Calls } from '../call/calls.js'
 import { type CallSettings, settle } from '../call/settings.js'
+import { parseHostname } from '../core/hostname.js'
 import { parseTarget } from '../core/target.js'
 import { sharedManager } from '../default-manager.js'
 import { ConnectionManager } from '../manager.js'
 import type { ConnectOptions } from '../types.js'
 import type { Way } from './connecting.js'
-import { nodesPath } from './nodes-net.js'
+import { isNormalised, nodesPath } from './nodes-net.js'
 
 /** cancelpoint's own. Without them nothing is retried, and nothing limited that Node would not limit. */
 export interface OwnOptions extends Pick<ConnectOptions, 'timeoutMs' | 'attemptTimeoutMs' | 'engine' | 'retry'> {
@@ -29,9 +30,9 @@ export interface Normalised {
   listener: Listener | undefined
 }
 
-/** net.connect's shapes, and what Node's own connect hands on: an array of options and listener. */
+/** net.connect's shapes, and what Node's own connect hands on. */
 export function nodesArguments(given: Given): Normalised {
-  const args = Array.isArray(given[0]) ? (given[0] as Given) : given
+  const args = isNormalised(given[0]) ? given[0] : given
   const [first, second] = args
   const last = args[args.length - 1]
   const listener = typeof last === 'function' ? (last as Listener) : undefined
@@ -121,31 +122,48 @@ function familyOf(family: unknown): 4 | 6 | undefined {
   return family === 6 || family === 'IPv6' ? 6 : undefined
 }
 
-/** The look-up that a connect is to make as Node would: by the caller's function, or with hints that getaddrinfo alone knows. */
-export function lookupOf({ lookup, hints = 0 }: Partial<net.TcpNetConnectOpts>): net.LookupFunction | undefined {
+/**
+ * The look-up that a connect is to make as Node would: by the caller's function; by getaddrinfo where its hints are asked
+ * for, and where what stands for a name or a family is none that cancelpoint knows. Node's own then says so.
+ */
+export function lookupOf(
+  { lookup, hints, family }: Partial<net.TcpNetConnectOpts>,
+  hostname: unknown,
+): net.LookupFunction | undefined {
   if (typeof lookup === 'function') return lookup
-  return hints & (dns.V4MAPPED | dns.ALL) ? (dns.lookup as net.LookupFunction) : undefined
+  const isOurs =
+    (!hints || hints === dns.ADDRCONFIG) &&
+    (!family || familyOf(family) !== undefined) &&
+    typeof hostname === 'string' &&
+    parseHostname(hostname) !== undefined
+  return isOurs ? undefined : (dns.lookup as net.LookupFunction)
+}
+
+interface Asked {
+  readonly lookup: net.LookupFunction
+  readonly hostname: string
+  readonly port: number
+  readonly options: dns.LookupOptions
 }
 
 /** Asks a look-up of Node's kind. The first time it is asked at once, so that what it throws is thrown to who connects. */
-export function promised(
-  lookup: net.LookupFunction,
-  hostname: string,
-  options: dns.LookupOptions,
-): NonNullable<ConnectOptions['lookup']> {
-  let first: Promise<string[]> | undefined = ask(lookup, hostname, options)
+export function promised(asked: Asked): NonNullable<ConnectOptions['lookup']> {
+  let first: Promise<string[]> | undefined = ask(asked)
   first.catch(() => {})
   return () => {
-    const asked = first ?? ask(lookup, hostname, options)
+    const asking = first ?? ask(asked)
     first = undefined
-    return asked
+    return asking
   }
 }
 
-function ask(lookup: net.LookupFunction, hostname: string, options: dns.LookupOptions): Promise<string[]> {
-  const { promise, resolve, reject } = withResolvers<unknown>()
-  lookup(hostname, options, (error: Error | null, found: unknown) => (error ? reject(error) : resolve(found)))
-  return promise.then(addressesIn)
+function ask({ lookup, hostname, port, options }: Asked): Promise<string[]> {
+  const { promise, resolve, reject } = withResolvers<Found[]>()
+  lookup(hostname, options, (error: Error | null, found: unknown, family?: number) => {
+    if (error) reject(error)
+    else resolve(Array.isArray(found) ? found : [{ address: found, family }])
+  })
+  return promise.then((found) => addressesIn(found, hostname, port))
 }
 
 function withResolvers<T>() {
@@ -158,11 +176,18 @@ function withResolvers<T>() {
   return { promise, resolve, reject }
 }
 
-/** What is no address is left out, as Node does, unless there is nothing else. */
-function addressesIn(found: unknown): string[] {
-  const all = Array.isArray(found) ? found.map((each) => each?.address) : [found]
-  const some = all.filter((each) => typeof each === 'string' && net.isIP(each) !== 0)
-  if (some.length === 0 && all.length > 0)
-    throw Object.assign(new TypeError(`Invalid IP address: ${String(all[0])}`), { code: 'ERR_INVALID_IP_ADDRESS' })
-  return some
+type Found = { address?: unknown; family?: unknown } | null | undefined
+
+/** What is no address, or is said to be of no family, is left out, as Node does, unless there is nothing else. */
+function addressesIn(found: readonly Found[], host: string, port: number): string[] {
+  const isAddress = (each: Found) => typeof each?.address === 'string' && net.isIP(each.address) !== 0
+  const some = found.filter((each) => isAddress(each) && (each!.family === 4 || each!.family === 6))
+  const [first] = found
+  if (some.length > 0 || found.length === 0) return some.map((each) => each!.address as string)
+  if (!isAddress(first)) {
+    const error = new TypeError(`Invalid IP address: ${String(first?.address)}`)
+    throw Object.assign(error, { code: 'ERR_INVALID_IP_ADDRESS' })
+  }
+  const error = new RangeError(`Invalid address family: ${String(first!.family)} ${host}:${port}`)
+  throw Object.assign(error, { code: 'ERR_INVALID_ADDRESS_FAMILY', host, port })
 }

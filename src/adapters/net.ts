@@ -45,7 +45,8 @@ export function createConnection(target: string, options: Partial<NetOptions>, l
 export function createConnection(targetOrPath: string, listener?: Listener): net.Socket
 export function createConnection(...given: unknown[]): net.Socket {
   const { options, listener } = ourArguments(given)
-  requireOwn(options)
+  // Node refuses an array with words of its own.
+  if (!Array.isArray(options)) requireOwn(options)
   return openSocket(options, listener)
 }
 
@@ -75,6 +76,9 @@ export function destroyBy(signal: AbortSignal, socket: net.Socket): void {
   if (!cancellation.requested) socket.once('close', () => cancellation.end())
 }
 
+/** Its connect is handed on to Node's now. cancelpoint/register may stand before that, and lets it pass. */
+let handedOn: net.Socket | undefined
+
 /** Has `socket` connect by a call, where its handle is one that Node would connect by. `connect` is Node's own. */
 export function connectThrough(
   connect: Connect,
@@ -83,6 +87,7 @@ export function connectThrough(
   listener: Listener | undefined,
   way: () => Way = () => wayOf(options),
 ): net.Socket {
+  if (handedOn === socket) return connect.call(socket, options, listener)
   const { _handle: given } = socket as NodesSocket
   // Node ends the TLS of such a socket as it makes it, and then lets it connect: that is left to Node.
   if (given?._parent && options.signal?.aborted) return connect.call(socket, options, listener)
@@ -91,16 +96,25 @@ export function connectThrough(
   const chosen = way()
   const connecting = new Connecting(socket as NodesSocket, handle, chosen)
   const lookUp: net.LookupFunction = (hostname, asked) => {
-    const lookup = lookupOf(options)
-    const all = chosen.listsAttempts
-    if (lookup) chosen.settings.lookup = promised(lookup, hostname, all ? { ...asked, all } : asked)
-    connecting.connectByName(hostname, Number(options.port))
+    const lookup = lookupOf(options, hostname)
+    const { listsAttempts: all, settings } = chosen
+    const port = Number(options.port) || 0
+    if (lookup) {
+      settings.lookup = promised({ lookup, hostname, port, options: all ? { ...asked, all } : asked })
+      // It was told the family, and what it finds is taken.
+      delete settings.family
+    }
+    connecting.connectByName(hostname, port)
   }
+  const before = handedOn
+  handedOn = socket
   try {
     return connect.call(socket, withLookup(options, lookUp), listener)
   } catch (error) {
     connecting.end()
     throw error
+  } finally {
+    handedOn = before
   }
 }
 

@@ -53,6 +53,13 @@ export function nodesPath(path: string): string {
   return path + '\0'.repeat(Math.max(0, pathBytes - Buffer.byteLength(path)))
 }
 
+/** What net.connect hands on to a socket's connect: an array of options and listener. Any other array is an object like others. */
+export function isNormalised(given: unknown): given is readonly unknown[] {
+  return (
+    Array.isArray(given) && Object.getOwnPropertySymbols(given).some((mark) => mark.description === 'normalizedArgs')
+  )
+}
+
 /** The class of the handle that Node gives a descriptor of this kind. */
 function handleClass(domain: number): HandleClass {
   const fd = binding.socket(domain, streamType)

@@ -79,7 +79,7 @@ async function lookedUp(
       throw new TypeError(`${error} was thrown by lookup of ${hostname}: expected an Error that says why`)
     const { code, syscall = 'lookup' } = error as NodeJS.ErrnoException
     const ofName = (code === 'ENOTFOUND' || code === 'EAI_AGAIN') && !(error instanceof ConnectError)
-    throw ofName ? unresolvedError(code, syscall, hostname, error) : error
+    throw ofName ? unresolvedError(code, syscall, hostname, error, (error as NodeJS.ErrnoException).errno) : error
   }
 }
 

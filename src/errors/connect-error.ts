@@ -149,8 +149,14 @@ export function poolFailedError(last: Error): ConnectError {
 }
 
 /** A name that came to no address: 'ENOTFOUND' where it has none, 'EAI_AGAIN' where nobody could say. */
-export function unresolvedError(code: string, syscall: string, hostname: string, cause?: unknown): ConnectError {
-  return new ConnectError({ code, syscall, hostname, errnoClass: 'name', cause })
+export function unresolvedError(
+  code: string,
+  syscall: string,
+  hostname: string,
+  cause?: unknown,
+  errno?: number,
+): ConnectError {
+  return new ConnectError({ code, syscall, hostname, errnoClass: 'name', cause, ...(errno && { errno }) })
 }
 
 /** A name that was looked up, and has no address. */
