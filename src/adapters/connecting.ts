@@ -27,6 +27,7 @@ import {
   type NodesSocket,
   Pipe,
   SOCKET,
+  startsPerf,
   TCP,
 } from './nodes-net.js'
 
@@ -186,8 +187,10 @@ export class Connecting implements Observer, Work<Claim> {
   }
 
   starts(endpoint: Endpoint): void {
-    if (endpoint.family !== 'unix')
+    if (endpoint.family !== 'unix') {
       this.#socket.autoSelectFamilyAttemptedAddresses?.push(`${endpoint.address}:${endpoint.port}`)
+      if (!this.#isTold) startsPerf(this.#socket, endpoint.address, endpoint.port)
+    }
     if (!this.#isTold) this.#emit('connectionAttempt', ...partsOf(endpoint))
     this.#isTold = false
   }

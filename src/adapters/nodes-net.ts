@@ -4,8 +4,11 @@
  * Node.js that differs is refused with one clear error and no connect goes astray.
  */
 import net from 'node:net'
+import { PerformanceObserver } from 'node:perf_hooks'
+
 import { binding } from '../bridge/binding.js'
 import type { UnopenedHandle } from '../bridge/descriptor.js'
+import { performance } from '../core/clock.js'
 import { domains } from '../core/sockaddr.js'
 
 /** TCP or Pipe, libuv's streams as Node wraps them. */
@@ -84,6 +87,8 @@ interface Seen {
   TCP: HandleClass
   Pipe: HandleClass
   afterConnect: AfterConnect
+  /** Where Node keeps what perf_hooks is told when the socket is connected. A Node without it tells nothing. */
+  perf: symbol | undefined
 }
 
 /** Lets Node connect a socket by handles that only look, and says what they saw. */
@@ -121,7 +126,31 @@ function look(): Seen {
   if (!remote.connecting || seen.name !== 'cancelpoint.invalid') throw new Error('a name was not looked up at once')
   for (const socket of [local, remote]) socket.destroy()
   if (seen.closed !== 2) throw new Error('a destroyed socket did not close its handle')
-  return { TCP, Pipe, afterConnect: seen.oncomplete as AfterConnect }
+  return { TCP, Pipe, afterConnect: seen.oncomplete as AfterConnect, perf: perfOf(new (watched(TCP))(SOCKET)) }
+}
+
+/** Node keeps it where somebody observes. */
+function perfOf(handle: Handle): symbol | undefined {
+  const observer = new PerformanceObserver(() => {})
+  observer.observe({ entryTypes: ['net'] })
+  const socket = new net.Socket()
+  setHandle(socket, handle)
+  // An address given as such would be connected to a turn later.
+  const lookup = ((_name, _options, done) => done(null, '127.0.0.1', 4)) as net.LookupFunction
+  socket.connect({ host: 'cancelpoint.invalid', port: 1, autoSelectFamily: false, lookup })
+  const found = Object.getOwnPropertySymbols(socket).find(
+    ({ description }) => description === 'kPerfHooksNetConnectContext',
+  )
+  socket.destroy()
+  observer.disconnect()
+  return found
+}
+
+/** An attempt starts that Node knows nothing of. perf_hooks is told of it once the socket is connected. */
+export function startsPerf(socket: net.Socket, host: string, port: number): void {
+  if (!perf) return
+  const context = { type: 'net', name: 'connect', detail: { host, port }, startTime: performance.now() }
+  Object.assign(socket, { [perf]: context })
 }
 
 function lookOrRefuse(): Seen {
@@ -136,4 +165,4 @@ function lookOrRefuse(): Seen {
   }
 }
 
-export const { TCP, Pipe, afterConnect } = lookOrRefuse()
+export const { TCP, Pipe, afterConnect, perf } = lookOrRefuse()
