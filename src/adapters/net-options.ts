@@ -124,18 +124,20 @@ function familyOf(family: unknown): 4 | 6 | undefined {
 
 /**
  * The look-up that a connect is to make as Node would: by the caller's function; by getaddrinfo where its hints are asked
- * for, and where what stands for a name or a family is none that cancelpoint knows. Node's own then says so.
+ * for, and where what stands for a name or a family is none that cancelpoint knows. Node's own then says so. `hasOther`: the
+ * manager has a look-up, which may know any name.
  */
 export function lookupOf(
   { lookup, hints, family }: Partial<net.TcpNetConnectOpts>,
   hostname: unknown,
+  hasOther: boolean,
 ): net.LookupFunction | undefined {
   if (typeof lookup === 'function') return lookup
   const isOurs =
     (!hints || hints === dns.ADDRCONFIG) &&
     (!family || familyOf(family) !== undefined) &&
     typeof hostname === 'string' &&
-    parseHostname(hostname) !== undefined
+    (hasOther || parseHostname(hostname) !== undefined)
   return isOurs ? undefined : (dns.lookup as net.LookupFunction)
 }
 

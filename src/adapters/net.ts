@@ -96,13 +96,13 @@ export function connectThrough(
   const chosen = way()
   const connecting = new Connecting(socket as NodesSocket, handle, chosen)
   const lookUp: net.LookupFunction = (hostname, asked) => {
-    const lookup = lookupOf(options, hostname)
     const { listsAttempts: all, settings } = chosen
+    const lookup = lookupOf(options, hostname, settings.lookup !== undefined)
     const port = Number(options.port) || 0
     if (lookup) {
       settings.lookup = promised({ lookup, hostname, port, options: all ? { ...asked, all } : asked })
-      // It was told the family, and what it finds is taken.
-      delete settings.family
+      // It was told the family, and what it finds is taken. A manager's own family holds.
+      if (options.family) delete settings.family
     }
     connecting.connectByName(hostname, port)
   }

@@ -2,6 +2,7 @@
 import http from 'node:http'
 import net from 'node:net'
 import { inspect } from 'node:util'
+import { ConnectionManager } from 'cancelpoint'
 import { Agent } from 'cancelpoint/http'
 import { createConnection } from 'cancelpoint/net'
 import { connector } from 'cancelpoint/undici'
@@ -176,4 +177,22 @@ it('a name that cannot be one is not found by undici under register', async () =
   const client = new Client('http://a..b:1')
   await expect(client.request({ path: '/', method: 'GET' })).rejects.toMatchObject({ code: 'ENOTFOUND', errno: -3008 })
   await client.close()
+})
+
+describe('a manager’s own options', () => {
+  it('hold where its look-up knows a name that cannot be one', async () => {
+    const knowing = new ConnectionManager({ lookup: async () => ['127.0.0.1'] })
+    const end = await endOf(createConnection as never, [{ host: 'a..b', port: 1, manager: knowing }])
+    expect(end).toMatchObject({ code: 'ECONNREFUSED', address: '127.0.0.1' })
+    await knowing.close()
+  })
+
+  it('hold where its family is not the one that a look-up tells', async () => {
+    const four = new ConnectionManager({ family: 4 })
+    const end = await endOf(createConnection as never, [
+      { host: 'name.test', port: 1, lookup: tells('::1', 6), manager: four },
+    ])
+    expect(end).toMatchObject({ code: 'ENOTFOUND' })
+    await four.close()
+  })
 })
