@@ -2,13 +2,13 @@
 import { type Command, Option } from 'commander'
 import { checkAttemptTimeoutMs, checkConcurrency, lanesAtMost } from '../core/limits.js'
 import { engineNames } from '../types.js'
-import { countUpTo, durationUpTo, ratePerSecond } from './arguments.js'
+import { countUpTo, durationUpTo, maxTimeoutMs, ratePerSecond, shardOf } from './arguments.js'
 import type { CheckFlags } from './check-flags.js'
 import { addProbeFlags } from './probe-flags.js'
 import { columnsOf, wrapped } from './table.js'
 
-const maxTimeoutMs = 10 * 60_000
 const maxRetries = 100
+const maxSeed = 2 ** 32 - 1
 
 const help = `
 Targets: host:port, 1.2.3.4:80, [::1]:80, unix:/path, unix:@abstract, and ranges: 10.0.0.0/28:80,443 and host:8000-8010. In a file, one or more a line; # starts a comment.
@@ -45,6 +45,7 @@ export function addCheckCommand(program: Command): void {
     )
     .argument('[targets...]', 'what to check; - is standard input')
     .option('-f, --file <file>', 'read targets from a file, - for standard input; may be repeated', collect)
+    .option('--config <file>', 'read groups of targets with labels, probe and timeout from a file in YAML')
     .option('--lab', 'check the embedded fleet on loopback, which accepts, refuses, hangs and stalls')
     .addOption(
       new Option('--engine <engine>', 'what makes the connects').choices([...engineNames, 'auto']).default('auto'),
@@ -74,11 +75,15 @@ export function addCheckCommand(program: Command): void {
       ]),
     )
     .option('--all-addresses', 'one result for each address of a name')
+    .addOption(new Option('-4, --ipv4', 'of a name only its IPv4 addresses').conflicts('ipv6'))
+    .addOption(new Option('-6, --ipv6', 'of a name only its IPv6 addresses'))
     .addOption(
       new Option('--close <how>', 'how a connection is ended (default: reset, and fin where TLS or more was spoken)')
         .choices(['reset', 'fin'])
         .conflicts('halfOpen'),
     )
+    .option('--shard <k/n>', 'only the share K of N of the targets, by host: each of N machines takes one', shardOf)
+    .option('--seed <s>', 'repeat the order in which ranges are gone through: a whole number', countUpTo(maxSeed, 0))
     .option('--json', 'one result a line on standard output, as they finish')
     .addOption(new Option('--quiet', 'no table and no progress bar: the exit code says it').conflicts('verbose'))
     .option('--verbose', 'tell every target that is not up as it is found (with --json on standard error)')

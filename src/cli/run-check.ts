@@ -1,12 +1,15 @@
 /** What `cancelpoint check` does: input to targets, targets to results, results to a report and an exit code. */
 
-import type { ReadTarget } from '../core/target.js'
+import { randomInt } from 'node:crypto'
+
 import { jsonLine } from '../core/text.js'
 import { type Fleet, startFleet } from '../lab/fleet.js'
 import { ConnectionManager } from '../manager.js'
 import type { CheckOptions, CheckResult } from '../types.js'
 import type { CheckFlags } from './check-flags.js'
 import { exitCodes, UsageError } from './exit-code.js'
+import { type Config, readConfig } from './input/config.js'
+import type { Readied } from './input/words.js'
 import { countTargets, type Input, type Problem, targetsOf } from './input.js'
 import { interrupted } from './interrupt.js'
 import { standardOutput } from './output.js'
@@ -28,12 +31,14 @@ export async function runCheck(targets: readonly string[], flags: CheckFlags): P
   const output = standardOutput()
   const signal = AbortSignal.any([interrupted, output.gone])
   await using fleet = flags.lab ? await startFleet({ targets: labTargets }) : undefined
-  const inputs = inputsOf(targets, flags, fleet)
+  const config = await configOf(flags)
+  const inputs = inputsOf(targets, flags, fleet, config)
   const progress = await progressOf(inputs, flags)
-  const options = optionsOf(flags)
+  const options = optionsOf(flags, config)
   const report = new Report({ resets: endsByReset(options) })
   let badInput = false
   let begun = 0
+  const seed = flags.seed ?? randomInt(2 ** 32)
 
   const onProblem = async (problem: Problem) => {
     badInput = true
@@ -41,7 +46,7 @@ export async function runCheck(targets: readonly string[], flags: CheckFlags): P
     if (flags.json) for (const record of recordsOf(problem)) await output.write(`${jsonLine(record)}\n`)
   }
   async function* taken() {
-    for await (const target of targetsOf(inputs, { signal, onProblem })) {
+    for await (const target of targetsOf(inputs, { signal, onProblem, shard: flags.shard, seed })) {
       begun += 1
       yield target
     }
@@ -56,7 +61,7 @@ export async function runCheck(targets: readonly string[], flags: CheckFlags): P
 
   const startedAt = performance.now()
   try {
-    for await (const result of results(taken(), { ...options, signal })) {
+    for await (const result of results(taken(), { ...options, signal }, flags.seed)) {
       report.add(result)
       badInput ||= result.code === 'ERR_INVALID_TARGET'
       progress.update(report.summary.total, report.summary.notUp)
@@ -68,7 +73,7 @@ export async function runCheck(targets: readonly string[], flags: CheckFlags): P
   const elapsedMs = performance.now() - startedAt
   const { total, notUp } = report.summary
   if (total === 0 && !badInput && !signal.aborted) throw new UsageError('no targets in the input')
-  const interruption = interrupted.aborted ? await interruptionOf(inputs, begun, total) : undefined
+  const interruption = interrupted.aborted ? await interruptionOf(inputs, flags, begun, total) : undefined
   if (!flags.json && !flags.quiet && (total > 0 || interruption)) {
     const colour = process.stdout.isTTY === true && process.stdout.hasColors() && !process.env.NO_COLOR
     const told = flags.verbose === true
@@ -83,10 +88,11 @@ export async function runCheck(targets: readonly string[], flags: CheckFlags): P
 
 /** The manager's results until there are no more or `signal` aborts; afterwards nothing of the manager is left. */
 async function* results(
-  targets: AsyncIterable<ReadTarget>,
+  targets: AsyncIterable<Readied>,
   options: CheckOptions & { signal: AbortSignal },
+  seed: number | undefined,
 ): AsyncGenerator<CheckResult, void> {
-  await using manager = new ConnectionManager({ maxInFlight: options.concurrency })
+  await using manager = new ConnectionManager({ maxInFlight: options.concurrency, seed })
   try {
     yield* manager.check(targets, options)
   } catch (error) {
@@ -94,13 +100,31 @@ async function* results(
   }
 }
 
-function optionsOf({ timeout, retries, ...flags }: CheckFlags): CheckOptions {
+/** Of a target as a whole: as many tries, and the waits between them. */
+const timesOf = (timeout: number, retries: number) => ({
+  attemptTimeoutMs: timeout,
+  timeoutMs: timeout * (1 + retries) + retries * backoffMs,
+})
+
+/** @throws UsageError */
+async function configOf({ config: file, retries, halfOpen }: CheckFlags): Promise<Config | undefined> {
+  if (file === undefined) return undefined
+  const config = await readConfig(
+    file,
+    (timeout) => timesOf(timeout, retries),
+    (problem) => messages.note(problemLine(problem)),
+  )
+  if (halfOpen && config.speaks) throw new UsageError('--half-open and the probes of --config exclude each other')
+  return config
+}
+
+function optionsOf({ timeout, retries, ...flags }: CheckFlags, config: Config | undefined): CheckOptions {
   return {
+    minCertificateDays: config?.minCertificateDays,
     ...probeOptionsOf(flags),
     engine: flags.engine,
-    attemptTimeoutMs: timeout,
-    // As many tries, and the waits between them.
-    timeoutMs: timeout * (1 + retries) + retries * backoffMs,
+    ...timesOf(timeout, retries),
+    family: flags.ipv4 ? 4 : flags.ipv6 ? 6 : undefined,
     // Retries that somebody asks for by number are all made: no budget.
     retry: retries > 0 && { tries: 1 + retries, budget: Number.POSITIVE_INFINITY },
     concurrency: flags.concurrency,
@@ -116,8 +140,14 @@ function endsByReset({ close, halfOpen, tls, steps }: CheckOptions): boolean {
   return !halfOpen && (close ?? (tls || steps ? 'fin' : 'reset')) === 'reset'
 }
 
-function inputsOf(targets: readonly string[], { file: files = [] }: CheckFlags, fleet: Fleet | undefined): Input[] {
+function inputsOf(
+  targets: readonly string[],
+  { file: files = [] }: CheckFlags,
+  fleet: Fleet | undefined,
+  config: Config | undefined,
+): Input[] {
   const named: Input[] = [
+    ...(config ? [{ kind: 'config', config } as const] : []),
     ...targets.map((text): Input => (text === '-' ? standardInput() : { kind: 'argument', text })),
     ...files.map((path): Input => (path === '-' ? standardInput() : { kind: 'file', path })),
   ]
@@ -141,15 +171,20 @@ async function progressOf(inputs: readonly Input[], flags: CheckFlags): Promise<
   // On one terminal the bar and what is typed, or the results, would overwrite each other.
   const torn = readsTerminal(inputs) || (flags.json && process.stdout.isTTY)
   const shown = process.stderr.isTTY && !['', 'dumb'].includes(process.env.TERM ?? '') && !flags.quiet && !torn
-  return shown && !interrupted.aborted ? startProgress(await countTargets(inputs, maxCounted)) : messages
+  return shown && !interrupted.aborted ? startProgress(await countTargets(inputs, maxCounted, flags.shard)) : messages
 }
 
 const readsTerminal = (inputs: readonly Input[]): boolean =>
   process.stdin.isTTY === true && inputs.some(({ kind }) => kind === 'stream')
 
 /** What the interrupted check has not told about: `begun` were taken up, `done` of them came to a result. */
-async function interruptionOf(inputs: readonly Input[], begun: number, done: number): Promise<Interruption> {
-  const total = await countTargets(inputs, maxCounted)
+async function interruptionOf(
+  inputs: readonly Input[],
+  { shard }: CheckFlags,
+  begun: number,
+  done: number,
+): Promise<Interruption> {
+  const total = await countTargets(inputs, maxCounted, shard)
   return { cutOff: begun - done, notBegun: total === undefined ? undefined : Math.max(0, total - begun) }
 }
 

@@ -45,6 +45,11 @@ export class FairOrder<T> {
     return !this.#single && this.#ranges < rangesAtMost && this.#characters < charactersAtMost
   }
 
+  /** Whether nothing can be taken before there is another word. */
+  get isEmpty(): boolean {
+    return !this.#single && this.#lanes.size === 0
+  }
+
   /** The next word is one target. Only while a word is wanted. */
   addSingle(target: T): void {
     this.#single = { target }

@@ -1,7 +1,7 @@
 /** Hosts as keys: which share of a list a target belongs to, and which network. Of the text alone, so that all machines agree. */
+import { hashOf } from './hash.js'
 import { normaliseHostname } from './hostname.js'
 import { mappedIpv4, parseIpv6 } from './ip.js'
-import { mixed } from './permutation.js'
 import type { ParsedTarget } from './target.js'
 
 /** Share `index`, counted from 1, of `count`. */
@@ -32,11 +32,4 @@ export function networkOf(target: ParsedTarget): string {
   if (target.kind === 'name' || target.endpoint.family === 'unix') return host
   const bytes = parseIpv6(host)
   return bytes ? bytes.subarray(0, 8).join(':') : host.slice(0, host.lastIndexOf('.'))
-}
-
-/** FNV-1a over UTF-16 units, finished so that every bit counts. It must not change: machines of one list may have other versions. */
-function hashOf(text: string): number {
-  let hash = 0x811c9dc5
-  for (let i = 0; i < text.length; i += 1) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193)
-  return mixed(hash)
 }
