@@ -84,6 +84,7 @@ export function addCheckCommand(program: Command): void {
     )
     .option('--shard <k/n>', 'only the share K of N of the targets, by host: each of N machines takes one', shardOf)
     .option('--seed <s>', 'repeat the order in which ranges are gone through: a whole number', countUpTo(maxSeed, 0))
+    .option('--resume <file>', 'keep the results in a file, and check again only what has none there')
     .option('--json', 'one result a line on standard output, as they finish')
     .addOption(new Option('--quiet', 'no table and no progress bar: the exit code says it').conflicts('verbose'))
     .option('--verbose', 'tell every target that is not up as it is found (with --json on standard error)')

@@ -19,6 +19,7 @@ export interface CheckFlags extends ProbeFlags {
   close?: 'reset' | 'fin'
   shard?: Shard
   seed?: number
+  resume?: string
   json?: boolean
   quiet?: boolean
   verbose?: boolean

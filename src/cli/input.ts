@@ -2,12 +2,11 @@
 import { createReadStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { addAbortSignal, type Readable } from 'node:stream'
-import { getSystemErrorMap } from 'node:util'
 
 import { wordsOfLine } from '../core/expand.js'
 import type { Shard } from '../core/shard.js'
 import { type Config, entriesOfConfig } from './input/config.js'
-import { type Entry, problemAt } from './input/entry.js'
+import { type Entry, problemAt, reasonOf } from './input/entry.js'
 import { entriesOfFileSd, isFileSd, kindOfName } from './input/file-sd.js'
 import { type Batches, countWords, inFairOrder, type OrderOptions, type Readied } from './input/words.js'
 import { linesOf, maxLineLength, textOf } from './lines.js'
@@ -128,9 +127,4 @@ async function begun(texts: AsyncGenerator<string>): Promise<{ start: string; te
     yield* texts
   }
   return { start, texts: whole() }
-}
-
-function reasonOf(error: unknown): string {
-  const { errno, message } = error as NodeJS.ErrnoException
-  return (errno === undefined ? undefined : getSystemErrorMap().get(errno)?.[1]) ?? message
 }

@@ -1,14 +1,15 @@
 /** What `cancelpoint check` does: input to targets, targets to results, results to a report and an exit code. */
 
 import { randomInt } from 'node:crypto'
+import { setImmediate } from 'node:timers/promises'
 
-import { jsonLine } from '../core/text.js'
+import { jsonLine, printable } from '../core/text.js'
 import { type Fleet, startFleet } from '../lab/fleet.js'
 import { ConnectionManager } from '../manager.js'
 import type { CheckOptions, CheckResult } from '../types.js'
 import type { CheckFlags } from './check-flags.js'
 import { exitCodes, UsageError } from './exit-code.js'
-import { type Config, readConfig } from './input/config.js'
+import { type Config, confusion, readConfig } from './input/config.js'
 import type { Readied } from './input/words.js'
 import { countTargets, type Input, type Problem, targetsOf } from './input.js'
 import { interrupted } from './interrupt.js'
@@ -16,6 +17,7 @@ import { standardOutput } from './output.js'
 import { probeOptionsOf } from './probe-options.js'
 import { messages, type Progress, startProgress } from './progress.js'
 import { type Interruption, interruptionText, lineOf, problemLine, Report, recordsOf } from './report.js'
+import type { Journal } from './resume/journal.js'
 import { isUnread, requireStandardInput } from './standard-input.js'
 import { columnsOf, wrapped } from './table.js'
 
@@ -23,6 +25,9 @@ const labTargets = 240
 
 /** What a wait between two tries may take: those of core/retry are mostly shorter. */
 const backoffMs = 2_000
+
+/** Targets passed over in one turn of the event loop. */
+const passedPerTurn = 4_096
 
 /** Input with more targets than this is not read twice just to give the progress bar an end. */
 const maxCounted = 200_000
@@ -33,11 +38,15 @@ export async function runCheck(targets: readonly string[], flags: CheckFlags): P
   await using fleet = flags.lab ? await startFleet({ targets: labTargets }) : undefined
   const config = await configOf(flags)
   const inputs = inputsOf(targets, flags, fleet, config)
-  const progress = await progressOf(inputs, flags)
   const options = optionsOf(flags, config)
   const report = new Report({ resets: endsByReset(options) })
+  const journal = await journalOf(flags, config, inputs, report, signal)
+  const earlier = report.summary.total
+  const progress = await progressOf(inputs, flags, earlier)
   let badInput = false
+  /** Taken up, and passed over because they have a result. */
   let begun = 0
+  let passed = 0
   const seed = flags.seed ?? randomInt(2 ** 32)
 
   const onProblem = async (problem: Problem) => {
@@ -47,6 +56,12 @@ export async function runCheck(targets: readonly string[], flags: CheckFlags): P
   }
   async function* taken() {
     for await (const target of targetsOf(inputs, { signal, onProblem, shard: flags.shard, seed })) {
+      if (journal?.has(target)) {
+        passed += 1
+        // A signal is heard also while there is nothing but such targets.
+        if (passed % passedPerTurn === 0) await setImmediate()
+        continue
+      }
       begun += 1
       yield target
     }
@@ -60,20 +75,26 @@ export async function runCheck(targets: readonly string[], flags: CheckFlags): P
   }
 
   const startedAt = performance.now()
+  let whole = false
   try {
     for await (const result of results(taken(), { ...options, signal }, flags.seed)) {
+      journal?.add(result)
       report.add(result)
       badInput ||= result.code === 'ERR_INVALID_TARGET'
       progress.update(report.summary.total, report.summary.notUp)
       await tell(result)
     }
+    whole = !signal.aborted
   } finally {
     progress.stop()
+    journal?.close(whole)
   }
   const elapsedMs = performance.now() - startedAt
   const { total, notUp } = report.summary
-  if (total === 0 && !badInput && !signal.aborted) throw new UsageError('no targets in the input')
-  const interruption = interrupted.aborted ? await interruptionOf(inputs, flags, begun, total) : undefined
+  if (begun + passed === 0 && !badInput && !signal.aborted) throw new UsageError('no targets in the input')
+  const interruption = interrupted.aborted
+    ? await interruptionOf(inputs, flags, { begun, had: journal?.had ?? 0, done: total - earlier })
+    : undefined
   if (!flags.json && !flags.quiet && (total > 0 || interruption)) {
     const colour = process.stdout.isTTY === true && process.stdout.hasColors() && !process.env.NO_COLOR
     const told = flags.verbose === true
@@ -81,10 +102,38 @@ export async function runCheck(targets: readonly string[], flags: CheckFlags): P
   } else if (interruption && !flags.quiet) {
     progress.note(`cancelpoint: interrupted: ${total} checked, ${interruptionText(interruption)}`)
   }
+  if (journal && journal.left > 0 && whole && !flags.quiet) progress.note(leftText(journal.left, flags))
   noteUnread(inputs, flags, progress)
   process.exitCode = exitCode({ interrupted: interrupted.aborted, badInput, notUp })
   await output.finish()
 }
+
+/**
+ * Where results are kept; those that it has are in the report.
+ * @throws UsageError
+ */
+async function journalOf(
+  { resume, allAddresses = false, quiet }: CheckFlags,
+  config: Config | undefined,
+  inputs: readonly Input[],
+  report: Report,
+  signal: AbortSignal,
+): Promise<Journal | undefined> {
+  if (resume === undefined) return undefined
+  const confused = config && confusion(config, inputs.length > 1)
+  if (confused) throw new UsageError(confused)
+  const { openJournal } = await import('./resume/journal.js')
+  const note = (sentence: string) => messages.note(sentence)
+  const journal = await openJournal(resume, { allAddresses, signal, note, earlier: (result) => report.add(result) })
+  const { total } = report.summary
+  if (total > 0 && !quiet) note(`${printable(resume)} has ${counted(total)}: their targets are not checked again.`)
+  return journal
+}
+
+const counted = (count: number): string => (count === 1 ? '1 result' : `${count.toLocaleString('en')} results`)
+
+const leftText = (left: number, { resume }: CheckFlags): string =>
+  `${printable(resume!)} has ${counted(left)} of targets that are not in the input. The summary and the exit code count them too.`
 
 /** The manager's results until there are no more or `signal` aborts; afterwards nothing of the manager is left. */
 async function* results(
@@ -165,27 +214,28 @@ function inputsOf(
 
 const standardInput = (): Input => ({ kind: 'stream', name: 'standard input', stream: process.stdin })
 
-async function progressOf(inputs: readonly Input[], flags: CheckFlags): Promise<Progress> {
+async function progressOf(inputs: readonly Input[], flags: CheckFlags, done: number): Promise<Progress> {
   if (readsTerminal(inputs))
     messages.note('Reading targets from this terminal, one a line. Ctrl-D at the start of a line ends them.')
   // On one terminal the bar and what is typed, or the results, would overwrite each other.
   const torn = readsTerminal(inputs) || (flags.json && process.stdout.isTTY)
   const shown = process.stderr.isTTY && !['', 'dumb'].includes(process.env.TERM ?? '') && !flags.quiet && !torn
-  return shown && !interrupted.aborted ? startProgress(await countTargets(inputs, maxCounted, flags.shard)) : messages
+  return shown && !interrupted.aborted
+    ? startProgress(await countTargets(inputs, maxCounted, flags.shard), done)
+    : messages
 }
 
 const readsTerminal = (inputs: readonly Input[]): boolean =>
   process.stdin.isTTY === true && inputs.some(({ kind }) => kind === 'stream')
 
-/** What the interrupted check has not told about: `begun` were taken up, `done` of them came to a result. */
+/** What the interrupted check has not told about: `had` were done before, `begun` were taken up, `done` of them came to a result. */
 async function interruptionOf(
   inputs: readonly Input[],
   { shard }: CheckFlags,
-  begun: number,
-  done: number,
+  { begun, had, done }: { begun: number; had: number; done: number },
 ): Promise<Interruption> {
   const total = await countTargets(inputs, maxCounted, shard)
-  return { cutOff: begun - done, notBegun: total === undefined ? undefined : Math.max(0, total - begun) }
+  return { cutOff: begun - done, notBegun: total === undefined ? undefined : Math.max(0, total - begun - had) }
 }
 
 /** Somebody piped targets in, and gave others as arguments: only these were read. */

@@ -10,8 +10,9 @@ import { show } from '../../core/invalid-target.js'
 import { printable } from '../../core/text.js'
 import { durationUpTo, maxTimeoutMs } from '../arguments.js'
 import { UsageError } from '../exit-code.js'
+import { keyOf } from '../resume/record.js'
 import { DocumentError, describe, Lines, type Node } from './document.js'
-import { type Entry, type Group, type Problem, problemAt } from './entry.js'
+import { type Entry, type Group, type Problem, problemAt, reasonOf } from './entry.js'
 import { documentAtMost, entriesOfTargets, isNothing, labelsOf, membersOf } from './file-sd.js'
 import { readProbe } from './probe.js'
 import { ownSettingsOf } from './probe-settings.js'
@@ -66,16 +67,41 @@ export async function readConfig(file: string, times: Times, tell: (problem: Pro
   throw new UsageError(`${printable(file)} has ${many}: nothing was checked`)
 }
 
+/**
+ * Results are told apart by target and labels. Undefined, or what to change, where groups could not be told apart by their
+ * labels although they are checked in different ways. `others`: there are targets from elsewhere, without labels and probe.
+ */
+export function confusion({ groups }: Config, others: boolean): string | undefined {
+  const ways = new Map<string, string>(others ? [[keyOf('', undefined), '']] : [])
+  for (const { targets, group, placeOf } of groups) {
+    const labels = keyOf('', group.labels)
+    const way = group.own ? JSON.stringify(group.own, comparable) : ''
+    if ((ways.get(labels) ?? way) !== way) {
+      const { file, line } = placeOf(targets.at)
+      return `${printable(file)}:${line}: this group has the labels of another, and another probe or timeout: give it labels of its own, so that --resume can tell their results apart`
+    }
+    ways.set(labels, way)
+  }
+  return undefined
+}
+
+const comparable = (name: string, value: unknown): unknown =>
+  value instanceof RegExp || name === 'secureContext' ? String(value) : value
+
 /** @throws UsageError where it is too large, or no text. */
 function textOf(file: string): string {
-  const { size } = statSync(file)
-  if (size > documentAtMost.yaml)
-    throw new UsageError(`${printable(file)} is larger than 8 MiB: expected a smaller file`)
+  const name = printable(file)
+  let bytes: Buffer
   try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(file))
+    if (statSync(file).size > documentAtMost.yaml) throw new Error('it is larger than 8 MiB')
+    bytes = readFileSync(file)
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ERR_ENCODING_INVALID_ENCODED_DATA') throw error
-    throw new UsageError(`${printable(file)} is not in UTF-8: convert it`)
+    throw new UsageError(`${name} cannot be read: ${reasonOf(error)}`)
+  }
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+  } catch {
+    throw new UsageError(`${name} is not in UTF-8: convert it`)
   }
 }
 

@@ -1,4 +1,6 @@
 /** What sources of targets hand on: words with where they stand and what they share, and what could not be read. */
+import { getSystemErrorMap } from 'node:util'
+
 import type { OwnSettings } from '../../check/planned-target.js'
 
 /** Where something stands, for people and records; an argument stands nowhere. `line` and `column` count from 1. */
@@ -43,4 +45,10 @@ export const isProblem = (given: Entry | Problem): given is Problem => 'message'
 export function problemAt(place: Place, message: string, words: readonly BadWord[] = []): Problem {
   const parts = [place.file, place.line, place.column].filter((part) => part !== undefined)
   return { where: parts.length > 0 ? parts.join(':') : undefined, message, words, ...place }
+}
+
+/** Of a system call that failed, in words: what Node.js says has the path in it, as it came. */
+export function reasonOf(error: unknown): string {
+  const { errno, message } = error as NodeJS.ErrnoException
+  return (errno === undefined ? undefined : getSystemErrorMap().get(errno)?.[1]) ?? message
 }

@@ -20,13 +20,18 @@ const probeNames = ['tls', 'servername', 'starttls', 'preset', 'expectStatus', '
 const tlsNames = ['servername', 'ca', 'cert', 'key', 'alpn', 'insecure'] as const
 const stepNames = ['send', 'expect', 'maxBytes', 'starttls'] as const
 
-/** `folder`: where files that it names are looked for. */
+/** `folder`: where files that it names are looked for. Undefined where something is wrong with it. */
 export function readProbe(node: Node, folder: string, mistake: Mistake): ProbeSettings | undefined {
   if (node.kind !== 'map') {
     mistake(node.at, `probe is ${describe(node, show)}: expected a mapping such as { tls: true }`)
     return undefined
   }
-  return new ProbeReader(folder, mistake).probe(node)
+  let mistaken = false
+  const options = new ProbeReader(folder, (at, message) => {
+    mistaken = true
+    mistake(at, message)
+  }).probe(node)
+  return mistaken ? undefined : options
 }
 
 class ProbeReader {
@@ -207,11 +212,8 @@ class ProbeReader {
   #send(node: Node): ProbeStep | undefined {
     const text = this.#text(node, 'send', 'a text')
     if (text === undefined) return undefined
-    if (node.kind === 'scalar' && node.style !== 'QUOTE_DOUBLE' && /\\[rntx]/.test(text)) {
-      this.#mistake(
-        node.at,
-        `send is ${show(text)}: write it in double quotes, where YAML reads \\r, \\n, \\t and \\xNN`,
-      )
+    if (node.kind === 'scalar' && node.style !== 'QUOTE_DOUBLE' && /\\[rnt]/.test(text)) {
+      this.#mistake(node.at, `send is ${show(text)}: write it in double quotes, where YAML reads \\r, \\n and \\t`)
     }
     return { send: text }
   }
