@@ -45,7 +45,8 @@ export class RangeWalk {
     this.#placeAt = permutation(this.#perBlock, ~seed)
     const isIpv6 = host.includes('[')
     this.#bytes = new Uint8Array(isIpv6 ? 16 : 4)
-    this.networks = isIpv6 ? 1 : this.#blocks
+    // A range may have only a part of its first and its last /24.
+    this.networks = isIpv6 || !addresses ? 1 : Math.max(1, Math.floor(addresses.count / addresses.perBlock))
     this.#host = addresses ? undefined : parseTarget(`${host}:${this.#port}`)
     this.place = this.networks > 1 ? host : networkOf(this.#host ?? this.#firstHost())
   }

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
@@ -238,6 +238,13 @@ groups:
       name: 'UsageError',
       message: expect.stringMatching(/checks.yml has (a mistake|\d mistakes): nothing was checked/),
     })
+  })
+
+  it('reads the example of the documentation', async () => {
+    const page = readFileSync(new URL('../../docs/command.md', import.meta.url), 'utf8')
+    const [, example] = /```yaml\n(timeout.*?)```/s.exec(page)!
+    const { targets } = await targetsIn(example!)
+    expect(targets).toHaveLength(18)
   })
 
   it('says why it cannot be read', async () => {

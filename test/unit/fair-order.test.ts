@@ -168,6 +168,26 @@ describe('FairOrder', () => {
     expectFair(words, 64)
   })
 
+  it('does so for any mixture of ranges', () => {
+    const range = fc.oneof(
+      fc
+        .tuple(fc.nat(5), fc.integer({ min: 26, max: 30 }), ports)
+        .map(([net, bits, port]) => `10.0.${net}.64/${bits}:${port}`),
+      fc.tuple(fc.nat(5), fc.nat(255), fc.nat(90)).map(([net, host, more]) => `10.0.${net}.${host}:1-${9 + more}`),
+      fc.tuple(fc.nat(3), fc.nat(60)).map(([name, more]) => `host-${name}:1-${9 + more}`),
+      fc.tuple(fc.nat(3), fc.integer({ min: 1, max: 4 })).map(([a, nets]) => `10.${9 + a}.0-${nets}.1-20:80`),
+    )
+    // Of two ranges that have some /24s in common and others not, each has turns for its own.
+    const words = fc.uniqueArray(range, {
+      maxLength: 10,
+      selector: (text) => (/^10\.(9|1\d)\./.test(text) ? text.slice(0, 5) : text),
+    })
+    fc.assert(
+      fc.property(words, fc.integer({ min: 2, max: 100 }), (words, size) => expectFair(words, size)),
+      { numRuns: 60 },
+    )
+  })
+
   it('lets single targets take turns with the ranges', () => {
     const singles = Array.from({ length: 50 }, (_, index) => `host-${index}:80`)
     const taken = ordered(['10.0.0.0/24:80', ...singles.slice(0, 25), '10.0.1.0/24:80', ...singles.slice(25)], 1)
