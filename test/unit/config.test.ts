@@ -256,7 +256,7 @@ groups:
       ),
     ).rejects.toThrow(/missing.yml cannot be read: no such file or directory/)
     expect((await read(Buffer.from([0x74, 0xff]))).error!.message).toMatch(/checks.yml is not in UTF-8/)
-    expect((await read(' '.repeat(8_388_609))).error!.message).toMatch(/cannot be read: it is larger than 8 MiB/)
+    expect((await read(' '.repeat(4_194_305))).error!.message).toMatch(/cannot be read: it is larger than 4 MiB/)
   })
 
   it('shows nothing that a terminal obeys', async () => {

@@ -93,7 +93,7 @@ function textOf(file: string): string {
   const name = printable(file)
   let bytes: Buffer
   try {
-    if (statSync(file).size > documentAtMost.yaml) throw new Error('it is larger than 8 MiB')
+    if (statSync(file).size > documentAtMost.yaml) throw new Error('it is larger than 4 MiB')
     bytes = readFileSync(file)
   } catch (error) {
     throw new UsageError(`${name} cannot be read: ${reasonOf(error)}`)

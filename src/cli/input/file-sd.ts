@@ -13,11 +13,11 @@ import type { Batches } from './words.js'
 export type DocumentKind = 'json' | 'yaml'
 
 /** Characters. JSON is held as text; YAML costs a hundred bytes for each. */
-export const documentAtMost: Readonly<Record<DocumentKind, number>> = { json: 268_435_456, yaml: 8_388_608 }
+export const documentAtMost: Readonly<Record<DocumentKind, number>> = { json: 268_435_456, yaml: 4_194_304 }
 
 const tooLarge: Readonly<Record<DocumentKind, string>> = {
   json: 'is larger than 256 MiB: expected a smaller document; split it, or write lines of host:port',
-  yaml: 'is larger than 8 MiB: expected a smaller document; write it as JSON, which may have 256 MiB',
+  yaml: 'is larger than 4 MiB: expected a smaller document; write it as JSON, which may have 256 MiB',
 }
 
 /** By its ending. */
