@@ -43,6 +43,7 @@ export async function runCheck(targets: readonly string[], flags: CheckFlags): P
   const journal = await journalOf(flags, config, inputs, report, signal)
   const earlier = report.summary.total
   const progress = await progressOf(inputs, flags, earlier)
+  progress.update(earlier, report.summary.notUp)
   let badInput = false
   /** Taken up, and passed over because they have a result. */
   let begun = 0

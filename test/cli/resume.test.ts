@@ -192,6 +192,15 @@ describe('cancelpoint check --resume', () => {
     expect(readFileSync(file, 'utf8')).toBe(`${targetOf('accept')}\n`)
   })
 
+  it('refuses a file that standard output goes to', () => {
+    const file = newFile('twice.jsonl')
+    const script = `"$0" "$1" check --json --resume ${file} ${targetOf('accept')} >> ${file}`
+    const { status, stderr } = spawnSync('sh', ['-c', script, process.execPath, bin], { encoding: 'utf8' })
+    expect(status).toBe(2)
+    expect(stderr).toMatch(/^cancelpoint: standard output goes into .*twice\.jsonl too: leave one of them out\n$/)
+    expect(sizeOf(file)).toBe(0)
+  })
+
   it('says so where it is no file', async () => {
     const { code, stderr } = await run(['check', '--resume', '/dev/full', targetOf('accept')])
     expect(code).toBe(2)

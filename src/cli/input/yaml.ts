@@ -13,7 +13,8 @@ export function yamlNode(text: string): Node | undefined {
   try {
     const document = parseDocument(text, { prettyErrors: false, logLevel: 'error' })
     const [error] = document.errors
-    if (error) throw new DocumentError(error.pos[0], `is not YAML: ${lowerFirst(error.message)}`)
+    if (error)
+      throw new DocumentError(error.pos[0], `is not YAML: ${lowerFirst(error.message)}${hintAt(text, error.pos[0])}`)
     if (document.contents === null) return undefined
     return new YamlReader(document).node(document.contents)
   } catch (error) {
@@ -64,10 +65,19 @@ class YamlReader {
 
   #entry(key: unknown, value: unknown, near: number): Entry {
     const name = this.node(key, near)
-    if (name.kind !== 'scalar') throw new DocumentError(name.at, 'has a name that is no text')
+    if (name.kind !== 'scalar')
+      throw new DocumentError(name.at, `has a name that is no text${name.kind === 'list' ? hint : ''}`)
     const text = typeof name.value === 'string' ? name.value : (name.source ?? toText(name.value))
     return { key: text, keyAt: name.at, value: this.node(value, name.at) }
   }
+}
+
+const hint = "; a target such as '[::1]:80' is written in quotes"
+
+/** To YAML what stands between brackets is a list. */
+function hintAt(text: string, at: number): string {
+  const line = text.slice(text.lastIndexOf('\n', at - 1) + 1).split('\n', 1)[0]!
+  return /(?<!['"])\[[\da-f.]*:[\da-f:.%/-]*\]:\d/i.test(line) ? hint : ''
 }
 
 const lowerFirst = (text: string): string => `${text.charAt(0).toLowerCase()}${text.slice(1)}`

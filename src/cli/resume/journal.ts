@@ -48,6 +48,7 @@ export async function openJournal(file: string, options: JournalOptions): Promis
   let held: Lock | undefined
   try {
     if (!fstatSync(fd).isFile()) throw new UsageError(`${name} is no regular file: expected one for the results`)
+    if (isStandardOutput(fd)) throw new UsageError(`standard output goes into ${name} too: leave one of them out`)
     held = await lock(realpathSync(file))
     const done = new Tally(randomInt(2 ** 32))
     const earlier = (records: JournalRecord[]) => {
@@ -81,6 +82,12 @@ function opened(file: string, name: string): number {
   } catch (error) {
     throw new UsageError(`${name} cannot be opened: ${reasonOf(error)}`)
   }
+}
+
+/** As in `--json --resume results.jsonl >> results.jsonl`: each result would be there twice. */
+function isStandardOutput(fd: number): boolean {
+  const [file, output] = [fstatSync(fd), fstatSync(1)]
+  return file.dev === output.dev && file.ino === output.ino
 }
 
 function damageText(name: string, lines: readonly number[]): string {
