@@ -7,7 +7,7 @@ import { settledCheckTarget } from '../options.js'
 import type { CheckTarget } from '../types.js'
 
 /** Only what a target gives: an option that is absent is the check's. */
-export type OwnSettings = Pick<Partial<CheckSettings>, 'steps' | 'tls' | 'timeoutMs'>
+export type OwnSettings = Pick<Partial<CheckSettings>, 'steps' | 'tls' | 'timeoutMs' | 'attemptTimeoutMs'>
 
 /** Read and checked: nobody has to read it again. Targets of one group share their `own` and their `labels`. */
 export class PlannedTarget {
@@ -20,6 +20,11 @@ export class PlannedTarget {
     this.target = target
     this.own = own
     this.labels = labels
+  }
+
+  /** As given. */
+  get text(): string {
+    return this.target.text
   }
 
   static is(given: unknown): given is PlannedTarget {
@@ -41,7 +46,7 @@ export function planned(given: Checkable): ReadTarget | PlannedTarget {
 /** As given, for a result. Never throws. */
 export function textOf(given: Checkable): string {
   if (typeof given === 'string') return given
-  if (PlannedTarget.is(given)) return given.target.text
+  if (PlannedTarget.is(given)) return given.text
   try {
     return isCheckTarget(given) ? formatTarget(given.target) : toText(given)
   } catch {

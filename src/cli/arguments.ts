@@ -2,6 +2,11 @@
 import { isIP } from 'node:net'
 import { InvalidArgumentError } from 'commander'
 
+import { type Shard, shardsAtMost } from '../core/shard.js'
+
+/** Of one try of a target. */
+export const maxTimeoutMs = 10 * 60_000
+
 const unitMs = { ms: 1, s: 1000, m: 60_000 } as const
 
 /** `500ms`, `3s`, `1.5s`, `2m`: milliseconds, whole, from 1 to `maxMs`. */
@@ -31,6 +36,14 @@ export function ratePerSecond(text: string): number {
   const rate = /^\d+(\.\d+)?(\/s)?$/.test(text) ? Number.parseFloat(text) : 0
   if (rate <= 0) throw new InvalidArgumentError('Expected a number a second above 0, such as 500/s.')
   return rate
+}
+
+/** `2/5`: the second of five. */
+export function shardOf(text: string): Shard {
+  const [, index, count] = /^(\d{1,5})\/(\d{1,5})$/.exec(text) ?? []
+  const shard = { index: Number(index), count: Number(count) }
+  if (shard.index >= 1 && shard.index <= shard.count && shard.count <= shardsAtMost) return shard
+  throw new InvalidArgumentError('Expected K/N with K from 1 to N, such as 1/3 on the first of three machines.')
 }
 
 /** What TLS asks for and verifies. SNI takes names alone: RFC 6066, section 3. */

@@ -2,16 +2,16 @@
 import { type Command, Option } from 'commander'
 import { checkAttemptTimeoutMs, checkConcurrency, lanesAtMost } from '../core/limits.js'
 import { engineNames } from '../types.js'
-import { countUpTo, durationUpTo, ratePerSecond } from './arguments.js'
+import { countUpTo, durationUpTo, maxTimeoutMs, ratePerSecond, shardOf } from './arguments.js'
 import type { CheckFlags } from './check-flags.js'
 import { addProbeFlags } from './probe-flags.js'
 import { columnsOf, wrapped } from './table.js'
 
-const maxTimeoutMs = 10 * 60_000
 const maxRetries = 100
+const maxSeed = 2 ** 32 - 1
 
 const help = `
-Targets: host:port, 1.2.3.4:80, [::1]:80, unix:/path, unix:@abstract, and ranges: 10.0.0.0/28:80,443 and host:8000-8010. In a file, one or more a line; # starts a comment.
+Targets: host:port, 1.2.3.4:80, [::1]:80, unix:/path, unix:@abstract, and ranges: 10.0.0.0/28:80,443 and host:8000-8010. In a file, one or more a line; # starts a comment. --file also takes Prometheus's file_sd, by its ending (.json, .yml, .yaml) or, elsewhere, by the [{ that it begins with; labels are carried through to the results.
 
 Examples:
   $ cancelpoint check db.internal:5432 '[::1]:80' unix:/app.sock
@@ -20,7 +20,26 @@ Examples:
   $ cancelpoint check --send 'PING\\r\\n' --expect '^\\+PONG' cache.internal:6379
   $ cancelpoint check --timeout 500ms --file targets.txt
   $ cancelpoint check --json - < targets.txt | jq .status
+  $ cancelpoint check --resume results.jsonl --file targets.json
+  $ cancelpoint check --shard 1/3 10.0.0.0/16:22
+  $ cancelpoint check --config checks.yml
   $ cancelpoint check --lab
+
+--config takes groups in YAML. Each has targets and may have a name, labels, a timeout and a probe; the same at the top level are defaults of the groups. Targets from elsewhere go by the flags:
+  timeout: 2s
+  groups:
+    - targets: [web-1:443, web-2:443]
+      labels: { job: web }
+      probe: { tls: true, servername: www.internal }
+    - targets: [10.0.0.0/28:6379]
+      probe:
+        steps: [{ send: "PING\\r\\n" }, { expect: PONG }]
+
+Targets are begun in the order written, and ranges take turns with each other and with the rest, each in an order of its own, so that no host and no /24 has all places while others wait. --seed repeats that order.
+
+--shard 2/5 checks the targets of every host that falls to the second of five machines. Each host falls to one, with all its ports, and no machine has to ask another.
+
+--resume FILE keeps a line a result in FILE, as --json prints it. Run again after an interruption, a crash or a SIGKILL, the same command checks only what has no result there; the summary and the exit code count the earlier results too. FILE belongs to one list and to one process at a time. A result is written before it is told, and is on disk a second later: a power failure costs no more.
 
 --retries tries a target again that refuses, does not answer or cannot be reached, and a name whose server fails; a name that does not exist, a denial and a mistake are final.
 
@@ -45,6 +64,7 @@ export function addCheckCommand(program: Command): void {
     )
     .argument('[targets...]', 'what to check; - is standard input')
     .option('-f, --file <file>', 'read targets from a file, - for standard input; may be repeated', collect)
+    .option('--config <file>', 'read groups of targets with labels, probe and timeout from a file in YAML')
     .option('--lab', 'check the embedded fleet on loopback, which accepts, refuses, hangs and stalls')
     .addOption(
       new Option('--engine <engine>', 'what makes the connects').choices([...engineNames, 'auto']).default('auto'),
@@ -74,11 +94,16 @@ export function addCheckCommand(program: Command): void {
       ]),
     )
     .option('--all-addresses', 'one result for each address of a name')
+    .addOption(new Option('-4, --ipv4', 'of a name only its IPv4 addresses').conflicts('ipv6'))
+    .addOption(new Option('-6, --ipv6', 'of a name only its IPv6 addresses'))
     .addOption(
       new Option('--close <how>', 'how a connection is ended (default: reset, and fin where TLS or more was spoken)')
         .choices(['reset', 'fin'])
         .conflicts('halfOpen'),
     )
+    .option('--shard <k/n>', 'only the share K of N of the targets, by host: each of N machines takes one', shardOf)
+    .option('--seed <s>', 'repeat the order in which ranges are gone through: a whole number', countUpTo(maxSeed, 0))
+    .option('--resume <file>', 'keep the results in a file, and check again only what has none there')
     .option('--json', 'one result a line on standard output, as they finish')
     .addOption(new Option('--quiet', 'no table and no progress bar: the exit code says it').conflicts('verbose'))
     .option('--verbose', 'tell every target that is not up as it is found (with --json on standard error)')

@@ -1,9 +1,11 @@
 /** What `cancelpoint check` was asked for, as the command line says it. */
+import type { Shard } from '../core/shard.js'
 import type { EngineName } from '../types.js'
 import type { ProbeFlags } from './probe-flags.js'
 
 export interface CheckFlags extends ProbeFlags {
   file?: string[]
+  config?: string
   lab?: boolean
   engine: EngineName | 'auto'
   timeout: number
@@ -12,7 +14,12 @@ export interface CheckFlags extends ProbeFlags {
   rate?: number
   halfOpen?: boolean
   allAddresses?: boolean
+  ipv4?: boolean
+  ipv6?: boolean
   close?: 'reset' | 'fin'
+  shard?: Shard
+  seed?: number
+  resume?: string
   json?: boolean
   quiet?: boolean
   verbose?: boolean

@@ -1,73 +1,52 @@
-/** Targets from arguments, files and streams, one at a time: a file of any length is never held whole. */
+/** Targets from arguments, files and streams, one at a time: a list of any length is never held whole. */
 import { createReadStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { addAbortSignal, type Readable } from 'node:stream'
-import { getSystemErrorMap } from 'node:util'
 
-import { readTargets, wordsOfLine } from '../core/expand.js'
-import { show } from '../core/invalid-target.js'
-import { type ReadTarget, readTarget } from '../core/target.js'
-import { linesOf, maxLineLength } from './lines.js'
+import { wordsOfLine } from '../core/expand.js'
+import type { Shard } from '../core/shard.js'
+import { type Config, entriesOfConfig } from './input/config.js'
+import { type Entry, problemAt, reasonOf } from './input/entry.js'
+import { entriesOfFileSd, isFileSd, kindOfName } from './input/file-sd.js'
+import { type Batches, countWords, inFairOrder, type OrderOptions, type Readied } from './input/words.js'
+import { linesOf, maxLineLength, textOf } from './lines.js'
+
+export type { Problem } from './input/entry.js'
 
 export type Input =
   | { kind: 'argument'; text: string }
   | { kind: 'targets'; targets: Iterable<string> }
+  | { kind: 'config'; config: Config }
   | { kind: 'file'; path: string }
   | { kind: 'stream'; name: string; stream: Readable }
 
-/** Something in the input that is not a target. */
-export interface Problem {
-  /** `targets.txt:7` or `standard input:7`; undefined for an argument, which the message names. */
-  where: string | undefined
-  message: string
-  /** Each of them that was to be a target; none where a whole source cannot be read. An endless line is one, and empty. */
-  words: readonly BadWord[]
-  /** Where they stood, unless in an argument. `line` counts from 1. */
-  file?: string
-  line?: number
-}
+export type ReadOptions = OrderOptions
 
-export interface BadWord {
-  text: string
-  message: string
-}
-
-export interface ReadOptions {
-  /** Ends the reading at once, quietly; streams are destroyed. */
-  signal?: AbortSignal | undefined
-  /** Told about every unreadable line or source, and waited for; the rest is read all the same. */
-  onProblem?: ((problem: Problem) => void | Promise<void>) | undefined
-}
-
-/** Every target of every input, in order. Never throws for what the input says: see `onProblem`. */
-export async function* targetsOf(inputs: Iterable<Input>, options: ReadOptions = {}): AsyncGenerator<ReadTarget, void> {
-  for (const input of inputs) {
-    if (options.signal?.aborted) return
-    switch (input.kind) {
-      case 'targets':
-        for (const target of input.targets) yield readTarget(target)
-        break
-      case 'argument':
-        await report(yield* targetsOfWords([input.text]), {}, options)
-        break
-      case 'file':
-        yield* targetsOfStream(createReadStream(input.path), input.path, options)
-        break
-      case 'stream':
-        yield* targetsOfStream(input.stream, input.name, options)
-    }
+/**
+ * Every target of every input: single ones in the order written, ranges in turns (core/fair-order). Never throws for what the
+ * input says: see `onProblem`.
+ */
+export async function* targetsOf(inputs: Iterable<Input>, options: ReadOptions = {}): AsyncGenerator<Readied, void> {
+  const ending = new AbortController()
+  const signal = options.signal ? AbortSignal.any([options.signal, ending.signal]) : ending.signal
+  const batches = batchesOf(inputs, signal)
+  try {
+    yield* inFairOrder(batches, options)
+  } finally {
+    // A stream that says nothing is not waited for.
+    ending.abort()
+    await batches.return()
   }
 }
 
 /** How many targets the inputs hold, or undefined if that is more than `limit` or can be read only once. */
-export async function countTargets(inputs: readonly Input[], limit: number): Promise<number | undefined> {
+export async function countTargets(
+  inputs: readonly Input[],
+  limit: number,
+  shard?: Shard,
+): Promise<number | undefined> {
   for (const input of inputs) if (await readOnce(input)) return undefined
-  let count = 0
-  for await (const _ of targetsOf(inputs)) {
-    count += 1
-    if (count > limit) return undefined
-  }
-  return count
+  return countWords(batchesOf(inputs), limit, shard)
 }
 
 /** Streams, and files that are pipes in disguise: `--file <(command)`. */
@@ -77,68 +56,75 @@ async function readOnce(input: Input): Promise<boolean> {
   return status !== undefined && !status.isFile()
 }
 
-async function* targetsOfStream(
-  stream: Readable,
-  name: string,
-  options: ReadOptions,
-): AsyncGenerator<ReadTarget, void> {
-  if (options.signal) addAbortSignal(options.signal, stream)
-  let number = 0
-  try {
-    for await (const line of linesOf(stream)) {
-      number += 1
-      const bad = line === undefined ? [tooLong] : yield* targetsOfWords(wordsOfLine(line))
-      await report(bad, { file: name, line: number }, options)
+async function* batchesOf(inputs: Iterable<Input>, signal?: AbortSignal): Batches {
+  for (const input of inputs) {
+    if (signal?.aborted) return
+    switch (input.kind) {
+      case 'targets':
+        yield* entriesOf(input.targets)
+        break
+      case 'argument':
+        yield [{ words: [input.text], place: () => ({}) }]
+        break
+      case 'config':
+        yield* entriesOfConfig(input.config)
+        break
+      case 'file':
+        yield* entriesOfStream(createReadStream(input.path), input.path, signal)
+        break
+      case 'stream':
+        yield* entriesOfStream(input.stream, input.name, signal)
     }
+  }
+}
+
+function* entriesOf(targets: Iterable<string>): Generator<Entry[]> {
+  for (const target of targets) yield [{ words: [target], place: () => ({}) }]
+}
+
+async function* entriesOfStream(stream: Readable, name: string, signal?: AbortSignal): Batches {
+  if (signal) addAbortSignal(signal, stream)
+  try {
+    const { start, texts } = await begun(textOf(stream))
+    const kind = kindOfName(name) ?? (isFileSd(start) ? 'json' : undefined)
+    if (kind) yield* entriesOfFileSd(texts, name, kind)
+    else yield* entriesOfLines(texts, name)
   } catch (error) {
-    if (options.signal?.aborted) return
-    await options.onProblem?.({ where: name, message: `cannot be read: ${reasonOf(error)}`, words: [], file: name })
+    if (signal?.aborted) return
+    yield [problemAt({ file: name }, `cannot be read: ${reasonOf(error)}`)]
   } finally {
     stream.destroy()
   }
 }
 
-const tooLong: BadWord = { text: '', message: `expected a line of at most ${maxLineLength} characters` }
-
-/** What the words stand for. Returns those that stand for nothing. */
-function* targetsOfWords(words: readonly string[]): Generator<ReadTarget, readonly BadWord[]> {
-  const bad: BadWord[] = []
-  for (const text of words) {
-    // What was lost in reading could be another file's name.
-    if (text.includes('\ufffd')) {
-      bad.push({
-        text,
-        message: `${show(text)} is not a target: it is not in UTF-8 (or UTF-16 with a byte order mark)`,
-      })
-      continue
-    }
-    try {
-      yield* readTargets(text)
-    } catch (error) {
-      bad.push({ text, message: (error as Error).message })
-    }
+async function* entriesOfLines(texts: AsyncIterable<string>, file: string): Batches {
+  let number = 0
+  for await (const lines of linesOf(texts)) {
+    const first = number + 1
+    number += lines.length
+    yield lines.map((line, index) => {
+      const place = () => ({ file, line: first + index })
+      return line === undefined ? { words: [], bad: [tooLong], place } : { words: wordsOfLine(line), place }
+    })
   }
-  return bad
 }
 
-/** The bad words of one line are one problem, told by the first of them. */
-async function report(
-  words: readonly BadWord[],
-  place: Pick<Problem, 'file' | 'line'>,
-  { onProblem }: ReadOptions,
-): Promise<void> {
-  const [first, ...more] = words
-  if (first === undefined) return
-  const where = place.file === undefined ? undefined : `${place.file}:${place.line}`
-  await onProblem?.({ where, message: first.message + others(more.length), words, ...place })
-}
+const tooLong = { text: '', message: `expected a line of at most ${maxLineLength} characters` }
 
-function others(count: number): string {
-  if (count === 0) return ''
-  return `; nor ${count === 1 ? 'is 1 more word' : `are ${count} more words`} of this line`
-}
+/** White space and comments before this many characters do not hide what a text is. */
+const startAtMost = 65_536
 
-function reasonOf(error: unknown): string {
-  const { errno, message } = error as NodeJS.ErrnoException
-  return (errno === undefined ? undefined : getSystemErrorMap().get(errno)?.[1]) ?? message
+/** What a text begins with, as far as it takes to see what it is; and the whole of it. */
+async function begun(texts: AsyncGenerator<string>): Promise<{ start: string; texts: AsyncIterable<string> }> {
+  let start = ''
+  while (start.length < startAtMost && /^\s*\[?\s*$/.test(start)) {
+    const next = await texts.next()
+    if (next.done) break
+    start += next.value
+  }
+  async function* whole() {
+    if (start !== '') yield start
+    yield* texts
+  }
+  return { start, texts: whole() }
 }

@@ -1,4 +1,4 @@
-/** The lines of a text of any length, which is never held whole: whichever marks end them, and in UTF-8 or UTF-16. */
+/** Text from streams, and the lines of a text of any length, which is never held whole: whichever marks end them. */
 import type { Readable } from 'node:stream'
 import { TextDecoder } from 'node:util'
 
@@ -6,35 +6,39 @@ import { TextDecoder } from 'node:util'
 export const maxLineLength = 65_536
 
 /**
- * Lines without their ends, which are LF, CRLF or CR; undefined in the place of one that is too long. A byte order mark
- * says that it is UTF-16; without one it is UTF-8. What is neither comes as U+FFFD.
- * @throws Error for UTF-32
+ * Lines without their ends, which are LF, CRLF or CR, as many at a time as have come; undefined in the place of one that is
+ * too long. What is neither UTF-8 nor UTF-16 comes as U+FFFD.
  */
-export async function* linesOf(stream: Readable): AsyncGenerator<string | undefined, void> {
+export async function* linesOf(texts: AsyncIterable<string>): AsyncGenerator<(string | undefined)[], void> {
   let held = ''
   let skipping = false
-  for await (const text of textOf(stream)) {
+  for await (const text of texts) {
     held += text
     // A CR at the end may be half of a CRLF.
     const whole = held.endsWith('\r') ? held.length - 1 : held.length
-    const lines = held.slice(0, whole).split(/\r\n?|\n/)
+    const lines: (string | undefined)[] = held.slice(0, whole).split(/\r\n?|\n/)
     held = lines.pop()! + held.slice(whole)
-    for (const line of lines) {
-      yield skipping || line.length > maxLineLength ? undefined : line
+    for (let i = 0; i < lines.length; i += 1) {
+      if (skipping || lines[i]!.length > maxLineLength) lines[i] = undefined
       skipping = false
     }
     if (held.length > maxLineLength + 1) {
       skipping = true
       held = held.endsWith('\r') ? '\r' : ''
     }
+    if (lines.length > 0) yield lines
   }
   const line = held.replace(/\r$/, '')
-  if (skipping || held !== '') yield skipping || line.length > maxLineLength ? undefined : line
+  if (skipping || held !== '') yield [skipping || line.length > maxLineLength ? undefined : line]
 }
 
 const markLength = 4
 
-async function* textOf(stream: Readable): AsyncGenerator<string, void> {
+/**
+ * A byte order mark says that it is UTF-16; without one it is UTF-8.
+ * @throws Error for UTF-32
+ */
+export async function* textOf(stream: Readable): AsyncGenerator<string, void> {
   let decoder: TextDecoder | undefined
   let start = Buffer.alloc(0)
   for await (const chunk of stream as AsyncIterable<Buffer | string>) {

@@ -34,12 +34,12 @@ const rateOver = 50
 /** To the start of the line, and what stands there away. The cursor never goes to another line. */
 const clearLine = '\r\u001b[K'
 
-/** A bar with an end where `total` is known; a count otherwise. */
-export function startProgress(total: number | undefined): Progress {
+/** A bar with an end where `total` is known; a count otherwise. `done`: before it started. */
+export function startProgress(total: number | undefined, done = 0): Progress {
   const stream = process.stderr
   const startedAt = performance.now()
-  const past = [{ done: 0, at: startedAt }]
-  const state = { done: 0, notUp: 0, total }
+  const past = [{ done, at: startedAt }]
+  const state = { done, notUp: 0, total }
   const clear = () => stream.write(clearLine)
   const draw = () => {
     const now = performance.now()

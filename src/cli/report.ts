@@ -4,6 +4,7 @@ import { styleText } from 'node:util'
 import { advise } from '../core/errno.js'
 import { printable, sentence } from '../core/text.js'
 import type { CheckResult } from '../types.js'
+import type { Place } from './input/entry.js'
 import type { Problem } from './input.js'
 import { type SharedEndpoint, SharedEndpoints } from './shared-endpoints.js'
 import { type FailureCount, type Latency, Summary } from './summary.js'
@@ -133,8 +134,12 @@ export const problemLine = ({ where, message }: Problem): string =>
   printable(where === undefined ? message : `${where}: ${message}`)
 
 /** The records of a problem: one for each word that is no target, with where it stood. */
-export function recordsOf({ words, file, line }: Problem): (CheckResult & Pick<Problem, 'file' | 'line'>)[] {
-  const place = { ...(file === undefined ? {} : { file }), ...(line === undefined ? {} : { line }) }
+export function recordsOf({ words, file, line, column }: Problem): (CheckResult & Place)[] {
+  const place = {
+    ...(file === undefined ? {} : { file }),
+    ...(line === undefined ? {} : { line }),
+    ...(column === undefined ? {} : { column }),
+  }
   return words.map(({ text, message }) => ({
     target: text,
     status: 'unknown',

@@ -1,18 +1,23 @@
 /** What `cancelpoint check` does: input to targets, targets to results, results to a report and an exit code. */
 
-import type { ReadTarget } from '../core/target.js'
-import { jsonLine } from '../core/text.js'
+import { randomInt } from 'node:crypto'
+import { setImmediate } from 'node:timers/promises'
+
+import { jsonLine, printable } from '../core/text.js'
 import { type Fleet, startFleet } from '../lab/fleet.js'
 import { ConnectionManager } from '../manager.js'
 import type { CheckOptions, CheckResult } from '../types.js'
 import type { CheckFlags } from './check-flags.js'
 import { exitCodes, UsageError } from './exit-code.js'
+import { type Config, confusion, readConfig } from './input/config.js'
+import type { Readied } from './input/words.js'
 import { countTargets, type Input, type Problem, targetsOf } from './input.js'
 import { interrupted } from './interrupt.js'
 import { standardOutput } from './output.js'
 import { probeOptionsOf } from './probe-options.js'
 import { messages, type Progress, startProgress } from './progress.js'
 import { type Interruption, interruptionText, lineOf, problemLine, Report, recordsOf } from './report.js'
+import type { Journal } from './resume/journal.js'
 import { isUnread, requireStandardInput } from './standard-input.js'
 import { columnsOf, wrapped } from './table.js'
 
@@ -21,6 +26,9 @@ const labTargets = 240
 /** What a wait between two tries may take: those of core/retry are mostly shorter. */
 const backoffMs = 2_000
 
+/** Targets passed over in one turn of the event loop. */
+const passedPerTurn = 4_096
+
 /** Input with more targets than this is not read twice just to give the progress bar an end. */
 const maxCounted = 200_000
 
@@ -28,12 +36,19 @@ export async function runCheck(targets: readonly string[], flags: CheckFlags): P
   const output = standardOutput()
   const signal = AbortSignal.any([interrupted, output.gone])
   await using fleet = flags.lab ? await startFleet({ targets: labTargets }) : undefined
-  const inputs = inputsOf(targets, flags, fleet)
-  const progress = await progressOf(inputs, flags)
-  const options = optionsOf(flags)
+  const config = await configOf(flags)
+  const inputs = inputsOf(targets, flags, fleet, config)
+  const options = optionsOf(flags, config)
   const report = new Report({ resets: endsByReset(options) })
+  const journal = await journalOf(flags, config, inputs, report, signal)
+  const earlier = report.summary.total
+  const progress = await progressOf(inputs, flags, earlier)
+  progress.update(earlier, report.summary.notUp)
   let badInput = false
+  /** Taken up, and passed over because they have a result. */
   let begun = 0
+  let passed = 0
+  const seed = flags.seed ?? randomInt(2 ** 32)
 
   const onProblem = async (problem: Problem) => {
     badInput = true
@@ -41,7 +56,13 @@ export async function runCheck(targets: readonly string[], flags: CheckFlags): P
     if (flags.json) for (const record of recordsOf(problem)) await output.write(`${jsonLine(record)}\n`)
   }
   async function* taken() {
-    for await (const target of targetsOf(inputs, { signal, onProblem })) {
+    for await (const target of targetsOf(inputs, { signal, onProblem, shard: flags.shard, seed })) {
+      if (journal?.has(target)) {
+        passed += 1
+        // A signal is heard also while there is nothing but such targets.
+        if (passed % passedPerTurn === 0) await setImmediate()
+        continue
+      }
       begun += 1
       yield target
     }
@@ -55,20 +76,26 @@ export async function runCheck(targets: readonly string[], flags: CheckFlags): P
   }
 
   const startedAt = performance.now()
+  let whole = false
   try {
-    for await (const result of results(taken(), { ...options, signal })) {
+    for await (const result of results(taken(), { ...options, signal }, flags.seed)) {
+      journal?.add(result)
       report.add(result)
       badInput ||= result.code === 'ERR_INVALID_TARGET'
       progress.update(report.summary.total, report.summary.notUp)
       await tell(result)
     }
+    whole = !signal.aborted
   } finally {
     progress.stop()
+    journal?.close(whole)
   }
   const elapsedMs = performance.now() - startedAt
   const { total, notUp } = report.summary
-  if (total === 0 && !badInput && !signal.aborted) throw new UsageError('no targets in the input')
-  const interruption = interrupted.aborted ? await interruptionOf(inputs, begun, total) : undefined
+  if (begun + passed === 0 && !badInput && !signal.aborted) throw new UsageError('no targets in the input')
+  const interruption = interrupted.aborted
+    ? await interruptionOf(inputs, flags, { begun, had: journal?.had ?? 0, done: total - earlier })
+    : undefined
   if (!flags.json && !flags.quiet && (total > 0 || interruption)) {
     const colour = process.stdout.isTTY === true && process.stdout.hasColors() && !process.env.NO_COLOR
     const told = flags.verbose === true
@@ -76,17 +103,46 @@ export async function runCheck(targets: readonly string[], flags: CheckFlags): P
   } else if (interruption && !flags.quiet) {
     progress.note(`cancelpoint: interrupted: ${total} checked, ${interruptionText(interruption)}`)
   }
+  if (journal && journal.left > 0 && whole && !flags.quiet) progress.note(leftText(journal.left, flags))
   noteUnread(inputs, flags, progress)
   process.exitCode = exitCode({ interrupted: interrupted.aborted, badInput, notUp })
   await output.finish()
 }
 
+/**
+ * Where results are kept; those that it has are in the report.
+ * @throws UsageError
+ */
+async function journalOf(
+  { resume, allAddresses = false, quiet }: CheckFlags,
+  config: Config | undefined,
+  inputs: readonly Input[],
+  report: Report,
+  signal: AbortSignal,
+): Promise<Journal | undefined> {
+  if (resume === undefined) return undefined
+  const confused = config && confusion(config, inputs.length > 1)
+  if (confused) throw new UsageError(confused)
+  const { openJournal } = await import('./resume/journal.js')
+  const note = (sentence: string) => messages.note(sentence)
+  const journal = await openJournal(resume, { allAddresses, signal, note, earlier: (result) => report.add(result) })
+  const { total } = report.summary
+  if (total > 0 && !quiet) note(`${printable(resume)} has ${counted(total)}: their targets are not checked again.`)
+  return journal
+}
+
+const counted = (count: number): string => (count === 1 ? '1 result' : `${count.toLocaleString('en')} results`)
+
+const leftText = (left: number, { resume }: CheckFlags): string =>
+  `${printable(resume!)} has ${counted(left)} of targets that are not in the input. The summary and the exit code count them too.`
+
 /** The manager's results until there are no more or `signal` aborts; afterwards nothing of the manager is left. */
 async function* results(
-  targets: AsyncIterable<ReadTarget>,
+  targets: AsyncIterable<Readied>,
   options: CheckOptions & { signal: AbortSignal },
+  seed: number | undefined,
 ): AsyncGenerator<CheckResult, void> {
-  await using manager = new ConnectionManager({ maxInFlight: options.concurrency })
+  await using manager = new ConnectionManager({ maxInFlight: options.concurrency, seed })
   try {
     yield* manager.check(targets, options)
   } catch (error) {
@@ -94,13 +150,31 @@ async function* results(
   }
 }
 
-function optionsOf({ timeout, retries, ...flags }: CheckFlags): CheckOptions {
+/** Of a target as a whole: as many tries, and the waits between them. */
+const timesOf = (timeout: number, retries: number) => ({
+  attemptTimeoutMs: timeout,
+  timeoutMs: timeout * (1 + retries) + retries * backoffMs,
+})
+
+/** @throws UsageError */
+async function configOf({ config: file, retries, halfOpen }: CheckFlags): Promise<Config | undefined> {
+  if (file === undefined) return undefined
+  const config = await readConfig(
+    file,
+    (timeout) => timesOf(timeout, retries),
+    (problem) => messages.note(problemLine(problem)),
+  )
+  if (halfOpen && config.speaks) throw new UsageError('--half-open and the probes of --config exclude each other')
+  return config
+}
+
+function optionsOf({ timeout, retries, ...flags }: CheckFlags, config: Config | undefined): CheckOptions {
   return {
+    minCertificateDays: config?.minCertificateDays,
     ...probeOptionsOf(flags),
     engine: flags.engine,
-    attemptTimeoutMs: timeout,
-    // As many tries, and the waits between them.
-    timeoutMs: timeout * (1 + retries) + retries * backoffMs,
+    ...timesOf(timeout, retries),
+    family: flags.ipv4 ? 4 : flags.ipv6 ? 6 : undefined,
     // Retries that somebody asks for by number are all made: no budget.
     retry: retries > 0 && { tries: 1 + retries, budget: Number.POSITIVE_INFINITY },
     concurrency: flags.concurrency,
@@ -116,8 +190,14 @@ function endsByReset({ close, halfOpen, tls, steps }: CheckOptions): boolean {
   return !halfOpen && (close ?? (tls || steps ? 'fin' : 'reset')) === 'reset'
 }
 
-function inputsOf(targets: readonly string[], { file: files = [] }: CheckFlags, fleet: Fleet | undefined): Input[] {
+function inputsOf(
+  targets: readonly string[],
+  { file: files = [] }: CheckFlags,
+  fleet: Fleet | undefined,
+  config: Config | undefined,
+): Input[] {
   const named: Input[] = [
+    ...(config ? [{ kind: 'config', config } as const] : []),
     ...targets.map((text): Input => (text === '-' ? standardInput() : { kind: 'argument', text })),
     ...files.map((path): Input => (path === '-' ? standardInput() : { kind: 'file', path })),
   ]
@@ -135,22 +215,28 @@ function inputsOf(targets: readonly string[], { file: files = [] }: CheckFlags, 
 
 const standardInput = (): Input => ({ kind: 'stream', name: 'standard input', stream: process.stdin })
 
-async function progressOf(inputs: readonly Input[], flags: CheckFlags): Promise<Progress> {
+async function progressOf(inputs: readonly Input[], flags: CheckFlags, done: number): Promise<Progress> {
   if (readsTerminal(inputs))
     messages.note('Reading targets from this terminal, one a line. Ctrl-D at the start of a line ends them.')
   // On one terminal the bar and what is typed, or the results, would overwrite each other.
   const torn = readsTerminal(inputs) || (flags.json && process.stdout.isTTY)
   const shown = process.stderr.isTTY && !['', 'dumb'].includes(process.env.TERM ?? '') && !flags.quiet && !torn
-  return shown && !interrupted.aborted ? startProgress(await countTargets(inputs, maxCounted)) : messages
+  return shown && !interrupted.aborted
+    ? startProgress(await countTargets(inputs, maxCounted, flags.shard), done)
+    : messages
 }
 
 const readsTerminal = (inputs: readonly Input[]): boolean =>
   process.stdin.isTTY === true && inputs.some(({ kind }) => kind === 'stream')
 
-/** What the interrupted check has not told about: `begun` were taken up, `done` of them came to a result. */
-async function interruptionOf(inputs: readonly Input[], begun: number, done: number): Promise<Interruption> {
-  const total = await countTargets(inputs, maxCounted)
-  return { cutOff: begun - done, notBegun: total === undefined ? undefined : Math.max(0, total - begun) }
+/** What the interrupted check has not told about: `had` were done before, `begun` were taken up, `done` of them came to a result. */
+async function interruptionOf(
+  inputs: readonly Input[],
+  { shard }: CheckFlags,
+  { begun, had, done }: { begun: number; had: number; done: number },
+): Promise<Interruption> {
+  const total = await countTargets(inputs, maxCounted, shard)
+  return { cutOff: begun - done, notBegun: total === undefined ? undefined : Math.max(0, total - begun - had) }
 }
 
 /** Somebody piped targets in, and gave others as arguments: only these were read. */

@@ -30,6 +30,13 @@ const run = (args: string, size: Size): Promise<Screen> => startOnTerminal(comma
 /** What stands on the screen, wherever its lines are broken. */
 const wordsOf = ({ rows }: Screen) => rows.join(' ').replace(/\s+/g, ' ')
 
+it('the bar goes on where an interrupted check ended', async () => {
+  const journal = join(directory, 'journal.jsonl')
+  await run(`check --quiet --resume ${journal} ${targetOf('refuse')}`, { columns: 100 })
+  const more = `check --timeout 500ms --resume ${journal} ${targetOf('refuse')} ${targetOf('hang')}`
+  expect((await run(more, { columns: 100 })).raw).toMatch(/\[=+-+\] 1 of 2, 1 not up, 0\/s/)
+})
+
 describe.each(widths)('on a terminal of %i columns', (columns) => {
   it('what is said of bad lines survives the bar and the table, and no word is broken', async () => {
     const screen = await run(`check --timeout 700ms --file ${file} ${longName}`, { columns })

@@ -154,3 +154,66 @@ describe('countTargets', () => {
     expect(await countTargets([stream], 10)).toBeUndefined()
   })
 })
+
+describe('targetsOf with a seed', () => {
+  const textsOf = async (inputs: Input[], options: Parameters<typeof targetsOf>[1]): Promise<string[]> => {
+    const targets: string[] = []
+    for await (const target of targetsOf(inputs, options)) targets.push(target.text)
+    return targets
+  }
+
+  it('lets ranges take turns, and repeats the order', async () => {
+    const list = fileOf('ranges.txt', '10.0.0.0/24:80,443\na:1\n10.0.1.0/24:80\nb:1\n')
+    const targets = await textsOf([list], { seed: 4 })
+    expect(targets).toHaveLength(512 + 256 + 2)
+    expect(new Set(targets).size).toBe(targets.length)
+    const first = targets.slice(0, 256).filter((text) => text.startsWith('10.0.1.'))
+    expect(first.length).toBeGreaterThan(120)
+    expect(targets.indexOf('a:1')).toBeLessThan(targets.indexOf('b:1'))
+    expect(await textsOf([list], { seed: 4 })).toEqual(targets)
+    expect(await textsOf([list], { seed: 5 })).not.toEqual(targets)
+    // The same list through a pipe, in whatever chunks.
+    const chunks = ['10.0.0.0/24:80,', '443\na:1\n10.0.1', '.0/24:80\nb:1\n'].map((text) => Buffer.from(text))
+    const stream: Input = { kind: 'stream', name: 'in', stream: Readable.from(chunks) }
+    expect(await textsOf([stream], { seed: 4 })).toEqual(targets)
+  })
+
+  it('goes on with a range where a slow source says nothing', async () => {
+    const controller = new AbortController()
+    const silent: Input = { kind: 'stream', name: 'in', stream: new Readable({ read() {} }) }
+    const taken: string[] = []
+    const inputs: Input[] = [{ kind: 'argument', text: '10.0.0.0/30:80' }, silent]
+    for await (const target of targetsOf(inputs, { seed: 1, signal: controller.signal })) {
+      taken.push(target.text)
+      if (taken.length === 4) break
+    }
+    expect(taken).toHaveLength(4)
+    expect(silent.kind === 'stream' && silent.stream.destroyed).toBe(true)
+  })
+
+  it('leaves out what is in other shards, and counts so', async () => {
+    const list = [
+      fileOf('shard.txt', 'a:1 b:1 10.0.0.0/26:80,443\na:2 c:1'),
+      { kind: 'argument', text: 'd:1-9' } as const,
+    ]
+    const all = await textsOf(list, { seed: 1 })
+    const shares = await Promise.all(
+      [1, 2, 3].map((index) => textsOf(list, { seed: index, shard: { index, count: 3 } })),
+    )
+    expect(shares.flat().sort()).toEqual(all.sort())
+    for (const [at, share] of shares.entries()) {
+      expect(await countTargets(list, 1_000, { index: at + 1, count: 3 })).toBe(share.length)
+    }
+    const hosts = shares.map((share) => new Set(share.map((text) => text.replace(/:\d+$/, ''))))
+    expect(new Set(hosts.flatMap((set) => [...set])).size).toBe(hosts.reduce((sum, { size }) => sum + size, 0))
+  })
+
+  it('reads all words of a list that is longer than what may be open', async () => {
+    const lines = Array.from({ length: 3_000 }, (_, index) => `10.${index >> 8}.${index & 255}.0/31:80 bad`)
+    const problems: Problem[] = []
+    const list = fileOf('many.txt', lines.join('\n'))
+    const targets = await textsOf([list], { seed: 1, onProblem: (problem) => void problems.push(problem) })
+    expect(new Set(targets).size).toBe(6_000)
+    expect(problems.map(({ line }) => line)).toEqual(lines.map((_, index) => index + 1))
+  })
+})
