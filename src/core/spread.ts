@@ -1,5 +1,5 @@
 /** When checks of many targets are due, so that they do not bunch. Pure, and the same again for the same target. */
-import { hashOf } from './hash.js'
+import { hashOf, mixed } from './hash.js'
 
 const whole = 4_294_967_296
 
@@ -9,8 +9,6 @@ export const firstDelay = (key: string, intervalMs: number): number => (hashOf(k
 /** The interval before check number `count`, longer or shorter by up to `jitter` of it. */
 export function jittered(intervalMs: number, jitter: number, key: number, count: number): number {
   if (jitter === 0) return intervalMs
-  let mixed = Math.imul(key ^ Math.imul(count, 0x9e3779b1), 0x85ebca6b)
-  mixed = Math.imul(mixed ^ (mixed >>> 13), 0xc2b2ae35)
-  const share = ((mixed ^ (mixed >>> 16)) >>> 0) / whole
+  const share = mixed(key ^ Math.imul(count, 0x9e3779b1)) / whole
   return intervalMs * (1 + jitter * (2 * share - 1))
 }

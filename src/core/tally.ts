@@ -2,7 +2,7 @@
  * How often each of very many texts was seen. A text is held as 64 bits of its hash: a million of them take 25 MB, and two of a
  * million are taken for one in one of thirty million cases. The hash begins with a secret, so nobody can write two such texts.
  */
-import { mixed } from './permutation.js'
+import { mixed } from './hash.js'
 
 const firstSize = 1_024
 
