@@ -61,15 +61,10 @@ export const isMistake = ({ errnoClass }: Outcome): boolean => errnoClass === 'm
  */
 export function meets({ status, errnoClass, phase }: Outcome, goal: Goal): boolean {
   if (goal === 'up' || status !== 'down') return status === goal
-  return absent.has(errnoClass) && (phase === undefined || phase === 'connect' || phase === 'name')
+  return errnoClass === 'name' || (phase === 'connect' && absent.has(errnoClass))
 }
 
-const absent: ReadonlySet<ErrnoClass | undefined> = new Set<ErrnoClass>([
-  'refused',
-  'timed-out',
-  'unreachable',
-  'name',
-] as const)
+const absent: ReadonlySet<ErrnoClass | undefined> = new Set<ErrnoClass>(['refused', 'timed-out', 'unreachable'])
 
 /** One target, as far as it has come. */
 export interface Awaited {

@@ -48,6 +48,7 @@ describe('a target is what it is waited for', () => {
     ['no way there',             down('unreachable'),                       ['down']],
     ['no such name',             down('name', { phase: 'name' }),           ['down']],
     ['no answer of name servers', { ...unknown('name'), phase: 'name' },    []],
+    ['time ran out with the name', down('timed-out', { phase: 'name' }),    []],
     ['a full backlog',           down('busy'),                              []],
     ['denied',                   down('denied'),                            []],
     ['a wrong answer',           down('protocol', { phase: 'expect' }),     []],

@@ -1,0 +1,112 @@
+/** What `cancelpoint wait` does: targets are tried until each was what it is waited for; then the command runs. */
+import { clearTimeout, performance, setTimeout } from '../core/clock.js'
+import { checkAttemptTimeoutMs, waitNamesMs, waitTargetsAtMost, waitTryMs } from '../core/limits.js'
+import type { ReadTarget } from '../core/target.js'
+import { printable } from '../core/text.js'
+import { isMistake, Waiting } from '../core/waiting.js'
+import { ConnectionManager } from '../manager.js'
+import type { CheckOptions, CheckResult } from '../types.js'
+import { DueTargets } from './due-targets.js'
+import { exitCodes, UsageError } from './exit-code.js'
+import { familyOf } from './family-flags.js'
+import { type Input, type Problem, targetsOf } from './input.js'
+import { interrupted } from './interrupt.js'
+import { probeOptionsOf } from './probe-options.js'
+import { messages } from './progress.js'
+import { problemLine } from './report.js'
+import { runCommand } from './run-command.js'
+import { columnsOf } from './table.js'
+import type { WaitFlags } from './wait-flags.js'
+import { startLine } from './wait-line.js'
+import { beginning, ending, shortfall } from './wait-report.js'
+
+export async function runWait(
+  words: readonly string[],
+  command: readonly string[] | undefined,
+  flags: WaitFlags,
+): Promise<void> {
+  const options: CheckOptions = { ...probeOptionsOf(flags), family: familyOf(flags) }
+  const targets = await targetsIn(words)
+  if (!targets) {
+    process.exitCode = exitCodes.bad
+    return
+  }
+  const say = flags.quiet ? () => {} : (text: string) => messages.note(text)
+  const goal = flags.reverse ? 'down' : 'up'
+  const waiting = new Waiting(targets.keys(), { goal, intervalMs: flags.interval }, performance.now())
+  const line = flags.quiet ? undefined : startLine(waiting, flags.timeout)
+  if (!line) say(beginning(waiting, flags.timeout))
+  try {
+    await waitFor(waiting, targets, { ...options, timeout: flags.timeout })
+  } finally {
+    line?.stop()
+  }
+  const now = performance.now()
+  if (waiting.done && !interrupted.aborted) {
+    say(ending(waiting, now))
+    if (command) process.exitCode = await runCommand(command)
+    return
+  }
+  if (!flags.quiet) {
+    process.stderr.write(
+      `${shortfall(waiting, { now, interrupted: interrupted.aborted, columns: columnsOf(process.stderr) })}\n`,
+    )
+  }
+  process.exitCode = interrupted.aborted ? exitCodes.interrupted : exitCodes.notUp
+}
+
+/** By their text, each once. Undefined if some word is no target: that was told. */
+async function targetsIn(words: readonly string[]): Promise<Map<string, ReadTarget> | undefined> {
+  if (words.length === 0) throw new UsageError('no targets: give some (see cancelpoint wait --help)')
+  const inputs = words.map((text): Input => ({ kind: 'argument', text }))
+  const problems: Problem[] = []
+  const targets = new Map<string, ReadTarget>()
+  for await (const target of targetsOf(inputs, { onProblem: (problem) => void problems.push(problem) })) {
+    targets.set(target.text, target)
+    if (targets.size > waitTargetsAtMost) {
+      throw new UsageError(`too many targets: expected ${waitTargetsAtMost.toLocaleString('en')} at most`)
+    }
+  }
+  for (const problem of problems) messages.note(problemLine(problem))
+  return problems.length > 0 ? undefined : targets
+}
+
+/**
+ * Ends when all are what they are waited for, when the time is over, and when the process is interrupted. Nothing is left of
+ * it then: no attempt, no descriptor, no thread.
+ * @throws UsageError for a mistake that only a try could find.
+ */
+async function waitFor(
+  waiting: Waiting,
+  targets: ReadonlyMap<string, ReadTarget>,
+  { timeout, ...options }: CheckOptions & { timeout: number },
+): Promise<void> {
+  const over = new AbortController()
+  const timer = setTimeout(() => over.abort(), timeout)
+  const signal = AbortSignal.any([interrupted, over.signal])
+  const due = new DueTargets(waiting, targets)
+  try {
+    // Each target has a place, so that one that hangs holds up no other.
+    await using manager = new ConnectionManager({ maxInFlight: targets.size, nameCacheMs: waitNamesMs })
+    const results = manager.check(due, {
+      ...options,
+      concurrency: targets.size,
+      attemptTimeoutMs: checkAttemptTimeoutMs,
+      timeoutMs: waitTryMs,
+      signal,
+    })
+    for await (const result of results) {
+      waiting.heard(result.target, result, performance.now())
+      if (isMistake(result)) throw new UsageError(mistakeOf(result))
+      if (waiting.done) break
+      due.look()
+    }
+  } catch (error) {
+    if (!signal.aborted) throw error
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+const mistakeOf = ({ target, code, reason }: CheckResult): string =>
+  printable(`${target} cannot be waited for: ${code}: ${reason}`)
