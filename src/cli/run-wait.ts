@@ -86,8 +86,8 @@ async function waitFor(
   const signal = AbortSignal.any([interrupted, over.signal])
   const due = new DueTargets(waiting, targets)
   try {
-    // Each target has a place, so that one that hangs holds up no other.
-    await using manager = new ConnectionManager({ maxInFlight: targets.size, nameCacheMs: waitNamesMs })
+    // Each target has a place, so that one that hangs holds up no other; on a lane, too.
+    await using manager = new ConnectionManager({ lanes: waitTargetsAtMost, nameCacheMs: waitNamesMs })
     const results = manager.check(due, {
       ...options,
       concurrency: targets.size,

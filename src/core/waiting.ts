@@ -14,6 +14,8 @@ export interface Outcome {
   errnoClass?: ErrnoClass
   code?: string
   phase?: Phase
+  /** Of AF_UNIX. */
+  path?: string
   reason?: string
 }
 
@@ -57,10 +59,12 @@ export const isMistake = ({ errnoClass }: Outcome): boolean => errnoClass === 'm
 
 /**
  * `down` takes more than not being up: the address said that nobody serves there, or nobody answered, or the name is gone. Whoever took
- * the connection (`protocol`, a failure in TLS) is there, so is one whose backlog is full, and a denial tells nothing.
+ * the connection (`protocol`, a failure in TLS) is there, and so is one whose backlog is full, which is all that an AF_UNIX connect
+ * ever waits for. A denial tells nothing.
  */
-export function meets({ status, errnoClass, phase }: Outcome, goal: Goal): boolean {
+export function meets({ status, errnoClass, phase, path }: Outcome, goal: Goal): boolean {
   if (goal === 'up' || status !== 'down') return status === goal
+  if (errnoClass === 'timed-out' && path !== undefined) return false
   return errnoClass === 'name' || (phase === 'connect' && absent.has(errnoClass))
 }
 

@@ -2,9 +2,10 @@
 import { chmodSync, readdirSync, readlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
+import * as posix from 'cancelpoint/posix'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { type Fleet, startFleet } from '#internal/lab/fleet'
-import { Sockets } from '../support/sockets.mjs'
+import { type freshName, Sockets } from '../support/sockets.mjs'
 import { run, start } from './run.js'
 
 const sockets = new Sockets()
@@ -75,13 +76,18 @@ describe('the command of cancelpoint wait', () => {
   })
 
   it('finds nothing left of the wait beside it: no socket, no thread', async () => {
-    const hanging = fleet.targets.find(({ behaviour }) => behaviour === 'stall')!.target
+    const full = sockets.listener('unix', { backlog: 0 })
+    const address = posix.getsockname(full) as ReturnType<typeof freshName>
+    await posix.connect(sockets.open('unix'), address)
     const code = 'console.log("ran"); setInterval(() => {}, 1000)'
     // A full backlog makes it start lanes, and the worker that owns them.
-    const waiting = start(['wait', '--reverse', hanging, '--', process.execPath, '-e', code])
+    const waiting = start(['wait', '--reverse', `unix:@${address.path.slice(1)}`, '--', process.execPath, '-e', code])
     const pid = waiting.child.pid!
     const threads = () => readdirSync(`/proc/${pid}/task`).length
     let most = 0
+    await expect.poll(waiting.stderr, { timeout: 20_000 }).toContain('waiting until')
+    // Late enough for the connect to wait there by then, on any machine that is not stopped meanwhile.
+    globalThis.setTimeout(() => posix.close(full), 1_000)
     while (!waiting.stdout().includes('ran') && waiting.child.exitCode === null) {
       most = Math.max(most, threads())
       await setTimeout(5)

@@ -35,6 +35,11 @@ describe.skipIf(refused)('cancelpoint wait, in a network of its own', () => {
       expect({ code, told }).toEqual({ code: 0, told: expect.stringMatching(/ is up, after /) })
   })
 
+  it('tries the addresses of a name side by side', () => {
+    const answer = answers['a name of which one address hangs, and that address']
+    expect(answer).toEqual({ code: 0, told: 'name, address' })
+  })
+
   it('asks for a name anew with every try', () => {
     expect(answers['a name that DNS knows later']!.asked).toBe(3)
   })

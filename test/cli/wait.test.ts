@@ -208,6 +208,12 @@ describe('cancelpoint wait --reverse', () => {
     expect(await run(['wait', '--reverse', targetOf('hang')])).toMatchObject({ code: 0 })
   })
 
+  it('does not take a backlog that stays full for down: somebody listens', async () => {
+    const { code, stderr } = await run(['wait', '--reverse', '--timeout', '4s', targetOf('stall')])
+    expect(code).toBe(1)
+    expect(stderr).toContain('it was not down')
+  })
+
   it('takes one that is up for up', async () => {
     const { code, stderr } = await run(['wait', '--reverse', '--timeout', '2s', targetOf('accept'), held().target])
     expect(code).toBe(1)

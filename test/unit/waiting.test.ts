@@ -50,6 +50,8 @@ describe('a target is what it is waited for', () => {
     ['no answer of name servers', { ...unknown('name'), phase: 'name' },    []],
     ['time ran out with the name', down('timed-out', { phase: 'name' }),    []],
     ['a full backlog',           down('busy'),                              []],
+    ['a backlog that stays full', down('timed-out', { path: '/x.sock' }),   []],
+    ['no socket file',           down('refused', { path: '/x.sock' }),      ['down']],
     ['denied',                   down('denied'),                            []],
     ['a wrong answer',           down('protocol', { phase: 'expect' }),     []],
     ['cut off in TLS',           down('refused', { phase: 'tls' }),         []],
