@@ -2,14 +2,14 @@
 import { type Command, Option } from 'commander'
 
 export interface FamilyFlags {
-  4?: boolean
-  6?: boolean
+  ipv4?: boolean
+  ipv6?: boolean
 }
 
 export function addFamilyFlags(command: Command): void {
   command
-    .addOption(new Option('-4', 'of a name, only the IPv4 addresses').conflicts('6'))
-    .addOption(new Option('-6', 'of a name, only the IPv6 addresses').conflicts('4'))
+    .addOption(new Option('-4, --ipv4', 'of a name only its IPv4 addresses').conflicts('ipv6'))
+    .addOption(new Option('-6, --ipv6', 'of a name only its IPv6 addresses'))
 }
 
-export const familyOf = (flags: FamilyFlags): 4 | 6 | undefined => (flags[4] ? 4 : flags[6] ? 6 : undefined)
+export const familyOf = ({ ipv4, ipv6 }: FamilyFlags): 4 | 6 | undefined => (ipv4 ? 4 : ipv6 ? 6 : undefined)

@@ -9,16 +9,15 @@ import type { CheckOptions, CheckResult } from '../types.js'
 import { DueTargets } from './due-targets.js'
 import { exitCodes, UsageError } from './exit-code.js'
 import { familyOf } from './family-flags.js'
-import { type Input, type Problem, targetsOf } from './input.js'
 import { interrupted } from './interrupt.js'
 import { probeOptionsOf } from './probe-options.js'
 import { messages } from './progress.js'
-import { problemLine } from './report.js'
 import { runCommand } from './run-command.js'
 import { columnsOf } from './table.js'
 import type { WaitFlags } from './wait-flags.js'
 import { startLine } from './wait-line.js'
 import { beginning, ending, shortfall } from './wait-report.js'
+import { targetsIn } from './wait-targets.js'
 
 export async function runWait(
   words: readonly string[],
@@ -26,8 +25,9 @@ export async function runWait(
   flags: WaitFlags,
 ): Promise<void> {
   const options: CheckOptions = { ...probeOptionsOf(flags), family: familyOf(flags) }
-  const targets = await targetsIn(words)
-  if (!targets) {
+  const { targets, faults } = targetsIn(words)
+  if (faults.length > 0) {
+    for (const fault of faults) messages.note(printable(fault))
     process.exitCode = exitCodes.bad
     return
   }
@@ -42,7 +42,7 @@ export async function runWait(
     line?.stop()
   }
   const now = performance.now()
-  if (waiting.done && !interrupted.aborted) {
+  if (waiting.done) {
     say(ending(waiting, now))
     if (command) process.exitCode = await runCommand(command)
     return
@@ -53,22 +53,6 @@ export async function runWait(
     )
   }
   process.exitCode = interrupted.aborted ? exitCodes.interrupted : exitCodes.notUp
-}
-
-/** By their text, each once. Undefined if some word is no target: that was told. */
-async function targetsIn(words: readonly string[]): Promise<Map<string, ReadTarget> | undefined> {
-  if (words.length === 0) throw new UsageError('no targets: give some (see cancelpoint wait --help)')
-  const inputs = words.map((text): Input => ({ kind: 'argument', text }))
-  const problems: Problem[] = []
-  const targets = new Map<string, ReadTarget>()
-  for await (const target of targetsOf(inputs, { onProblem: (problem) => void problems.push(problem) })) {
-    targets.set(target.text, target)
-    if (targets.size > waitTargetsAtMost) {
-      throw new UsageError(`too many targets: expected ${waitTargetsAtMost.toLocaleString('en')} at most`)
-    }
-  }
-  for (const problem of problems) messages.note(problemLine(problem))
-  return problems.length > 0 ? undefined : targets
 }
 
 /**
@@ -93,6 +77,8 @@ async function waitFor(
       concurrency: targets.size,
       attemptTimeoutMs: checkAttemptTimeoutMs,
       timeoutMs: waitTryMs,
+      // A service that has just come up is not to be hurt by a reset, and the connections are few.
+      close: 'fin',
       signal,
     })
     for await (const result of results) {

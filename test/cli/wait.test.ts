@@ -170,6 +170,18 @@ describe('cancelpoint wait', () => {
     expect(await run(['wait', '--quiet', targetOf('accept')])).toMatchObject({ code: 0, stdout: '', stderr: '' })
   })
 
+  it('ends its connections politely', async () => {
+    const events: string[] = []
+    const server = createServer((peer) => {
+      peer.resume()
+      for (const event of ['end', 'error', 'close']) peer.on(event, () => events.push(event))
+    }).listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    expect(await run(['wait', `127.0.0.1:${(server.address() as AddressInfo).port}`])).toMatchObject({ code: 0 })
+    await closed(server)
+    expect(events).toEqual(['end', 'close'])
+  })
+
   it('asks for what check asks for: TLS, a probe', async () => {
     const { code, stderr } = await run(['wait', '--tls', '--timeout', '1s', targetOf('accept')])
     expect(code).toBe(1)
@@ -227,7 +239,7 @@ describe('what cannot be waited for is told at once, with exit code 2', () => {
     ['no targets', [], 'no targets'],
     ['no command', ['127.0.0.1:1', '--'], 'no command after --'],
     ['too many targets', ['127.0.0.0/20:1'], 'too many targets'],
-    ['two families', ['-4', '-6', '127.0.0.1:1'], "'-4' cannot be used with option '-6'"],
+    ['two families', ['-4', '-6', '127.0.0.1:1'], "'-4, --ipv4' cannot be used with option '-6, --ipv6'"],
     ['no such option', ['--revers', '127.0.0.1:1'], 'unknown option'],
     ['flags that exclude each other', ['--probe', 'ssh', '--send', 'x', '127.0.0.1:1'], 'exclude each other'],
     ['no interface of that name', ['[fe80::1%nope]:1'], "EINVAL: No interface named 'nope'"],
