@@ -43,15 +43,18 @@ export function shortfall(waiting: Waiting, { now, interrupted, columns }: Short
   return sections.join('\n')
 }
 
-function rowOf(awaited: Awaited, { startedAt }: Waiting, now: number, width: number): string[] {
+function rowOf(awaited: Awaited, { startedAt, goal }: Waiting, now: number, width: number): string[] {
   const { target, tries, last, metAt } = awaited
+  // A check calls it down, and still somebody may be there.
+  const state =
+    goal === 'down' && last?.status === 'down' && metAt === undefined ? 'not down' : (last?.status ?? 'unknown')
   const waited = seconds((metAt ?? now) - startedAt)
-  return [clipped(printable(target), width), last?.status ?? 'unknown', whyOf(awaited, now), waited, String(tries)]
+  return [clipped(printable(target), width), state, whyOf(awaited, now), waited, String(tries)]
 }
 
 /** What the other columns leave for targets: two spaces of indent, STATE, WAITED, TRIES, and a WHY of common width. */
 const targetWidth = (columns = Number.POSITIVE_INFINITY): number =>
-  Math.max(20, Math.min(60, columns - '  '.length - '  unknown'.length - '  WAITED'.length - '  TRIES'.length - 18))
+  Math.max(20, Math.min(60, columns - '  '.length - '  not down'.length - '  WAITED'.length - '  TRIES'.length - 18))
 
 /** The last reason, or that there is none yet. */
 function whyOf({ last, tries, tryingSince }: Awaited, now: number): string {

@@ -224,6 +224,7 @@ describe('cancelpoint wait --reverse', () => {
     const { code, stderr } = await run(['wait', '--reverse', '--timeout', '4s', targetOf('stall')])
     expect(code).toBe(1)
     expect(stderr).toContain('it was not down')
+    expect(stderr).toMatch(/ {2}not down {2}ETIMEDOUT/)
   })
 
   it('takes one that is up for up', async () => {
