@@ -28,6 +28,7 @@ export async function runWait(
   const { targets, faults } = targetsIn(words)
   if (faults.length > 0) {
     for (const fault of faults) messages.note(printable(fault))
+    if (!command) messages.note('A command goes after --: cancelpoint wait TARGET ... -- COMMAND ...')
     process.exitCode = exitCodes.bad
     return
   }

@@ -17,7 +17,7 @@ Targets: host:port, 1.2.3.4:80, [::1]:80, [fe80::1%eth0]:80, unix:/path, unix:@a
 Examples:
   $ cancelpoint wait db:5432 redis:6379 -- npm start
   $ cancelpoint wait --timeout 2m --probe postgres db:5432 -- npm run migrate
-  $ cancelpoint wait unix:/run/app.sock && curl --unix-socket /run/app.sock http://localhost/
+  $ cancelpoint wait --quiet unix:/run/app.sock && echo up
   $ cancelpoint wait --reverse localhost:3000 -- npm run dev
 
 A target that was up once need not stay up until the others are. A name that does not exist yet, a path that does not exist yet and a denial are waited for; a mistake, such as a target that cannot be read, is told at once. A target that refuses is tried again after --interval, a name each second; one that does not answer or cannot be reached ever more slowly, from half a second to five.
@@ -33,7 +33,7 @@ export function addWaitCommand(program: Command): void {
   const command = program
     .command('wait')
     .summary('wait until every target is up, then run a command')
-    .usage('[options] <targets...> [-- command...]')
+    .usage('[options] <targets...> [-- command]')
     .description(
       'Waits until every target has been up (with --reverse, down), and then runs the command, if there is one.',
     )

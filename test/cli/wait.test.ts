@@ -265,6 +265,7 @@ describe('what cannot be waited for is told at once, with exit code 2', () => {
       expect.stringContaining("'nonsense' is not a target"),
       expect.stringContaining("'a:99999' is not a target"),
       expect.stringContaining('esc\\u001b[31m'),
+      'A command goes after --: cancelpoint wait TARGET ... -- COMMAND ...',
     ])
     expect(asked).toBe(0)
     await closed(server)
