@@ -178,8 +178,8 @@ describe('cancelpoint wait', () => {
     }).listen(0, '127.0.0.1')
     await once(server, 'listening')
     expect(await run(['wait', `127.0.0.1:${(server.address() as AddressInfo).port}`])).toMatchObject({ code: 0 })
+    await expect.poll(() => events).toEqual(['end', 'close'])
     await closed(server)
-    expect(events).toEqual(['end', 'close'])
   })
 
   it('asks for what check asks for: TLS, a probe', async () => {
