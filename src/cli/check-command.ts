@@ -4,6 +4,7 @@ import { checkAttemptTimeoutMs, checkConcurrency, lanesAtMost } from '../core/li
 import { engineNames } from '../types.js'
 import { countUpTo, durationUpTo, maxTimeoutMs, ratePerSecond, shardOf } from './arguments.js'
 import type { CheckFlags } from './check-flags.js'
+import { addFamilyFlags } from './family-flags.js'
 import { addProbeFlags } from './probe-flags.js'
 import { columnsOf, wrapped } from './table.js'
 
@@ -94,8 +95,6 @@ export function addCheckCommand(program: Command): void {
       ]),
     )
     .option('--all-addresses', 'one result for each address of a name')
-    .addOption(new Option('-4, --ipv4', 'of a name only its IPv4 addresses').conflicts('ipv6'))
-    .addOption(new Option('-6, --ipv6', 'of a name only its IPv6 addresses'))
     .addOption(
       new Option('--close <how>', 'how a connection is ended (default: reset, and fin where TLS or more was spoken)')
         .choices(['reset', 'fin'])
@@ -112,6 +111,7 @@ export function addCheckCommand(program: Command): void {
       const { runCheck } = await import('./run-check.js')
       await runCheck(targets, flags)
     })
+  addFamilyFlags(command)
   addProbeFlags(command)
 }
 

@@ -1,9 +1,10 @@
 /** What `cancelpoint check` was asked for, as the command line says it. */
 import type { Shard } from '../core/shard.js'
 import type { EngineName } from '../types.js'
+import type { FamilyFlags } from './family-flags.js'
 import type { ProbeFlags } from './probe-flags.js'
 
-export interface CheckFlags extends ProbeFlags {
+export interface CheckFlags extends ProbeFlags, FamilyFlags {
   file?: string[]
   config?: string
   lab?: boolean
@@ -14,8 +15,6 @@ export interface CheckFlags extends ProbeFlags {
   rate?: number
   halfOpen?: boolean
   allAddresses?: boolean
-  ipv4?: boolean
-  ipv6?: boolean
   close?: 'reset' | 'fin'
   shard?: Shard
   seed?: number

@@ -1,11 +1,17 @@
 /** What the process exits with; where several apply, the highest. */
 export const exitCodes = {
   ok: 0,
-  /** `check`: a target is not up. */
+  /** `check`: a target is not up. `wait`: timed out. */
   notUp: 1,
   /** Bad usage or input, or the command could not run. */
   bad: 2,
-  /** `check`: Ctrl-C or SIGTERM before the end. */
+  /** `wait`: its command is there and cannot be run. */
+  notExecutable: 126,
+  /** `wait`: there is no such command. */
+  notFound: 127,
+  /** `wait`: to this the number of the signal is added that killed its command. */
+  signalled: 128,
+  /** Ctrl-C or SIGTERM before the end. */
   interrupted: 130,
 } as const
 

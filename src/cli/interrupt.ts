@@ -9,7 +9,13 @@ const controller = new AbortController()
 export const interrupted: AbortSignal = controller.signal
 
 const interrupt = (signal: NodeJS.Signals) => {
-  for (const each of signals) process.off(each, interrupt)
+  stopListening()
   controller.abort(signal)
 }
+
+/** Gives the signals back, to their default effect or to whoever listens to them beside this. */
+export function stopListening(): void {
+  for (const each of signals) process.off(each, interrupt)
+}
+
 for (const each of signals) process.on(each, interrupt)

@@ -10,11 +10,13 @@ import { shapeWith } from './failure.js'
 import { addLabCommand } from './lab-command.js'
 import { standardOutput } from './output.js'
 import { columnsOf, wrapped } from './table.js'
+import { addWaitCommand } from './wait/wait-command.js'
 
 const examples = `
 Examples:
   $ cancelpoint check --lab
   $ cancelpoint check example.com:443 10.0.0.0/28:22
+  $ cancelpoint wait db:5432 redis:6379 -- npm start
   $ cancelpoint errno ECONNREFUSED
 `
 
@@ -40,6 +42,7 @@ export async function runProgram(): Promise<void> {
     .configureHelp({ minWidthToWrap })
     .showHelpAfterError('(--help says more)')
   addCheckCommand(program)
+  addWaitCommand(program)
   addBenchCommand(program)
   addErrnoCommand(program)
   addLabCommand(program)

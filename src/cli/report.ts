@@ -206,7 +206,7 @@ function adviceOn({ code, errnoClass, reason }: FailureCount): string {
 }
 
 /** Both ends stay: hosts of one kind differ at the start, and the port is at the end. */
-function clipped(text: string, width: number): string {
+export function clipped(text: string, width: number): string {
   if (text.length <= width) return text
   const end = Math.floor((width - 1) / 3)
   return `${text.slice(0, width - 1 - end)}…${text.slice(-end)}`

@@ -9,6 +9,7 @@ import { ConnectionManager } from '../manager.js'
 import type { CheckOptions, CheckResult } from '../types.js'
 import type { CheckFlags } from './check-flags.js'
 import { exitCodes, UsageError } from './exit-code.js'
+import { familyOf } from './family-flags.js'
 import { type Config, confusion, readConfig } from './input/config.js'
 import type { Readied } from './input/words.js'
 import { countTargets, type Input, type Problem, targetsOf } from './input.js'
@@ -174,7 +175,7 @@ function optionsOf({ timeout, retries, ...flags }: CheckFlags, config: Config | 
     ...probeOptionsOf(flags),
     engine: flags.engine,
     ...timesOf(timeout, retries),
-    family: flags.ipv4 ? 4 : flags.ipv6 ? 6 : undefined,
+    family: familyOf(flags),
     // Retries that somebody asks for by number are all made: no budget.
     retry: retries > 0 && { tries: 1 + retries, budget: Number.POSITIVE_INFINITY },
     concurrency: flags.concurrency,

@@ -174,5 +174,14 @@ export const labTargetsAtMost = 1_000_000
 export const beatMs = 10
 export const beatToleranceMs = 4
 
+/** cancelpoint wait. Each target has a place of its own, however many hang. */
+export const waitTargetsAtMost = 1_024
+export const waitTimeoutMs = 60_000
+export const waitIntervalMs = 250
+/** One try of a target, all of it together: a service that starts answers slowly, and one that died silently is to be asked anew. */
+export const waitTryMs = 10_000
+/** What name servers said, "no such name" included: half the pause after that answer, so that none answers two tries. */
+export const waitNamesMs = 500
+
 /** The longest wait Node's timers take; longer ones would fire at once. */
 export const timerAtMostMs = 2_147_483_647
