@@ -26,9 +26,8 @@ import type {
   ManagerStats,
   Target,
   WatchOptions,
-  WatchTarget,
 } from './types.js'
-import { type WatchSettings, watchDefaults } from './watch/settings.js'
+import { type Watchable, type WatchSettings, watchDefaults } from './watch/settings.js'
 import { Watch } from './watch/watch.js'
 
 /** An ordinary socket, TLS on top where that is asked for. */
@@ -112,7 +111,7 @@ export class ConnectionManager implements AsyncDisposable {
    * disposed of, when its loop is left, when the signal aborts (AbortError) or when the manager is closed.
    * @throws InvalidTargetError for a target, RangeError or TypeError that names the option.
    */
-  watch(targets: Iterable<Target | WatchTarget>, options: WatchOptions = {}): Watch {
+  watch(targets: Iterable<Watchable>, options: WatchOptions = {}): Watch {
     this.#calls.throwIfClosed()
     requireIterable(targets)
     const settings = settledWatchOptions(settle(this.#watchDefaults, settledWatchOptions(options)))

@@ -4,6 +4,8 @@ import { failuresOf } from './failure.js'
 
 const fail = failuresOf('cancelpoint')
 try {
+  const { loadModules } = await import('./few-descriptors.js')
+  await loadModules()
   const { runProgram } = await import('./program.js')
   await runProgram()
 } catch (error) {

@@ -11,6 +11,7 @@ import { addLabCommand } from './lab-command.js'
 import { standardOutput } from './output.js'
 import { columnsOf, wrapped } from './table.js'
 import { addWaitCommand } from './wait/wait-command.js'
+import { addWatchCommand } from './watch/watch-command.js'
 
 const examples = `
 Examples:
@@ -43,6 +44,7 @@ export async function runProgram(): Promise<void> {
     .showHelpAfterError('(--help says more)')
   addCheckCommand(program)
   addWaitCommand(program)
+  addWatchCommand(program)
   addBenchCommand(program)
   addErrnoCommand(program)
   addLabCommand(program)

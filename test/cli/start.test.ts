@@ -70,3 +70,10 @@ describe('cancelpoint bench', () => {
     expect(stderr).toMatch(/^cancelpoint bench: [^\n]*file already exists[^\n]*\n$/)
   })
 })
+
+it.each(['check 127.0.0.1:1', 'wait 127.0.0.1:1 --timeout 50ms'])('%s begins with 48 descriptors', (args) => {
+  const command = `ulimit -n 48 && exec "$0" "${bin}" ${args}`
+  const { status, stdout, stderr } = spawnSync('sh', ['-c', command, process.execPath], { encoding: 'utf8' })
+  expect(stdout + stderr).not.toContain('EMFILE')
+  expect(status).toBe(1)
+})
