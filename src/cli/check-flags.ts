@@ -1,6 +1,7 @@
 /** What `cancelpoint check` was asked for, as the command line says it. */
 import type { Shard } from '../core/shard.js'
 import type { EngineName } from '../types.js'
+import type { FormatName } from './formats/format.js'
 import type { ProbeFlags } from './probe-flags.js'
 
 export interface CheckFlags extends ProbeFlags {
@@ -21,6 +22,7 @@ export interface CheckFlags extends ProbeFlags {
   seed?: number
   resume?: string
   json?: boolean
+  format?: FormatName
   quiet?: boolean
   verbose?: boolean
 }

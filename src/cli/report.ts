@@ -8,7 +8,7 @@ import type { Place } from './input/entry.js'
 import type { Problem } from './input.js'
 import { type SharedEndpoint, SharedEndpoints } from './shared-endpoints.js'
 import { type FailureCount, type Latency, Summary } from './summary.js'
-import { table, wrapped } from './table.js'
+import { cut, table, wrapped } from './table.js'
 
 export interface RenderOptions {
   colour: boolean
@@ -108,7 +108,7 @@ function fairShare<T>(lists: readonly (readonly T[])[], size: number): T[] {
 
 function rowOf(result: CheckResult, colour: boolean, width: number): string[] {
   return [
-    clipped(printable(result.target), width),
+    cut(printable(result.target), width),
     colour ? styleText(statusColour[result.status], result.status) : result.status,
     result.status === 'up' && result.connectMs !== undefined ? milliseconds(result.connectMs) : '-',
     result.status === 'up' ? '' : whyOf(result),
@@ -116,7 +116,7 @@ function rowOf(result: CheckResult, colour: boolean, width: number): string[] {
 }
 
 const whyOf = ({ code, errnoClass }: CheckResult): string =>
-  [code, errnoClass && `(${errnoClass})`].filter((part) => part !== undefined).join(' ')
+  printable([code, errnoClass && `(${errnoClass})`].filter((part) => part !== undefined).join(' '))
 
 /** What the other columns leave for targets: two spaces of indent, STATUS, CONNECT, and a WHY of common length. */
 const targetWidth = (columns = Number.POSITIVE_INFINITY): number =>
@@ -179,14 +179,20 @@ function classLines(failures: readonly FailureCount[], columns?: number): string
   const rows = [...new Set(failures.map(({ errnoClass }) => errnoClass))].map((errnoClass) => {
     const kinds = failures.filter((failure) => failure.errnoClass === errnoClass)
     const count = kinds.reduce((sum, kind) => sum + kind.count, 0)
-    return [errnoClass, thousands(count), kinds.map((kind) => `${kind.code} ${thousands(kind.count)}`).join(', ')]
+    return [
+      errnoClass,
+      thousands(count),
+      kinds.map((kind) => `${printable(kind.code)} ${thousands(kind.count)}`).join(', '),
+    ]
   })
   return `Not up, by errno class\n${table(rows, columns)}`
 }
 
 function failureSentences(failures: readonly FailureCount[], columns?: number): string | undefined {
   if (failures.length === 0) return undefined
-  return failures.map((failure) => wrapped(`${failure.code}: ${adviceOn(failure)}`, columns, '  ')).join('\n')
+  return failures
+    .map((failure) => wrapped(`${printable(failure.code)}: ${adviceOn(failure)}`, columns, '  '))
+    .join('\n')
 }
 
 function resetSentence(busiest: SharedEndpoint | undefined, columns?: number): string | undefined {
@@ -203,13 +209,6 @@ function adviceOn({ code, errnoClass, reason }: FailureCount): string {
   const known = inOwnWords.has(code) ? undefined : advise(code, errnoClass)
   if (known) return `${known.means} ${known.remedy}`
   return reason === undefined ? 'no more is known about it.' : printable(reason)
-}
-
-/** Both ends stay: hosts of one kind differ at the start, and the port is at the end. */
-function clipped(text: string, width: number): string {
-  if (text.length <= width) return text
-  const end = Math.floor((width - 1) / 3)
-  return `${text.slice(0, width - 1 - end)}…${text.slice(-end)}`
 }
 
 const milliseconds = (value: number): string => `${value < 100 ? value.toFixed(2) : value.toFixed(0)} ms`
