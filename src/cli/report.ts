@@ -180,7 +180,7 @@ function classLines(failures: readonly FailureCount[], columns?: number): string
     const kinds = failures.filter((failure) => failure.errnoClass === errnoClass)
     const count = kinds.reduce((sum, kind) => sum + kind.count, 0)
     return [
-      errnoClass,
+      printable(errnoClass),
       thousands(count),
       kinds.map((kind) => `${printable(kind.code)} ${thousands(kind.count)}`).join(', '),
     ]

@@ -33,7 +33,8 @@ function named(labels: NonNullable<CheckResult['labels']>, reserved: readonly st
 
 /** Letters, digits and underscores, not a digit first; names with two underscores first are Prometheus's own. */
 function nameOf(name: string, reserved: readonly string[]): string {
-  const legal = name.replace(/[^A-Za-z0-9_]/gu, '_').replace(/^(?=\d|$)/, '_')
+  if (name !== '_' && !/[A-Za-z0-9]/.test(name)) return 'label'
+  const legal = name.replace(/[^A-Za-z0-9_]/gu, '_').replace(/^(?=\d)/, '_')
   if (legal.startsWith('__')) return `label${legal}`
   return reserved.includes(legal) ? `exported_${legal}` : legal
 }
