@@ -1,6 +1,7 @@
 /** How a process of the command ends when something has gone wrong: one sentence on standard error, and exit code 2. */
 import { printable } from '../core/text.js'
 import { exitCodes, isForNagios, nagiosCodes } from './exit-code.js'
+import { outliveTerminals } from './hangup.js'
 import { interrupted } from './interrupt.js'
 
 let shaped = (text: string): string => text
@@ -18,6 +19,7 @@ export function failuresOf(program: string): (error: unknown) => void {
     if (isForNagios()) failNagios(text)
     else process.exitCode = interrupted.aborted ? exitCodes.interrupted : exitCodes.bad
   }
+  outliveTerminals()
   // What is said beside the results ends nothing where nobody can hear it: a full disk, a reader that has left.
   process.stderr.on('error', () => {})
   process.on('uncaughtException', (error) => {

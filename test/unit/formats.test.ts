@@ -5,14 +5,15 @@ import { seriesOf } from '#internal/cli/formats/prometheus-labels'
 import {
   faultsOfJunit,
   faultsOfMetrics,
-  hasPromtool,
-  hasXmllint,
+  lackingPromtool,
+  lackingXmllint,
   recordsOfCsv,
   refused,
   resultOf,
   rowsOfCsv,
   written,
 } from '../support/formats.js'
+import { because } from '../support/servers.js'
 
 const expiring = (target: string) => refused(target, { code: 'ERR_CERT_EXPIRING', errnoClass: 'protocol' })
 const unknown = (target: string) => refused(target, { status: 'unknown', code: 'EMFILE', errnoClass: 'local' })
@@ -139,10 +140,10 @@ describe('junit', () => {
     expect([...text.matchAll(/<testcase name="例え(\d+)\.test:80"/g)].map(([, i]) => Number(i))).toEqual([
       ...Array(5_000).keys(),
     ])
-    if (hasXmllint) expect(faultsOfJunit(text)).toBe('')
+    if (!lackingXmllint) expect(faultsOfJunit(text)).toBe('')
   })
 
-  it.skipIf(!hasXmllint)('is valid by its schema, with results and without (xmllint)', async () => {
+  it.skipIf(lackingXmllint)(`is valid by its schema, with results and without${because(lackingXmllint)}`, async () => {
     const results = [resultOf('a:1', { labels: { a: 'b' } }), refused('b:1'), unknown('<&"\'>:1')]
     expect(faultsOfJunit((await written('junit', { results, problems: [badLine, unread], interruption })).text)).toBe(
       '',
@@ -257,7 +258,7 @@ describe('prometheus', () => {
     expect(notes).toEqual([])
   })
 
-  it.skipIf(!hasPromtool)('pleases promtool, with results and without', async () => {
+  it.skipIf(lackingPromtool)(`pleases promtool, with results and without${because(lackingPromtool)}`, async () => {
     const labels = { 'a-b': 'x"y\\', a_b: '例', target: 'z', __meta: 'm', le: '1' }
     const results = [resultOf('a:1', { labels, connectMs: 1, nameMs: 1 }), refused('b:1'), unknown('c:1')]
     const { text } = await written('prometheus', { results, problems: [badLine, unread], interruption })

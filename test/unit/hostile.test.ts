@@ -7,8 +7,8 @@ import { lineOf, problemLine } from '#internal/cli/report'
 import {
   faultsOfJunit,
   faultsOfMetrics,
-  hasPromtool,
-  hasXmllint,
+  lackingPromtool,
+  lackingXmllint,
   recordsOfCsv,
   refused,
   resultOf,
@@ -50,7 +50,7 @@ const structure: Partial<Record<FormatName, (text: string, results: number) => v
   csv: (text, results) => expect(recordsOfCsv(text)).toHaveLength(results + 1),
   junit: (text, results) => {
     expect(text.match(/<testcase /g)).toHaveLength(results + 3)
-    if (hasXmllint) expect(faultsOfJunit(text)).toBe('')
+    if (!lackingXmllint) expect(faultsOfJunit(text)).toBe('')
   },
   nagios: (text) => {
     expect(text).toMatch(/^[^\n|]* \| up=\d+;;;0;\d+ [^\n|]*\n$/)
@@ -60,7 +60,7 @@ const structure: Partial<Record<FormatName, (text: string, results: number) => v
     const sample = /^\w+(\{(\w+="(\\["\\n]|[^"\\])*",?)*\})? -?[\d.e+-]+$/
     for (const line of text.trimEnd().split('\n'))
       expect(line).toMatch(/^# /.test(line) ? /^# (HELP|TYPE) \w+ .+$/ : sample)
-    if (hasPromtool) expect(faultsOfMetrics(text)).toBe('')
+    if (!lackingPromtool) expect(faultsOfMetrics(text)).toBe('')
   },
 }
 

@@ -44,27 +44,29 @@ const columns: readonly (readonly [name: string, cell: (row: Row) => Cell])[] = 
 export class CsvFormat implements Format {
   readonly streams = true
   readonly #out: Surroundings
+  #header = `${columns.map(([name]) => name).join(',')}\r\n`
 
   constructor(out: Surroundings) {
     this.#out = out
   }
 
-  begin(): Promise<void> {
-    return this.#write(columns.map(([name]) => name))
-  }
-
   async result(result: CheckResult, earlier = false): Promise<void> {
-    if (!earlier) await this.#write(columns.map(([, cell]) => cell(result)))
+    if (!earlier) await this.#write(`${columns.map(([, cell]) => cellText(cell(result))).join(',')}\r\n`)
   }
 
   async problem(problem: Problem): Promise<void> {
     for (const record of recordsOf(problem)) await this.result(record)
   }
 
-  async end(): Promise<void> {}
+  end(): Promise<void> {
+    return this.#write('')
+  }
 
-  #write(cells: readonly Cell[]): Promise<void> {
-    return this.#out.write(`${cells.map(cellText).join(',')}\r\n`)
+  /** The header goes with what comes first: by itself it would find out that its reader has left before a target is checked. */
+  #write(text: string): Promise<void> {
+    const header = this.#header
+    this.#header = ''
+    return this.#out.write(header + text)
   }
 }
 

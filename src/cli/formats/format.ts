@@ -13,8 +13,6 @@ export interface Format {
   readonly forPeople?: true
   /** It writes while the check runs, not only at its end. */
   readonly streams?: true
-  /** Before the first result. */
-  begin?(): Promise<void>
   /** `earlier`: it was told by the run that --resume goes on with. */
   result(result: CheckResult, earlier?: boolean): Promise<void> | void
   /** Words of the input that are no targets, or a source that cannot be read. Standard error has told it already. */
