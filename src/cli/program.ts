@@ -36,7 +36,8 @@ export async function runProgram(): Promise<void> {
     // Before the commands: they inherit it.
     .exitOverride()
     .configureOutput({
-      writeOut: (text) => void standardOutput().write(text),
+      // What commander leaves too long for a narrow terminal.
+      writeOut: (text) => void standardOutput().write(wrapped(text, columnsOf(process.stdout), '    ')),
       writeErr: (text) => void process.stderr.write(forTerminal(text)),
     })
     .configureHelp({ minWidthToWrap })
