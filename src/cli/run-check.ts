@@ -45,13 +45,11 @@ export async function runCheck(targets: readonly string[], flags: CheckFlags): P
   const seed = flags.seed ?? randomInt(2 ** 32)
   let progress = messages
   const format = new formats[formatNameOf(flags)]({
+    ...flags,
     write: output.write,
     note: (line) => progress.note(line),
     makeRoom: () => progress.makeRoom(),
-    quiet: flags.quiet === true,
-    verbose: flags.verbose === true,
     resets: endsByReset(options),
-    allAddresses: flags.allAddresses === true,
   })
   const summary = new Summary()
   const journal = await journalOf(flags, config, inputs, { summary, format, signal })

@@ -1,6 +1,6 @@
 /** What the command writes, in each of its formats, of real targets. */
 import { once } from 'node:events'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { type AddressInfo, createServer, type Server } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -251,4 +251,20 @@ describe('two formats', () => {
     expect(await run(['check', '--json', '--format', 'json', at.up], '')).toMatchObject({ code: 0, stderr: '' })
     expect((await run(['check', '--format', 'yaml', at.up], '')).stderr).toMatch(/--format.*table, json, csv/)
   })
+})
+
+describe('what was typed', () => {
+  it.each(Object.entries(hostileTexts))('is shown where it is refused: %s', async (_, text) => {
+    const typed = text.replaceAll('\0', '')
+    for (const args of [['--format', typed], ['--timeout', typed], [`--${typed}`], ['--file', typed], [typed]]) {
+      const { code, stdout, stderr } = await run(['check', ...args], '')
+      expect(code).toBe(2)
+      expect(stdout + stderr).not.toMatch(rawHostile)
+    }
+  })
+})
+
+it('the page on the command has a section for each format', () => {
+  const page = readFileSync(new URL('../../docs/command.md', import.meta.url), 'utf8')
+  for (const name of formatNames) expect(page).toMatch(new RegExp(`^### ${name}$`, 'm'))
 })

@@ -40,10 +40,7 @@ export async function written(name: FormatName, given: Given): Promise<Written> 
     write: async (text) => void pieces.push(text),
     note: async (line) => void notes.push(line),
     makeRoom: () => {},
-    quiet: false,
-    verbose: false,
     resets: false,
-    allAddresses: false,
     ...given.around,
   })
   const summary = new Summary()

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import type { CheckResult, ErrnoClass, Phase } from 'cancelpoint'
 import { describe, expect, it } from 'vitest'
+import type { Place } from '#internal/cli/input/entry'
 
 const text = (file: string) => readFileSync(new URL(`../../${file}`, import.meta.url), 'utf8')
 const schema = JSON.parse(text('docs/check-result.schema.json'))
@@ -56,11 +57,13 @@ const errnoClasses: Record<ErrnoClass, true> = {
 const phases: Record<Phase, true> = { name: true, connect: true, tls: true, send: true, expect: true }
 const statuses: Record<CheckResult['status'], true> = { up: true, down: true, unknown: true }
 
+const place: Names<Place> = { file: true, line: true, column: true }
+
 const sorted = (values: object | readonly string[]) => (Array.isArray(values) ? values : Object.keys(values)).toSorted()
 
 describe('the schema of a result', () => {
   it('has the names of the type, and where an input was bad its place', () => {
-    expect(sorted(schema.properties)).toEqual(sorted({ ...names, file: true, line: true }))
+    expect(sorted(schema.properties)).toEqual(sorted({ ...names, ...place }))
     expect(sorted(schema.properties.certificate.properties)).toEqual(sorted(certificate))
   })
 

@@ -39,10 +39,10 @@ export interface Surroundings {
   note(line: string): Promise<void>
   /** Clears the line of a progress bar for something that is written to the same terminal. */
   makeRoom(): void
-  quiet: boolean
-  verbose: boolean
   /** Bare connections are ended by a reset. */
   resets: boolean
+  quiet?: boolean
+  verbose?: boolean
   /** A target may have several results, one for each address. */
-  allAddresses: boolean
+  allAddresses?: boolean
 }

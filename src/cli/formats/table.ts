@@ -26,7 +26,7 @@ export class TableFormat implements Format {
   async end({ elapsedMs, interruption }: Ending): Promise<void> {
     if (this.#out.quiet || (this.#report.summary.total === 0 && !interruption)) return
     const colour = process.stdout.isTTY === true && process.stdout.hasColors() && !process.env.NO_COLOR
-    const [columns, told] = [columnsOf(process.stdout), this.#out.verbose]
+    const [columns, told] = [columnsOf(process.stdout), this.#out.verbose === true]
     await this.#out.write(this.#report.render({ colour, elapsedMs, columns, interruption, told }))
   }
 }
