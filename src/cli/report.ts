@@ -8,7 +8,7 @@ import type { Place } from './input/entry.js'
 import type { Problem } from './input.js'
 import { type SharedEndpoint, SharedEndpoints } from './shared-endpoints.js'
 import { type FailureCount, type Latency, Summary } from './summary.js'
-import { cut, table, wrapped } from './table.js'
+import { table, wrapped } from './table.js'
 
 export interface RenderOptions {
   colour: boolean
@@ -108,7 +108,7 @@ function fairShare<T>(lists: readonly (readonly T[])[], size: number): T[] {
 
 function rowOf(result: CheckResult, colour: boolean, width: number): string[] {
   return [
-    cut(printable(result.target), width),
+    clipped(printable(result.target), width),
     colour ? styleText(statusColour[result.status], result.status) : result.status,
     result.status === 'up' && result.connectMs !== undefined ? milliseconds(result.connectMs) : '-',
     result.status === 'up' ? '' : whyOf(result),
@@ -209,6 +209,14 @@ function adviceOn({ code, errnoClass, reason }: FailureCount): string {
   const known = inOwnWords.has(code) ? undefined : advise(code, errnoClass)
   if (known) return `${known.means} ${known.remedy}`
   return reason === undefined ? 'no more is known about it.' : printable(reason)
+}
+
+/** At most `width` UTF-16 units, no character halved. Both ends stay: hosts of one kind differ at the start, and the port is at the end. */
+export function clipped(text: string, width: number): string {
+  if (text.length <= width) return text
+  const end = Math.floor((width - 1) / 3)
+  const [head, tail] = [text.slice(0, width - 1 - end), text.slice(-end)]
+  return `${head.replace(/[\ud800-\udbff]$/, '')}…${tail.replace(/^[\udc00-\udfff]/, '')}`
 }
 
 const milliseconds = (value: number): string => `${value < 100 ? value.toFixed(2) : value.toFixed(0)} ms`

@@ -61,14 +61,6 @@ function inColumns(row: readonly string[], widths: readonly number[]): string[] 
 const inSequence = (row: readonly string[], columns: number): string =>
   indent + wrapped(row.filter((cell) => cell !== '').join(gap), columns - indent.length, indent + indent)
 
-/** `text` in at most `width` UTF-16 units, no character halved. Both ends stay: hosts of one kind differ at the start, and the port is at the end. */
-export function cut(text: string, width: number): string {
-  if (text.length <= width) return text
-  const end = Math.floor((width - 1) / 3)
-  const [head, tail] = [text.slice(0, width - 1 - end), text.slice(-end)]
-  return `${head.replace(/[\ud800-\udbff]$/, '')}…${tail.replace(/^[\udc00-\udfff]/, '')}`
-}
-
 const words = (text: string, width: number): string[] => wrapAnsi(text, Math.max(1, width)).split('\n')
 
 const padded = (text: string, width: number): string => text + ' '.repeat(Math.max(0, width - stringWidth(text)))

@@ -7,21 +7,14 @@ import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import tls from 'node:tls'
 import { Ajv2020 } from 'ajv/dist/2020.js'
-import { type CheckResult, ConnectionManager } from 'cancelpoint'
+import type { CheckResult } from 'cancelpoint'
 import * as posix from 'cancelpoint/posix'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { formatNames } from '#internal/cli/formats/format'
 import { type Fleet, startFleet } from '#internal/lab/fleet'
 import schema from '../../docs/check-result.schema.json' with { type: 'json' }
 import { selfSigned } from '../support/certificate.js'
-import {
-  faultsOfJunit,
-  faultsOfMetrics,
-  lackingPromtool,
-  lackingXmllint,
-  recordsOfCsv,
-  written,
-} from '../support/formats.js'
+import { faultsOfJunit, faultsOfMetrics, lackingPromtool, lackingXmllint, recordsOfCsv } from '../support/formats.js'
 import { hostileTexts, rawHostile } from '../support/hostile.js'
 import { because } from '../support/servers.js'
 import { run, start } from './run.js'
@@ -124,16 +117,27 @@ describe('--format json', () => {
     expect(all.some(({ code, step }) => code === 'ERR_EXPECT' && step === 1)).toBe(true)
   })
 
-  it('is what its schema says: labels', async () => {
-    const manager = new ConnectionManager()
-    const all: CheckResult[] = []
-    const labels = { job: 'db', 'a"b': '\u001b[31m' }
-    for await (const result of manager.check([{ target: at.up, labels }, at.down], { retry: false })) all.push(result)
-    await manager.close()
-    const { text } = await written('json', { results: all })
-    expect(text).not.toMatch(rawHostile)
-    requireValid(results(text))
-    expect(results(text).find(({ target }) => target === at.up)!.labels).toEqual(labels)
+  it('is what its schema says: labels, and the place of what is no target', async () => {
+    const labels = { job: 'db', 'a"b': '\u001b[31m\u202e' }
+    const file = join(directory, 'sd.json')
+    writeFileSync(file, JSON.stringify([{ targets: [at.up, at.down, 'nonsense'], labels }]))
+    const { code, stdout } = await run(['check', '--json', '--file', file], '')
+    expect(code).toBe(2)
+    expect(stdout).not.toMatch(rawHostile)
+    requireValid(results(stdout))
+    expect(results(stdout).find(({ target }) => target === at.up)!.labels).toEqual(labels)
+    expect(results(stdout).find(({ target }) => target === 'nonsense')).toMatchObject({
+      file,
+      line: 1,
+      column: expect.any(Number),
+    })
+    for (const format of formatNames) {
+      const said = await run(['check', '--verbose', '--format', format, '--file', file], '')
+      expect((said.stdout + said.stderr).replaceAll('\r\n', '\n')).not.toMatch(rawHostile)
+      if (format === 'junit' && !lackingXmllint) expect(faultsOfJunit(said.stdout)).toBe('')
+      if (format === 'prometheus' && !lackingPromtool) expect(faultsOfMetrics(said.stdout)).toBe('')
+      if (format === 'prometheus') expect(said.stdout).toMatch(/^probe_success\{target="\S+",job="db",a_b=".*"\} 1$/m)
+    }
   })
 })
 
@@ -244,6 +248,22 @@ describe('each format', () => {
     for (const text of [stdout, stderr, spoken.stdout, spoken.stderr, untrusted.stdout, untrusted.stderr])
       expect(text.replaceAll('\r\n', '\n')).not.toMatch(rawHostile)
     expect(spoken.code).toBeGreaterThan(0)
+  })
+})
+
+describe('--resume', () => {
+  it('junit and prometheus have the results of both runs, and csv those of its own', async () => {
+    for (const [format, shown] of [
+      ['junit', 2],
+      ['prometheus', 2],
+      ['csv', 1],
+    ] as const) {
+      const journal = join(directory, `${format}.jsonl`)
+      await run(['check', '--quiet', '--resume', journal, at.up], '')
+      const { stdout } = await run(['check', '--quiet', '--format', format, '--resume', journal, at.up, at.down], '')
+      const pattern = { junit: /<testcase /g, prometheus: /^probe_success\{/gm, csv: /^127\./gm }[format]
+      expect(stdout.match(pattern)).toHaveLength(shown)
+    }
   })
 })
 

@@ -16,6 +16,8 @@ export interface Written {
 
 export interface Given {
   results?: Iterable<CheckResult>
+  /** Of the run that --resume goes on with. */
+  earlier?: Iterable<CheckResult>
   problems?: readonly Problem[]
   interruption?: Ending['interruption']
   around?: Partial<Surroundings>
@@ -44,6 +46,10 @@ export async function written(name: FormatName, given: Given): Promise<Written> 
     ...given.around,
   })
   const summary = new Summary()
+  for (const result of given.earlier ?? []) {
+    summary.add(result)
+    await format.result(result, true)
+  }
   for (const problem of given.problems ?? []) await format.problem(problem)
   for (const result of given.results ?? []) {
     summary.add(result)

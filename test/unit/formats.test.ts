@@ -268,3 +268,35 @@ describe('prometheus', () => {
     expect(faultsOfMetrics((await written('prometheus', {})).text)).toBe('')
   })
 })
+
+describe('results of an earlier run', () => {
+  const given = {
+    earlier: [refused('old:1', { startedAt: 1 })],
+    results: [resultOf('new:1')],
+    around: { verbose: true },
+  }
+
+  it.each(['json', 'csv'] as const)('were printed then: %s', async (name) => {
+    expect((await written(name, given)).text).not.toContain('old:1')
+  })
+
+  it.each(['table', 'junit', 'nagios', 'prometheus'] as const)(
+    'are in what is written at the end: %s',
+    async (name) => {
+      const { text, exitCode } = await written(name, given)
+      expect(text).toContain('old:1')
+      if (name === 'table') expect(text).not.toMatch(/^old:1/)
+      if (name === 'junit') expect(text).toContain('name="old:1" classname="old" time="0.000000"')
+      if (name === 'prometheus') expect(text).toContain('probe_duration_seconds{target="old:1"} 0\n')
+      if (name === 'nagios') expect(exitCode).toBe(2)
+    },
+  )
+})
+
+it('a long target is shortened, and no character of it halved', async () => {
+  for (let length = 20; length < 60; length += 1) {
+    const target = `${'a'.repeat(length)}${'😀'.repeat(60)}b`
+    for (const name of ['table', 'nagios'] as const)
+      expect((await written(name, { results: [refused(target)] })).text).not.toMatch(/\p{Cs}|\\ud8/u)
+  }
+})

@@ -6,8 +6,7 @@ import { printable } from '../../core/text.js'
 import type { CheckResult } from '../../types.js'
 import { nagiosCodes } from '../exit-code.js'
 import type { Problem } from '../input.js'
-import { interruptionText } from '../report.js'
-import { cut } from '../table.js'
+import { clipped, interruptionText } from '../report.js'
 import type { Ending, Format, Surroundings } from './format.js'
 
 /** Bytes of the line. NRPE, the narrowest on the way, takes 1,024. */
@@ -35,7 +34,7 @@ export class NagiosFormat implements Format {
     // Of a certificate that has ended already, the code is another.
     if (code === 'ERR_CERT_EXPIRING') this.#expiring += 1
     const named = this.#named[status]
-    if (named.length < namedAtMost) named.push(shown(`${cut(printable(target), targetWidth)} ${code ?? status}`))
+    if (named.length < namedAtMost) named.push(shown(`${clipped(printable(target), targetWidth)} ${code ?? status}`))
   }
 
   problem({ words }: Problem): void {
