@@ -5,6 +5,7 @@ import { engineNames } from '../types.js'
 import { countUpTo, durationUpTo, maxTimeoutMs, ratePerSecond, shardOf } from './arguments.js'
 import type { CheckFlags } from './check-flags.js'
 import { addFamilyFlags } from './family-flags.js'
+import { formatNames } from './formats/format.js'
 import { addProbeFlags } from './probe-flags.js'
 import { columnsOf, wrapped } from './table.js'
 
@@ -24,6 +25,7 @@ Examples:
   $ cancelpoint check --resume results.jsonl --file targets.json
   $ cancelpoint check --shard 1/3 10.0.0.0/16:22
   $ cancelpoint check --config checks.yml
+  $ cancelpoint check --format junit --file targets.txt > report.xml
   $ cancelpoint check --lab
 
 --config takes groups in YAML. Each has targets and may have a name, labels, a timeout and a probe; the same at the top level are defaults of the groups. Targets from elsewhere go by the flags:
@@ -48,11 +50,11 @@ Targets are begun in the order written, and ranges take turns with each other an
 
 --close reset leaves nothing behind on either side, but some servers log a reset, count it, ban the client or crash. --close fin ends the connection as most clients do, and keeps a local port in TIME_WAIT for a minute: choose it where a server takes offence, and reset where very many connects go to few endpoints. A server that waits for a login, as MySQL does, may count a connection that says nothing however it is ended.
 
---json prints a result a line. A word of the input that is no target has its line too, with code ERR_INVALID_TARGET, and with file and line where it came from one.
+--format json prints a result a line. A word of the input that is no target has its line too, with code ERR_INVALID_TARGET, and with file and line where it came from one. csv has a header and a row a result. junit is for CI systems; in it down is a failure and unknown an error. nagios is one line with performance data. prometheus is a file for node_exporter's textfile collector. These three are written at the end.
 
 Interrupted (Ctrl-C, SIGTERM, SIGHUP), it cancels what is in flight, prints what there is, and says what was cut off and what was not begun; a second signal kills it.
 
-Exit codes: 0 all up, 1 some not, 2 bad usage or input, 130 interrupted; the highest that applies.
+Exit codes: 0 all up, 1 some not, 2 bad usage or input, 130 interrupted; the highest that applies. With --format nagios: 0 all up, 2 some down, 3 some unknown, bad usage or input, or interrupted, and 1 where certificates are about to expire and nothing else is wrong.
 `
 
 export function addCheckCommand(program: Command): void {
@@ -103,9 +105,10 @@ export function addCheckCommand(program: Command): void {
     .option('--shard <k/n>', 'only the share K of N of the targets, by host: each of N machines takes one', shardOf)
     .option('--seed <s>', 'repeat the order in which ranges are gone through: a whole number', countUpTo(maxSeed, 0))
     .option('--resume <file>', 'keep the results in a file, and check again only what has none there')
-    .option('--json', 'one result a line on standard output, as they finish')
+    .addOption(new Option('--format <format>', 'how results are written (default: table)').choices(formatNames))
+    .option('--json', 'one result a line on standard output, as they finish: --format json')
     .addOption(new Option('--quiet', 'no table and no progress bar: the exit code says it').conflicts('verbose'))
-    .option('--verbose', 'tell every target that is not up as it is found (with --json on standard error)')
+    .option('--verbose', 'tell every target that is not up as it is found (beside other formats on standard error)')
     .addHelpText('after', () => wrapped(help, columnsOf(process.stdout) ?? 80))
     .action(async (targets: string[], flags: CheckFlags) => {
       const { runCheck } = await import('./run-check.js')

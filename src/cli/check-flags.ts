@@ -2,6 +2,7 @@
 import type { Shard } from '../core/shard.js'
 import type { EngineName } from '../types.js'
 import type { FamilyFlags } from './family-flags.js'
+import type { FormatName } from './formats/format.js'
 import type { ProbeFlags } from './probe-flags.js'
 
 export interface CheckFlags extends ProbeFlags, FamilyFlags {
@@ -20,6 +21,7 @@ export interface CheckFlags extends ProbeFlags, FamilyFlags {
   seed?: number
   resume?: string
   json?: boolean
+  format?: FormatName
   quiet?: boolean
   verbose?: boolean
 }

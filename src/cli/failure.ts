@@ -1,5 +1,7 @@
 /** How a process of the command ends when something has gone wrong: one sentence on standard error, and exit code 2. */
-import { exitCodes } from './exit-code.js'
+import { printable } from '../core/text.js'
+import { exitCodes, isForNagios, nagiosCodes } from './exit-code.js'
+import { outliveTerminals } from './hangup.js'
 import { interrupted } from './interrupt.js'
 
 let shaped = (text: string): string => text
@@ -12,9 +14,12 @@ export function shapeWith(shape: (text: string) => string): void {
 /** Also for what nobody catches, which Node.js would tell with exit code 1: `check` says with it that a target is not up. */
 export function failuresOf(program: string): (error: unknown) => void {
   const fail = (error: unknown) => {
-    console.error(shaped(`${program}: ${explained(error)}`))
-    process.exitCode = interrupted.aborted ? exitCodes.interrupted : exitCodes.bad
+    const text = explained(error)
+    console.error(shaped(`${program}: ${text}`))
+    if (isForNagios()) failNagios(text)
+    else process.exitCode = interrupted.aborted ? exitCodes.interrupted : exitCodes.bad
   }
+  outliveTerminals()
   // What is said beside the results ends nothing where nobody can hear it: a full disk, a reader that has left.
   process.stderr.on('error', () => {})
   process.on('uncaughtException', (error) => {
@@ -23,6 +28,16 @@ export function failuresOf(program: string): (error: unknown) => void {
     process.exit()
   })
   return fail
+}
+
+/** Characters. */
+const lineAtMost = 300
+
+/** Nagios shows the first line of standard output alone, and takes exit code 2 for the target's. */
+export function failNagios(text: string): void {
+  const line = printable(text.split('\n', 1)[0]!.slice(0, lineAtMost)).replaceAll('|', '\\u007c')
+  if (process.stdout.writable) process.stdout.write(`CANCELPOINT UNKNOWN - ${line}\n`)
+  process.exitCode = nagiosCodes.unknown
 }
 
 /**

@@ -50,7 +50,7 @@ export async function countTargets(
 }
 
 /** Streams, and files that are pipes in disguise: `--file <(command)`. */
-async function readOnce(input: Input): Promise<boolean> {
+export async function readOnce(input: Input): Promise<boolean> {
   if (input.kind !== 'file') return input.kind === 'stream'
   const status = await stat(input.path).catch(() => undefined)
   return status !== undefined && !status.isFile()

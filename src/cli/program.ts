@@ -2,11 +2,12 @@
 import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
 
+import { printableLines } from '../core/text.js'
 import { addBenchCommand } from './bench-command.js'
 import { addCheckCommand } from './check-command.js'
 import { addErrnoCommand } from './errno-command.js'
-import { exitCodes } from './exit-code.js'
-import { shapeWith } from './failure.js'
+import { exitCodes, isForNagios } from './exit-code.js'
+import { failNagios, shapeWith } from './failure.js'
 import { addLabCommand } from './lab-command.js'
 import { standardOutput } from './output.js'
 import { columnsOf, wrapped } from './table.js'
@@ -24,7 +25,8 @@ Examples:
 /** Columns. Commander's own is 40, and so it leaves a narrow terminal to break the lines, inside words. */
 const minWidthToWrap = 20
 
-const forTerminal = (text: string): string => wrapped(text, columnsOf(process.stderr), '  ')
+/** What was typed may hold anything. */
+const forTerminal = (text: string): string => wrapped(printableLines(text), columnsOf(process.stderr), '  ')
 
 export async function runProgram(): Promise<void> {
   shapeWith(forTerminal)
@@ -37,7 +39,8 @@ export async function runProgram(): Promise<void> {
     // Before the commands: they inherit it.
     .exitOverride()
     .configureOutput({
-      writeOut: (text) => void standardOutput().write(text),
+      // What commander leaves too long for a narrow terminal.
+      writeOut: (text) => void standardOutput().write(wrapped(text, columnsOf(process.stdout), '    ')),
       writeErr: (text) => void process.stderr.write(forTerminal(text)),
     })
     .configureHelp({ minWidthToWrap })
@@ -54,6 +57,7 @@ export async function runProgram(): Promise<void> {
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error
     // Commander has said it already; --help and --version come this way too.
-    process.exitCode = error.exitCode === 0 ? exitCodes.ok : exitCodes.bad
+    if (error.exitCode !== 0 && isForNagios()) failNagios(error.message.replace(/^error: /, ''))
+    else process.exitCode = error.exitCode === 0 ? exitCodes.ok : exitCodes.bad
   }
 }

@@ -116,7 +116,7 @@ function rowOf(result: CheckResult, colour: boolean, width: number): string[] {
 }
 
 const whyOf = ({ code, errnoClass }: CheckResult): string =>
-  [code, errnoClass && `(${errnoClass})`].filter((part) => part !== undefined).join(' ')
+  printable([code, errnoClass && `(${errnoClass})`].filter((part) => part !== undefined).join(' '))
 
 /** What the other columns leave for targets: two spaces of indent, STATUS, CONNECT, and a WHY of common length. */
 const targetWidth = (columns = Number.POSITIVE_INFINITY): number =>
@@ -179,14 +179,20 @@ function classLines(failures: readonly FailureCount[], columns?: number): string
   const rows = [...new Set(failures.map(({ errnoClass }) => errnoClass))].map((errnoClass) => {
     const kinds = failures.filter((failure) => failure.errnoClass === errnoClass)
     const count = kinds.reduce((sum, kind) => sum + kind.count, 0)
-    return [errnoClass, thousands(count), kinds.map((kind) => `${kind.code} ${thousands(kind.count)}`).join(', ')]
+    return [
+      printable(errnoClass),
+      thousands(count),
+      kinds.map((kind) => `${printable(kind.code)} ${thousands(kind.count)}`).join(', '),
+    ]
   })
   return `Not up, by errno class\n${table(rows, columns)}`
 }
 
 function failureSentences(failures: readonly FailureCount[], columns?: number): string | undefined {
   if (failures.length === 0) return undefined
-  return failures.map((failure) => wrapped(`${failure.code}: ${adviceOn(failure)}`, columns, '  ')).join('\n')
+  return failures
+    .map((failure) => wrapped(`${printable(failure.code)}: ${adviceOn(failure)}`, columns, '  '))
+    .join('\n')
 }
 
 function resetSentence(busiest: SharedEndpoint | undefined, columns?: number): string | undefined {
@@ -205,11 +211,12 @@ function adviceOn({ code, errnoClass, reason }: FailureCount): string {
   return reason === undefined ? 'no more is known about it.' : printable(reason)
 }
 
-/** Both ends stay: hosts of one kind differ at the start, and the port is at the end. */
+/** At most `width` UTF-16 units, no character halved. Both ends stay: hosts of one kind differ at the start, and the port is at the end. */
 export function clipped(text: string, width: number): string {
   if (text.length <= width) return text
   const end = Math.floor((width - 1) / 3)
-  return `${text.slice(0, width - 1 - end)}…${text.slice(-end)}`
+  const [head, tail] = [text.slice(0, width - 1 - end), text.slice(-end)]
+  return `${head.replace(/[\ud800-\udbff]$/, '')}…${tail.replace(/^[\udc00-\udfff]/, '')}`
 }
 
 const milliseconds = (value: number): string => `${value < 100 ? value.toFixed(2) : value.toFixed(0)} ms`

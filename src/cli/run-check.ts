@@ -3,24 +3,27 @@
 import { randomInt } from 'node:crypto'
 import { setImmediate } from 'node:timers/promises'
 
-import { jsonLine, printable } from '../core/text.js'
+import { printable } from '../core/text.js'
 import { type Fleet, startFleet } from '../lab/fleet.js'
 import { ConnectionManager } from '../manager.js'
 import type { CheckOptions, CheckResult } from '../types.js'
 import type { CheckFlags } from './check-flags.js'
+import { countAside } from './counting.js'
 import { exitCodes, UsageError } from './exit-code.js'
 import { familyOf } from './family-flags.js'
+import type { Format } from './formats/format.js'
+import { formatNameOf, formats } from './formats/formats.js'
 import { type Config, confusion, readConfig } from './input/config.js'
 import type { Readied } from './input/words.js'
-import { countTargets, type Input, type Problem, targetsOf } from './input.js'
+import { countTargets, type Input, type Problem, readOnce, targetsOf } from './input.js'
 import { interrupted } from './interrupt.js'
 import { standardOutput } from './output.js'
 import { probeOptionsOf } from './probe-options.js'
 import { messages, type Progress, startProgress } from './progress.js'
-import { type Interruption, interruptionText, lineOf, problemLine, Report, recordsOf } from './report.js'
+import { type Interruption, interruptionText, lineOf, problemLine } from './report.js'
 import type { Journal } from './resume/journal.js'
 import { isUnread, requireStandardInput } from './standard-input.js'
-import { columnsOf, wrapped } from './table.js'
+import { Summary } from './summary.js'
 
 const labTargets = 240
 
@@ -40,21 +43,34 @@ export async function runCheck(targets: readonly string[], flags: CheckFlags): P
   const config = await configOf(flags)
   const inputs = inputsOf(targets, flags, fleet, config)
   const options = optionsOf(flags, config)
-  const report = new Report({ resets: endsByReset(options) })
-  const journal = await journalOf(flags, config, inputs, report, signal)
-  const earlier = report.summary.total
-  const progress = await progressOf(inputs, flags, earlier)
-  progress.update(earlier, report.summary.notUp)
+  const seed = flags.seed ?? randomInt(2 ** 32)
+  let progress = messages
+  const format = new formats[formatNameOf(flags)]({
+    ...flags,
+    write: output.write,
+    note: (line) => progress.note(line),
+    makeRoom: () => progress.makeRoom(),
+    resets: endsByReset(options),
+  })
+  const summary = new Summary()
+  const journal = await journalOf(flags, config, inputs, { summary, format, signal })
+  const earlier = summary.total
+  const ended = new AbortController()
+  progress = await progressOf(inputs, flags, format, {
+    done: earlier,
+    seed,
+    signal: AbortSignal.any([signal, ended.signal]),
+  })
+  progress.update(earlier, summary.notUp)
   let badInput = false
   /** Taken up, and passed over because they have a result. */
   let begun = 0
   let passed = 0
-  const seed = flags.seed ?? randomInt(2 ** 32)
 
   const onProblem = async (problem: Problem) => {
     badInput = true
-    progress.note(problemLine(problem))
-    if (flags.json) for (const record of recordsOf(problem)) await output.write(`${jsonLine(record)}\n`)
+    await progress.note(problemLine(problem))
+    await format.problem(problem)
   }
   async function* taken() {
     for await (const target of targetsOf(inputs, { signal, onProblem, shard: flags.shard, seed })) {
@@ -67,13 +83,7 @@ export async function runCheck(targets: readonly string[], flags: CheckFlags): P
       begun += 1
       yield target
     }
-  }
-  const tell = async (result: CheckResult) => {
-    if (flags.json) await output.write(`${jsonLine(result)}\n`)
-    if (!flags.verbose || result.status === 'up') return
-    if (flags.json) return progress.note(lineOf(result))
-    if (process.stdout.isTTY) progress.makeRoom()
-    await output.write(`${wrapped(lineOf(result), columnsOf(process.stdout), '  ')}\n`)
+    if (!flags.allAddresses) progress.expect(earlier + begun)
   }
 
   const startedAt = performance.now()
@@ -81,53 +91,64 @@ export async function runCheck(targets: readonly string[], flags: CheckFlags): P
   try {
     for await (const result of results(taken(), { ...options, signal }, flags.seed)) {
       journal?.add(result)
-      report.add(result)
+      summary.add(result)
       badInput ||= result.code === 'ERR_INVALID_TARGET'
-      progress.update(report.summary.total, report.summary.notUp)
-      await tell(result)
+      progress.update(summary.total, summary.notUp)
+      await format.result(result)
+      if (flags.verbose && !format.forPeople && result.status !== 'up') await progress.note(lineOf(result))
     }
     whole = !signal.aborted
   } finally {
+    ended.abort()
     progress.stop()
     journal?.close(whole)
   }
   const elapsedMs = performance.now() - startedAt
-  const { total, notUp } = report.summary
+  const { total, notUp } = summary
   if (begun + passed === 0 && !badInput && !signal.aborted) throw new UsageError('no targets in the input')
   const interruption = interrupted.aborted
     ? await interruptionOf(inputs, flags, { begun, had: journal?.had ?? 0, done: total - earlier })
     : undefined
-  if (!flags.json && !flags.quiet && (total > 0 || interruption)) {
-    const colour = process.stdout.isTTY === true && process.stdout.hasColors() && !process.env.NO_COLOR
-    const told = flags.verbose === true
-    await output.write(report.render({ colour, elapsedMs, columns: columnsOf(process.stdout), interruption, told }))
-  } else if (interruption && !flags.quiet) {
-    progress.note(`cancelpoint: interrupted: ${total} checked, ${interruptionText(interruption)}`)
+  const ending = { summary, elapsedMs, interruption }
+  await format.end(ending)
+  if (interruption && !format.forPeople && !flags.quiet) {
+    await progress.note(`cancelpoint: interrupted: ${total} checked, ${interruptionText(interruption)}`)
   }
-  if (journal && journal.left > 0 && whole && !flags.quiet) progress.note(leftText(journal.left, flags))
-  noteUnread(inputs, flags, progress)
-  process.exitCode = exitCode({ interrupted: interrupted.aborted, badInput, notUp })
+  if (journal && journal.left > 0 && whole && !flags.quiet) await progress.note(leftText(journal.left, flags))
+  await noteUnread(inputs, flags, progress)
+  process.exitCode = format.exitCode?.(ending) ?? exitCode({ interrupted: interruption !== undefined, badInput, notUp })
   await output.finish()
 }
 
+interface Taking {
+  summary: Summary
+  format: Format
+  signal: AbortSignal
+}
+
 /**
- * Where results are kept; those that it has are in the report.
+ * Where results are kept; those that it has are in the summary, and in what the format writes at its end.
  * @throws UsageError
  */
 async function journalOf(
   { resume, allAddresses = false, quiet }: CheckFlags,
   config: Config | undefined,
   inputs: readonly Input[],
-  report: Report,
-  signal: AbortSignal,
+  { summary, format, signal }: Taking,
 ): Promise<Journal | undefined> {
   if (resume === undefined) return undefined
   const confused = config && confusion(config, inputs.length > 1)
   if (confused) throw new UsageError(confused)
   const { openJournal } = await import('./resume/journal.js')
-  const note = (sentence: string) => messages.note(sentence)
-  const journal = await openJournal(resume, { allAddresses, signal, note, earlier: (result) => report.add(result) })
-  const { total } = report.summary
+  const note = (sentence: string) => void messages.note(sentence)
+  let taken = Promise.resolve()
+  const earlier = (result: CheckResult) => {
+    summary.add(result)
+    taken = taken.then(() => format.result(result, true))
+  }
+  const journal = await openJournal(resume, { allAddresses, signal, note, earlier })
+  await taken
+  const { total } = summary
   if (total > 0 && !quiet) note(`${printable(resume)} has ${counted(total)}: their targets are not checked again.`)
   return journal
 }
@@ -216,15 +237,35 @@ function inputsOf(
 
 const standardInput = (): Input => ({ kind: 'stream', name: 'standard input', stream: process.stdin })
 
-async function progressOf(inputs: readonly Input[], flags: CheckFlags, done: number): Promise<Progress> {
+interface Beginning {
+  /** Targets that have a result already. */
+  done: number
+  seed: number
+  /** Aborts when the check has ended. */
+  signal: AbortSignal
+}
+
+async function progressOf(
+  inputs: readonly Input[],
+  flags: CheckFlags,
+  format: Format,
+  { done, seed, signal }: Beginning,
+): Promise<Progress> {
   if (readsTerminal(inputs))
-    messages.note('Reading targets from this terminal, one a line. Ctrl-D at the start of a line ends them.')
+    await messages.note('Reading targets from this terminal, one a line. Ctrl-D at the start of a line ends them.')
   // On one terminal the bar and what is typed, or the results, would overwrite each other.
-  const torn = readsTerminal(inputs) || (flags.json && process.stdout.isTTY)
+  const torn = readsTerminal(inputs) || (format.streams && process.stdout.isTTY)
   const shown = process.stderr.isTTY && !['', 'dumb'].includes(process.env.TERM ?? '') && !flags.quiet && !torn
-  return shown && !interrupted.aborted
-    ? startProgress(await countTargets(inputs, maxCounted, flags.shard), done)
-    : messages
+  if (!shown || interrupted.aborted) return messages
+  // It is results that are counted as done.
+  if (flags.allAddresses) return startProgress(undefined, done)
+  const { shard } = flags
+  const total = await countTargets(inputs, maxCounted, shard)
+  if (total !== undefined || (await Promise.all(inputs.map(readOnce))).includes(true)) return startProgress(total, done)
+  const progress = startProgress(undefined, done, maxCounted)
+  const counting = countAside(targetsOf(inputs, { signal, shard, seed }), signal)
+  void counting.then((count) => count !== undefined && progress.expect(count))
+  return progress
 }
 
 const readsTerminal = (inputs: readonly Input[]): boolean =>
@@ -241,9 +282,10 @@ async function interruptionOf(
 }
 
 /** Somebody piped targets in, and gave others as arguments: only these were read. */
-function noteUnread(inputs: readonly Input[], { quiet }: CheckFlags, progress: Progress): void {
+async function noteUnread(inputs: readonly Input[], { quiet }: CheckFlags, progress: Progress): Promise<void> {
   if (quiet || interrupted.aborted || inputs.some(({ kind }) => kind === 'stream')) return
-  if (isUnread()) progress.note('Standard input was not read, for targets were given beside it: add - to read it too.')
+  if (isUnread())
+    await progress.note('Standard input was not read, for targets were given beside it: add - to read it too.')
 }
 
 function exitCode(outcome: { interrupted: boolean; badInput: boolean; notUp: number }): number {

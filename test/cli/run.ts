@@ -14,8 +14,11 @@ export interface Run {
 }
 
 /** Starts it with `input` on standard input; without one, standard input stays open and silent. */
-export function start(args: string[], input?: string): Run {
-  const child = spawn(process.execPath, [bin, ...args], { stdio: ['pipe', 'pipe', 'pipe'] })
+export function start(args: string[], input?: string, env: NodeJS.ProcessEnv = {}): Run {
+  const child = spawn(process.execPath, [bin, ...args], {
+    stdio: ['pipe', 'pipe', 'pipe'],
+    env: { ...process.env, ...env },
+  })
   let stdout = ''
   let stderr = ''
   child.stdout.setEncoding('utf8').on('data', (text) => {
@@ -39,4 +42,5 @@ export function start(args: string[], input?: string): Run {
 }
 
 /** Runs it to its end. */
-export const run = (args: string[], input?: string): Run['ended'] => start(args, input).ended
+export const run = (args: string[], input?: string, env?: NodeJS.ProcessEnv): Run['ended'] =>
+  start(args, input, env).ended

@@ -1,7 +1,9 @@
+import { spawnSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { formatNames } from '#internal/cli/formats/format'
 import { type Fleet, startFleet } from '#internal/lab/fleet'
 import { type Screen, type Size, startOnTerminal } from '../support/terminal.js'
 import { bin } from './run.js'
@@ -87,6 +89,67 @@ describe.each(widths)('on a terminal of %i columns', (columns) => {
     expect(wordsOf(screen)).toContain('did you mean ECONNREFUSED?')
     expect(screen.broken).toEqual([])
   })
+})
+
+describe('on a terminal of 40 columns', () => {
+  const columns = 40
+
+  it('the line of progress folds: how many are done and the time are left', async () => {
+    const { raw, rows, broken } = await run(`check --timeout 700ms ${targetOf('accept')} ${targetOf('hang')}`, {
+      columns,
+    })
+    expect(raw).toMatch(/\r\S*1 of 2, 0 not up, \d+\/s, \d:\d\d left/)
+    expect(raw).not.toContain('[=')
+    expect(broken).toEqual([])
+    expect(wordsOf({ raw, rows, broken })).toContain('2 targets checked')
+  })
+
+  it.each(formatNames.filter((name) => name !== 'table'))(
+    '%s is as wide as it is, and its bar is away',
+    async (name) => {
+      const { raw, rows } = await run(`check --format ${name} --timeout 700ms ${targetOf('hang')}`, { columns })
+      // Those that are written as they come would be torn by it.
+      expect(/0 of 1/.test(raw)).toBe(!['json', 'csv'].includes(name))
+      expect(rows.join('')).toContain('ETIMEDOUT')
+      expect(rows.join('')).not.toContain('0 of 1,')
+    },
+  )
+
+  it('the help of the command breaks no word', async () => {
+    expect((await run('check --help', { columns })).broken).toEqual([])
+  })
+})
+
+describe('how many there will be', () => {
+  const columns = 80
+
+  it('is known once a pipe has ended', async () => {
+    const line = `{ echo ${targetOf('accept')}; sleep 2; echo ${targetOf('hang')}; } | ${command('check --timeout 1s')}`
+    const { raw } = await startOnTerminal(line, { columns }).ended
+    expect(raw).toMatch(/1 checked, 0 not up, \d+\/s, 0:0\d\r/)
+    expect(raw).toMatch(/\[=+-+\] 1 of 2, 0 not up/)
+  })
+
+  it('is counted beside the check where they are very many', async () => {
+    const many = `127.1.0.0/13:${targetOf('hang').replace(/.*:/, '')}`
+    const { script, raw, ended } = startOnTerminal(command(`check --timeout 1s ${many}`), { columns })
+    await expect.poll(raw, { timeout: 20_000 }).toMatch(/\d of more than 200,000, /)
+    await expect.poll(raw, { timeout: 20_000 }).toMatch(/\d of 524,288, .* left/)
+    script.kill('SIGKILL')
+    await ended
+  })
+
+  it('is not told of names with all their addresses, for it is results that are counted', async () => {
+    const { raw } = await run(`check --all-addresses --timeout 700ms ${targetOf('hang')}`, { columns })
+    expect(raw).toContain('0 checked, 0 not up')
+    expect(raw).not.toContain('0 of 1')
+  })
+})
+
+it('without a terminal there is no progress', () => {
+  const { stdout, stderr } = spawnSync(process.execPath, [bin, 'check', '--timeout', '700ms', targetOf('hang')])
+  expect(stderr.toString()).toBe('')
+  expect(stdout.toString()).not.toMatch(/0 of 1|\/s|left/)
 })
 
 describe('a terminal', () => {
