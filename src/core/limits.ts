@@ -78,6 +78,34 @@ export const overload = {
 /** What lateness is told over. */
 export const latenessWindowMs = 60_000
 
+/**
+ * A webhook. Standard Webhooks asks for small messages and for 15 to 30 s of patience. What waits is some hundred bytes a change:
+ * each of 50,000 targets may go down and come back while nobody takes it.
+ */
+export const webhook = {
+  gatherMs: 1_000,
+  changesAMessage: 500,
+  bytesAMessage: 262_144,
+  changesAtMost: 100_000,
+  bytesAtMost: 33_554_432,
+  timeoutMs: 15_000,
+  /** Waits are half a minute on the average, so some eight hours; a message that the receiver fails at, some eight minutes. */
+  tries: 1_000,
+  triesAtFault: 20,
+  baseMs: 1_000,
+  capMs: 60_000,
+  /** What a Retry-After may ask for. */
+  retryAfterAtMostMs: 600_000,
+  /** The answer's body is nobody's news: it is read for as long and as far, so that the receiver can end politely. */
+  drainMs: 1_000,
+  drainBytes: 65_536,
+  /** What a close waits for what is not sent yet, and the longest wait between two tries then. */
+  closeMs: 5_000,
+  closeStepMs: 500,
+  /** Losses are told at once, and then at most so often. */
+  sayEveryMs: 10_000,
+}
+
 /** How long a check's close_notify and FIN may take to be sent: a peer that does not read holds them up. */
 export const goodbyeMs = 1_000
 
