@@ -106,6 +106,19 @@ export const webhook = {
   sayEveryMs: 10_000,
 }
 
+/**
+ * A file of states. It is written anew once its changes outgrow both what is written anew and a megabyte, in slices that do not hold
+ * the event loop. What cannot be written waits, up to some bytes: beyond them all is written anew.
+ */
+export const stateFile = {
+  growBytes: 1_048_576,
+  linesPerSlice: 1_000,
+  waitingBytes: 4_194_304,
+  retryMs: 5_000,
+  /** More lines of targets than anybody watches. */
+  targetsAtMost: 1_000_000,
+}
+
 /** How long a check's close_notify and FIN may take to be sent: a peer that does not read holds them up. */
 export const goodbyeMs = 1_000
 
