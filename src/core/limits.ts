@@ -119,6 +119,21 @@ export const stateFile = {
   targetsAtMost: 1_000_000,
 }
 
+/**
+ * Files that are read again when they change: once they were left alone for a moment, and at the latest so long after the first change.
+ * One that changes while it is read is read again, up to some times. Where the kernel does not tell of changes, it is looked
+ * for them often; elsewhere now and then, because some file systems tell only half of them.
+ */
+export const reload = {
+  quietMs: 100,
+  atMostMs: 1_000,
+  unsteadyAtMost: 10,
+  pollMs: 1_000,
+  slowPollMs: 30_000,
+  problemsTold: 10,
+  entriesPerSlice: 500,
+}
+
 /** How long a check's close_notify and FIN may take to be sent: a peer that does not read holds them up. */
 export const goodbyeMs = 1_000
 

@@ -22,6 +22,9 @@ import { headerLine, stateLine } from '#internal/core/state-lines'
 import { type Held, held } from '../support/counts.js'
 import { refusalOfNamespace } from '../support/namespace.js'
 
+/** Not a speed limit. */
+const soon = { timeout: 10_000 }
+
 const writer = fileURLToPath(new URL('state-writer.mjs', import.meta.url))
 
 let folder: string
@@ -37,7 +40,7 @@ beforeEach(async () => {
   before = held()
 })
 afterEach(async () => {
-  await expect.poll(held).toEqual(before)
+  await expect.poll(held, soon).toEqual(before)
   rmSync(folder, { recursive: true })
 })
 
