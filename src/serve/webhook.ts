@@ -10,6 +10,7 @@ import { Delivery, type Next } from '../core/delivery.js'
 import * as limits from '../core/limits.js'
 import { type Batch, Outbox } from '../core/outbox.js'
 import type { HealthChange } from '../types.js'
+import { type ChangeRecord, recordOf } from '../watch/record.js'
 import { keyOf } from '../watch/settings.js'
 import { post } from './post.js'
 import { secretBytes, signed } from './signature.js'
@@ -49,7 +50,7 @@ export class Webhook implements AsyncDisposable {
   readonly #agent: Agent | undefined
   readonly #tellPeople: (line: string) => void
   readonly #limits: typeof limits.webhook
-  readonly #outbox: Outbox<HealthChange>
+  readonly #outbox: Outbox<ChangeRecord>
   readonly #abort = new AbortController()
   #timer: NodeJS.Timeout | undefined
   #sending: Promise<void> | undefined
@@ -83,8 +84,9 @@ export class Webhook implements AsyncDisposable {
   tell(change: HealthChange): void {
     if (this.#isClosing || this.#isGone) this.#outbox.lose(1)
     else {
-      const bytes = Buffer.byteLength(JSON.stringify(change))
-      this.#outbox.add(keyOf(change.target, change.labels), change, bytes, performance.now())
+      const record = recordOf(change)
+      const bytes = Buffer.byteLength(JSON.stringify(record))
+      this.#outbox.add(keyOf(change.target, change.labels), record, bytes, performance.now())
     }
     this.#sayLosses(
       this.#closed
@@ -164,7 +166,7 @@ export class Webhook implements AsyncDisposable {
   }
 
   /** Why it was given up; undefined where it has arrived. */
-  async #deliver(batch: Batch<HealthChange>): Promise<string | undefined> {
+  async #deliver(batch: Batch<ChangeRecord>): Promise<string | undefined> {
     // The same on each try: the receiver knows by the id what it has taken already.
     const id = `msg_${randomUUID()}`
     const body = Buffer.from(bodyOf(batch))
@@ -199,7 +201,7 @@ export class Webhook implements AsyncDisposable {
     return delivery.after(outcome, performance.now())
   }
 
-  #arrived({ changes }: Batch<HealthChange>): void {
+  #arrived({ changes }: Batch<ChangeRecord>): void {
     this.#sent.messages += 1
     this.#sent.changes += changes.length
     if (this.#failedTries > 0)
@@ -266,7 +268,7 @@ export class Webhook implements AsyncDisposable {
 
 const counted = (count: number, one: string, many: string): string => `${count} ${count === 1 ? one : many}`
 
-function bodyOf({ changes, lost, merged }: Batch<HealthChange>): string {
+function bodyOf({ changes, lost, merged }: Batch<ChangeRecord>): string {
   return JSON.stringify({
     type: 'health.changed',
     timestamp: new Date(changes.at(-1)!.at).toISOString(),

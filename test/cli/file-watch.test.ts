@@ -3,8 +3,8 @@ import { appendFileSync, mkdirSync, renameSync, rmSync, symlinkSync, truncateSyn
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
-import { foldersOf } from '#internal/cli/file-watch'
-import { soon, useStage } from './reloading.js'
+import { foldersOf } from '#internal/cli/watch/file-watch'
+import { soon, useStage } from './reloading-stage.js'
 
 const stage = useStage()
 

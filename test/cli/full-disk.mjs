@@ -3,7 +3,7 @@
 import { execFileSync } from 'node:child_process'
 import { closeSync, openSync, readdirSync, rmSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
-import { loadStates, StateFile } from '#internal/cli/state-file'
+import { loadStates, StateFile } from '#internal/cli/state/file'
 
 const folder = String(process.argv[2])
 execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=256k', 'none', folder])

@@ -3,7 +3,7 @@
 import { writeFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { interrupted, spareHangUp } from '#internal/cli/interrupt'
-import { reloading } from '#internal/cli/watch-inputs'
+import { reloading } from '#internal/cli/watch/reloading'
 
 const file = String(process.argv[2])
 let isSaid = () => {}

@@ -16,8 +16,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { loadStates, StateFile } from '#internal/cli/state-file'
-import { lockAbstract, lockFile } from '#internal/cli/state-lock'
+import { loadStates, StateFile } from '#internal/cli/state/file'
+import { lockAbstract, lockFile } from '#internal/cli/state/lock'
 import { headerLine, stateLine } from '#internal/core/state-lines'
 import { type Held, held } from '../support/counts.js'
 import { refusalOfNamespace } from '../support/namespace.js'
@@ -174,6 +174,7 @@ describe('a damaged file', () => {
 describe('is refused, and stays as it is:', () => {
   it.each([
     ['another file', '127.0.0.1:80\n127.0.0.1:81\n', 'is not a file of states, and stays as it is'],
+    ['a text in another encoding', '\ufeff\0\0', 'is not a file of states'],
     ['another program’s JSON', '{"a":1}\n', 'is not a file of states'],
     [
       'a later version',
@@ -284,12 +285,14 @@ it.skipIf(refusal !== '')(`a disk that is full is told once, and written to as i
   })
   expect(stderr).toBe('')
   const { told, left } = JSON.parse(stdout)
-  const full = expect.stringMatching(/it cannot be written: ENOSPC: .*; the watch goes on, and it is tried again$/)
+  const full = expect.stringMatching(
+    /it cannot be written: no space left on device; the watch goes on, and it is tried again$/,
+  )
   const again = expect.stringMatching(/: it is written again$/)
   expect(told).toEqual({
     little: [full, again],
     much: [full, again],
-    closed: [full, expect.stringMatching(/: what changed last is not in it: ENOSPC/)],
+    closed: [full, expect.stringMatching(/: what changed last is not in it: no space left on device/)],
     opened: [full, again],
   })
   expect(left).toEqual(['states.jsonl'])

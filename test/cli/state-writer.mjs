@@ -4,7 +4,7 @@
  * before the next round begins.
  */
 import { writeSync } from 'node:fs'
-import { StateFile } from '#internal/cli/state-file'
+import { StateFile } from '#internal/cli/state/file'
 
 const [, , path, count] = process.argv
 /** @type {Map<string, { target: string, state: 'up' | 'down', since: number }>} */

@@ -73,7 +73,7 @@ describe('a receiver that answers', () => {
     expect(type).toBe('health.changed')
     expect(new Date(timestamp).getTime()).toBe(data.changes[2].at)
     expect(data).toMatchObject({
-      changes: [{ target: 'a:1', labels: { job: 'a:1' }, last: { code: 'ECONNREFUSED' } }, {}, {}],
+      changes: [{ target: 'a:1', labels: { job: 'a:1' }, code: 'ECONNREFUSED' }, {}, {}],
     })
     expect(Object.keys(data)).toEqual(['changes'])
     expect(headers).toMatchObject({ 'content-type': 'application/json', 'user-agent': 'cancelpoint' })
@@ -163,7 +163,7 @@ describe('a receiver that fails at first', () => {
     ).open()
     webhook = open(receiver.port)
     webhook.tell(changeOf('a:1'))
-    await expect.poll(() => said, soon).toHaveLength(1)
+    await expect.poll(() => said.length, soon).toBeGreaterThan(0)
     webhook.tell(changeOf('b:1'))
     await expect.poll(() => webhook.stats().messages, soon).toBe(2)
     const first = receiver.messages.slice(0, 4)

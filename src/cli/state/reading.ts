@@ -1,11 +1,12 @@
 /** A file of states, read: what is known, and what of it is damaged. Nothing is written here but a second name for a damaged file. */
 import { createReadStream } from 'node:fs'
 import { constants, copyFile, link, open, stat } from 'node:fs/promises'
-import * as limits from '../core/limits.js'
-import { headerLine, readStateLine, type SavedState, stateVersion } from '../core/state-lines.js'
-import { keyOf } from '../watch/settings.js'
-import { UsageError } from './exit-code.js'
-import { linesOf } from './lines.js'
+import * as limits from '../../core/limits.js'
+import { headerLine, readStateLine, type SavedState, stateVersion } from '../../core/state-lines.js'
+import { printable } from '../../core/text.js'
+import { keyOf } from '../../watch/settings.js'
+import { UsageError } from '../exit-code.js'
+import { linesOf, textOf } from '../lines.js'
 
 export interface ReadStates {
   states: SavedState[]
@@ -30,12 +31,12 @@ export async function readStates(path: string): Promise<ReadStates> {
     throw error
   })
   if (!status) return { states: [], damage: undefined, mode: undefined }
-  if (!status.isFile()) throw new UsageError(`${path} is no regular file: give --state the path of a file`)
+  if (!status.isFile()) throw new UsageError(`${printable(path)} is no regular file: give --state the path of a file`)
   const mode = status.mode & 0o777
   if (status.size === 0) return { states: [], damage: undefined, mode }
   const { states, damaged, firstDamaged, hasHeader } = await readLines(path)
   if (!hasHeader && states.size === 0 && !(await isRestOfOne(path))) {
-    throw new UsageError(`${path} is not a file of states, and stays as it is: give --state another path`)
+    throw new UsageError(foreign(path))
   }
   const damage = damageOf(damaged, firstDamaged, hasHeader)
   return { states: [...states.values()], damage, mode }
@@ -50,7 +51,7 @@ async function readLines(path: string) {
   const states = new Map<string, SavedState>()
   let [number, damaged, firstDamaged] = [0, 0, 0]
   let hasHeader = false
-  for await (const text of linesOf(createReadStream(path))) {
+  const take = (text: string | undefined) => {
     number += 1
     const line = text === undefined ? undefined : readStateLine(text)
     if (line?.kind === 'header') {
@@ -65,11 +66,23 @@ async function readLines(path: string) {
       firstDamaged ||= number
     }
   }
+  const stream = createReadStream(path)
+  try {
+    for await (const lines of linesOf(textOf(stream))) for (const text of lines) take(text)
+  } catch (error) {
+    if (error instanceof UsageError || (error as NodeJS.ErrnoException).syscall) throw error
+    throw new UsageError(foreign(path))
+  } finally {
+    stream.destroy()
+  }
   return { states, damaged, firstDamaged, hasHeader }
 }
 
+const foreign = (path: string): string =>
+  `${printable(path)} is not a file of states, and stays as it is: give --state another path`
+
 const unknownVersion = (path: string, version: unknown): string =>
-  `${path} is a file of states of version ${JSON.stringify(version)}, and this program knows version ${stateVersion}: ` +
+  `${printable(path)} is a file of states of version ${JSON.stringify(version)}, and this program knows version ${stateVersion}: ` +
   'use the program that wrote it, or give --state another path'
 
 /** What a crash of the machine may leave: nothing but zeros, or the beginning of the header. */

@@ -6,7 +6,7 @@
 import { type FSWatcher, watch as watchWithKernel } from 'node:fs'
 import { readlink, stat } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
-import { clearTimeout, epochMs, setTimeout } from '../core/clock.js'
+import { clearTimeout, epochMs, setTimeout } from '../../core/clock.js'
 
 export type WatchFolder = (folder: string, heard: () => void) => FSWatcher
 

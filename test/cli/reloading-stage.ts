@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { afterEach, beforeAll, beforeEach, expect } from 'vitest'
-import { type Fault, type Reloading, type ReloadingOptions, reloading } from '#internal/cli/watch-inputs'
+import { type Fault, type Reloading, type ReloadingOptions, reloading } from '#internal/cli/watch/reloading'
 import { held } from '../support/counts.js'
 
 /** Not a speed limit. */

@@ -4,9 +4,10 @@
  */
 import { createHash } from 'node:crypto'
 import { setImmediate as turn } from 'node:timers/promises'
-import { clearTimeout, performance, setTimeout } from '../core/clock.js'
-import * as limits from '../core/limits.js'
-import { Quiet } from '../core/quiet.js'
+import { clearTimeout, performance, setTimeout } from '../../core/clock.js'
+import * as limits from '../../core/limits.js'
+import { Quiet } from '../../core/quiet.js'
+import { printable } from '../../core/text.js'
 import { FileWatch, type WatchFolder } from './file-watch.js'
 
 /** Something that is wrong in an input. Lines and columns count from 1. */
@@ -49,7 +50,7 @@ export interface Reloading extends AsyncDisposable {
   readonly ready: Promise<void>
 }
 
-/** Begins at once. SIGHUP must not mean anything else to this process: see spareHangUp in interrupt.ts. */
+/** Begins at once. SIGHUP must not mean anything else to this process: see spareHangUp in ../interrupt.ts. */
 export function reloading<Entry>(options: ReloadingOptions<Entry>): Reloading {
   return new Reloader(options)
 }
@@ -223,5 +224,5 @@ const targets = (count: number): string => `${count} ${count === 1 ? 'target' : 
 /** `targets.json:3:17: expected a port`. */
 function wordsOf({ file, line, column, message }: Fault): string {
   const place = [file, line, column].filter((each) => each !== undefined).join(':')
-  return place === '' ? message : `${place}: ${message}`
+  return printable(place === '' ? message : `${place}: ${message}`)
 }

@@ -8,16 +8,18 @@
  */
 import { open, realpath, rename, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import { clearTimeout, setTimeout } from '../core/clock.js'
-import * as limits from '../core/limits.js'
-import { headerLine, type SavedState, stateLine } from '../core/state-lines.js'
-import type { HealthChange, TargetHealth } from '../types.js'
-import { UsageError } from './exit-code.js'
-import { Journal } from './state-journal.js'
-import { type Lock, lockFile } from './state-lock.js'
-import { readStates, setAside } from './state-reading.js'
+import { clearTimeout, setTimeout } from '../../core/clock.js'
+import * as limits from '../../core/limits.js'
+import { headerLine, type SavedState, stateLine } from '../../core/state-lines.js'
+import { printable } from '../../core/text.js'
+import type { HealthChange, TargetHealth } from '../../types.js'
+import { UsageError } from '../exit-code.js'
+import { reasonOf } from '../input/entry.js'
+import { Journal } from './journal.js'
+import { type Lock, lockFile } from './lock.js'
+import { readStates, setAside } from './reading.js'
 
-export { loadStates } from './state-reading.js'
+export { loadStates } from './reading.js'
 
 export interface StateFileOptions {
   /** Told what people should know, a line each. */
@@ -72,7 +74,8 @@ export class StateFile implements AsyncDisposable {
   static async open(given: string, options: StateFileOptions = {}): Promise<StateFile> {
     const path = await realPath(given)
     const lock = await lockFile(path)
-    if (!lock) throw new UsageError(`${given} is in use by another process: end it, or give --state another path`)
+    if (!lock)
+      throw new UsageError(`${printable(given)} is in use by another process: end it, or give --state another path`)
     try {
       const { states, damage, mode } = await readStates(path)
       const file = new StateFile(path, lock, states, mode, options)
@@ -223,7 +226,7 @@ export class StateFile implements AsyncDisposable {
   }
 
   #say(words: string): void {
-    this.#tellPeople(`state file ${this.#path}: ${words}`)
+    this.#tellPeople(printable(`state file ${this.#path}: ${words}`))
   }
 }
 
@@ -259,5 +262,3 @@ async function realPath(given: string): Promise<string> {
     return join(await realpath(dirname(given)), basename(given))
   }
 }
-
-const reasonOf = (error: unknown): string => (error as Error).message

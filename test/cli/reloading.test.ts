@@ -3,9 +3,9 @@ import { mkdirSync, readFileSync, rmSync, unlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
-import { reloading } from '#internal/cli/watch-inputs'
+import { reloading } from '#internal/cli/watch/reloading'
 import { runFixture } from '../support/child.js'
-import { fast, soon, useStage } from './reloading.js'
+import { fast, soon, useStage } from './reloading-stage.js'
 
 const stage = useStage()
 
