@@ -19,3 +19,8 @@ export function stopListening(): void {
 }
 
 for (const each of signals) process.on(each, interrupt)
+
+/** For a command to which SIGHUP says that its files are to be read again. It listens for it already. */
+export function spareHangUp(): void {
+  process.off('SIGHUP', interrupt)
+}

@@ -78,6 +78,62 @@ export const overload = {
 /** What lateness is told over. */
 export const latenessWindowMs = 60_000
 
+/**
+ * A webhook. Standard Webhooks asks for small messages and for 15 to 30 s of patience. What waits is some hundred bytes a change:
+ * each of 50,000 targets may go down and come back while nobody takes it.
+ */
+export const webhook = {
+  gatherMs: 1_000,
+  changesAMessage: 500,
+  bytesAMessage: 262_144,
+  changesAtMost: 100_000,
+  bytesAtMost: 33_554_432,
+  timeoutMs: 15_000,
+  /** Waits are half a minute on the average, so some eight hours; a message that the receiver fails at, some eight minutes. */
+  tries: 1_000,
+  triesAtFault: 20,
+  baseMs: 1_000,
+  capMs: 60_000,
+  /** What a Retry-After may ask for. */
+  retryAfterAtMostMs: 600_000,
+  /** The answer's body is nobody's news: it is read for as long and as far, so that the receiver can end politely. */
+  drainMs: 1_000,
+  drainBytes: 65_536,
+  /** What a close waits for what is not sent yet, and the longest wait between two tries then. */
+  closeMs: 5_000,
+  closeStepMs: 500,
+  /** Losses are told at once, and then at most so often. */
+  sayEveryMs: 10_000,
+}
+
+/**
+ * A file of states. It is written anew once its changes outgrow both what is written anew and a megabyte, in slices that do not hold
+ * the event loop. What cannot be written waits, up to some bytes: beyond them all is written anew.
+ */
+export const stateFile = {
+  growBytes: 1_048_576,
+  linesPerSlice: 1_000,
+  waitingBytes: 4_194_304,
+  retryMs: 5_000,
+  /** More lines of targets than anybody watches. */
+  targetsAtMost: 1_000_000,
+}
+
+/**
+ * Files that are read again when they change: once they were left alone for a moment, and at the latest so long after the first change.
+ * One that changes while it is read is read again, up to some times. Where the kernel does not tell of changes, it is looked
+ * for them often; elsewhere now and then, because some file systems tell only half of them.
+ */
+export const reload = {
+  quietMs: 100,
+  atMostMs: 1_000,
+  unsteadyAtMost: 10,
+  pollMs: 1_000,
+  slowPollMs: 30_000,
+  problemsTold: 10,
+  entriesPerSlice: 500,
+}
+
 /** How long a check's close_notify and FIN may take to be sent: a peer that does not read holds them up. */
 export const goodbyeMs = 1_000
 

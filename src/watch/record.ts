@@ -1,5 +1,5 @@
-/** What a watch tells programs: docs/health-change.schema.json has its shape. */
-import type { CheckResult, HealthChange } from '../../types.js'
+/** What a watch tells programs, as lines and by a webhook: docs/health-change.schema.json has its shape. */
+import type { CheckResult, HealthChange } from '../types.js'
 
 export type ChangeRecord = Omit<HealthChange, 'last'> &
   Pick<CheckResult, 'code' | 'errnoClass' | 'phase' | 'step' | 'reason' | 'address' | 'port' | 'path'>
