@@ -53,5 +53,6 @@ function hostField(target: ParsedTarget): string {
 const withPort = (host: string, port: number): string => (port === 80 || port === 443 ? host : `${host}:${port}`)
 
 export function http(wanted: readonly StatusRange[] = wellStatuses): readonly ProbeStep[] {
-  return [send(request), expect('a status line of HTTP', status(wanted))]
+  const ranges = wanted.map(([from, to]) => (from === to ? `${from}` : `${from}-${to}`)).join(', ')
+  return [send(request), expect(`a status of HTTP in ${ranges}`, status(wanted))]
 }

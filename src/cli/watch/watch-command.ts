@@ -29,6 +29,8 @@ A target is down after --fall results in a row that say so, and up again after -
 
 Printed are changes, one a line, and a summary a minute; a target's first result only where it is not up. With --json every change is a line on standard output, the first ones too, and the rest is said on standard error.
 
+SIGHUP has the files and the configuration read again, and so has a change of one of them. A list with a mistake in it is told and left. --state keeps states across restarts. --webhook tells changes to one URL: a failed message is sent again, and never holds up a check.
+
 SIGTERM and Ctrl-C end it: what is under way is cancelled, and nothing is left open. Exit codes: 0 ended by SIGTERM, 2 bad usage or input, 130 by Ctrl-C.
 `
 
@@ -67,6 +69,9 @@ export function addWatchCommand(program: Command): void {
         'how a connection is ended (default: reset, and fin where TLS or more was spoken)',
       ).choices(['reset', 'fin']),
     )
+    .option('--state <file>', 'keep what is known in this file, and begin with it')
+    .option('--webhook <url>', 'post each second’s changes to this URL, signed as Standard Webhooks has it')
+    .option('--webhook-secret-file <file>', 'where its secret stands; without it CANCELPOINT_WEBHOOK_SECRET has it')
     .option('--json', 'one change a line on standard output')
     .option('--quiet', 'no summaries')
   addFamilyFlags(command)
