@@ -226,7 +226,7 @@ export const serve = {
   followerBytesAtMost: 1_048_576,
   followerStuckMs: 10_000,
   /** Probes that were asked for: under way at once, and started a second. */
-  probesAtMost: 16,
+  probesAtMost: 64,
   probesPerSecond: 100,
   /** As blackbox_exporter has them: without a word of the scraper, and what is left for the way back. */
   probeTimeoutMs: 10_000,

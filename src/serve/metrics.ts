@@ -22,6 +22,7 @@ export function* metricsOf(scrape: Scrape): Generator<string, void, undefined> {
   const { watch, record, version, dialect, figures } = scrape
   const rows: Row[] = []
   yield* gather(scrape, rows)
+  record.forgetGone()
   const summary = watch.summary()
   const all = summary.up + summary.down + summary.unknown
   const { checks, changes } = record

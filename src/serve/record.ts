@@ -16,6 +16,9 @@ interface OfLabels {
   readonly series: string
 }
 
+/** Results between two looks at whether targets have gone. */
+const notesPerLook = 256
+
 export class Record {
   readonly history = new History()
   readonly startedAt = epochMs()
@@ -26,6 +29,7 @@ export class Record {
   readonly #watch: Watch
   readonly #ofLabels = new WeakMap<Labels, OfLabels>()
   #isSweeping = false
+  #notes = 0
   #hasEnded = false
 
   constructor(watch: Watch) {
@@ -63,11 +67,12 @@ export class Record {
   #note(key: string, result: CheckResult): void {
     this.#checks[result.status] += 1
     const isNew = this.history.add(key, result.status, result.connectMs, durationMsOf(result, epochMs()))
-    // Another list has come in the meantime: what is not on it is forgotten, bit by bit.
-    if (isNew && !this.#isSweeping && this.history.size > this.targets) this.#sweep()
+    if (isNew || ++this.#notes % notesPerLook === 0) this.forgetGone()
   }
 
-  #sweep(): void {
+  /** Where another list has come in the meantime, what is not on it is forgotten, bit by bit. */
+  forgetGone(): void {
+    if (this.#isSweeping || this.#hasEnded || this.history.size <= this.targets) return
     this.#isSweeping = true
     const steps = this.history.sweep(this.#keys())
     const step = () => {

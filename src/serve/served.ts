@@ -19,6 +19,7 @@ export class Served {
   /** /api/summary, and the event of that name. */
   summary(): object {
     const { record, version } = this
+    record.forgetGone()
     const { checks, changes, startedAt } = record
     const summary = this.watch.summary()
     const targets = summary.up + summary.down + summary.unknown

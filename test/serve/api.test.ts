@@ -107,6 +107,9 @@ it('the history of a target ends when it leaves the list', async () => {
     watch.replace(list(String(i)))
   }
   await expect.poll(() => record.history.size).toBe(1)
+  watch.replace([])
+  record.forgetGone()
+  await expect.poll(() => record.history.size).toBe(0)
   record.end()
 })
 

@@ -174,8 +174,9 @@ it('few are under way at once, and those whose asker has gone are ended', async 
     const socket = await dial(at)
     socket.write(`GET /probe?target=${stations.hang} HTTP/1.1\r\nHost: localhost\r\n\r\n`)
     sockets.push(socket)
-    // So many in one moment would be more than are started a second.
     await expect.poll(() => ledger().attempts, { interval: 5 }).toBe(i + 1)
+    // So many in one moment would be more than are started a second.
+    await new Promise((resolve) => setTimeout(resolve, 2_000 / limits.serve.probesPerSecond))
   }
   const refused = await get(at, `/probe?target=${stations.accept}`)
   expect([refused.status, refused.headers['retry-after']]).toEqual([503, '1'])
