@@ -3,7 +3,7 @@
  * and is refused by it. Pure.
  */
 import { bracketed } from './endpoint.js'
-import { parseIpv4, parseIpv6 } from './ip.js'
+import { formatIpv6, isMapped, parseIpv4, parseIpv6 } from './ip.js'
 
 export interface Known {
   /** In lower case: what the server was told to listen on, and what else it may be called. */
@@ -33,8 +33,7 @@ export function isLoopback(address: string): boolean {
   if (ipv4) return ipv4[0] === 127
   const bytes = parseIpv6(address)
   if (!bytes) return false
-  const mapped = bytes.subarray(0, 10).every((byte) => byte === 0) && bytes[10] === 255 && bytes[11] === 255
-  return mapped ? bytes[12] === 127 : bytes.every((byte, index) => byte === (index === 15 ? 1 : 0))
+  return isMapped(bytes) ? bytes[12] === 127 : formatIpv6(bytes) === '::1'
 }
 
 /** For a URL. */

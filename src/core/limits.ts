@@ -212,6 +212,8 @@ export const serve = {
   scrapesAtMost: 4,
   listingsAtMost: 4,
   answerAtMostMs: 60_000,
+  /** How long such an answer may wait until its client has taken a part of it. */
+  stuckAtMostMs: 5_000,
   retryAfterS: 1,
   pageSize: 100,
   pageSizeAtMost: 1_000,

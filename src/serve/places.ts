@@ -7,10 +7,6 @@ export class Places {
     this.#most = most
   }
 
-  get taken(): number {
-    return this.#taken
-  }
-
   take(): boolean {
     if (this.#taken >= this.#most) return false
     this.#taken += 1

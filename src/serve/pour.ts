@@ -32,11 +32,13 @@ export async function pour(parts: Iterator<string>, response: Drain): Promise<vo
   }
 }
 
-/** Until there is room again, or nobody reads any more. */
+/** Until there is room again, or nobody reads any more: one who is too slow holds the place of another. */
 function writable(response: Drain): Promise<void> {
   if (response.destroyed) return Promise.resolve()
   return new Promise((resolve) => {
+    const stuck = setTimeout(() => response.destroy(), limits.serve.stuckAtMostMs)
     const go = () => {
+      clearTimeout(stuck)
       response.off('drain', go)
       response.off('close', go)
       resolve()

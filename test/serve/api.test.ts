@@ -279,6 +279,8 @@ it('says where it listens, and warns where others can reach it', async () => {
   expect(open.server.warning).toContain('other machines can reach')
   expect((await get(open, '/healthz', { headers: { host: '192.0.2.1' } })).status).toBe(200)
   expect((await get(open, '/healthz', { headers: { host: 'evil.test' } })).status).toBe(421)
+  const named = await serving(manager, [], { hosts: ['Watcher.internal'] })
+  expect((await get(named, '/healthz', { headers: { host: 'watcher.internal:80' } })).status).toBe(200)
   const watch = manager.watch([])
   const listen = { host: '127.0.0.1', port: at.port }
   await expect(startServer({ manager, watch, version: '1', listen })).rejects.toThrow(

@@ -7,6 +7,7 @@ import * as limits from '#internal/core/limits'
 import { metricsOf, type Scrape } from '#internal/serve/metrics'
 import { type Drain, pour } from '#internal/serve/pour'
 import { Record } from '#internal/serve/record'
+import { targetsOf } from '#internal/serve/targets'
 import { held } from '../support/counts.js'
 import { useStations } from '../support/stations.js'
 import { warmManager } from '../support/warm-up.js'
@@ -136,6 +137,17 @@ describe('50,000 targets', () => {
     expect(parts).toBeGreaterThan((2 * count) / rowsPerSlice)
   })
 
+  it('are looked through in parts for a page of few', async () => {
+    await using watch = manager.watch(manyTargets(count), never)
+    const record = new Record(watch)
+    const query = { offset: 20_000, limit: 300, states: [], text: '80', labels: [] }
+    const parts = [...targetsOf(watch, record, query)]
+    expect(parts.length).toBeGreaterThan(count / rowsPerSlice)
+    const { total, targets } = JSON.parse(parts.join(''))
+    expect([total, targets.length]).toEqual([count, 300])
+    for (const part of parts) expect(part.split('"history"').length - 1).toBeLessThanOrEqual(64)
+  })
+
   it('each part is in a turn of its own, and waits for a slow reader', async () => {
     let turns = 0
     let stop = false
@@ -240,7 +252,13 @@ it('few scrapes are made at once, and one that was broken off makes room', async
   const refused = await get(at, '/metrics')
   expect([refused.status, refused.headers['retry-after']]).toEqual([503, '1'])
   expect((await get(at, '/healthz')).status).toBe(200)
+  const statusOfOneMore = async () => (await get(at, '/metrics', { method: 'HEAD' })).status
+  sockets.pop()!.destroy()
+  await expect.poll(statusOfOneMore).toBe(200)
+  // The others are still there, and read nothing: the server lets go of them.
+  const serverSide = () => held().open - before.open - sockets.length
+  await expect.poll(serverSide, { timeout: 15_000 }).toBe(0)
+  expect(await statusOfOneMore()).toBe(200)
   for (const socket of sockets) socket.destroy()
-  await expect.poll(async () => (await get(at, '/metrics', { method: 'HEAD' })).status).toBe(200)
   await expect.poll(held).toEqual(before)
 })
