@@ -1,5 +1,4 @@
 /** argv to commands. What a command stands on is loaded when it runs: `--help` and `errno` need no addon. */
-import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
 
 import { printableLines } from '../core/text.js'
@@ -11,6 +10,7 @@ import { failNagios, shapeWith } from './failure.js'
 import { addLabCommand } from './lab-command.js'
 import { standardOutput } from './output.js'
 import { columnsOf, wrapped } from './table.js'
+import { versionOfPackage } from './version.js'
 import { addWaitCommand } from './wait/wait-command.js'
 import { addWatchCommand } from './watch/watch-command.js'
 
@@ -30,12 +30,9 @@ const forTerminal = (text: string): string => wrapped(printableLines(text), colu
 
 export async function runProgram(): Promise<void> {
   shapeWith(forTerminal)
-  const { version } = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')) as {
-    version: string
-  }
   const program = new Command('cancelpoint')
     .description('Connects that can be cancelled, with everything they held released: connect(2) on native threads.')
-    .version(version)
+    .version(versionOfPackage())
     // Before the commands: they inherit it.
     .exitOverride()
     .configureOutput({

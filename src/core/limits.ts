@@ -241,3 +241,55 @@ export const waitNamesMs = 500
 
 /** The longest wait Node's timers take; longer ones would fire at once. */
 export const timerAtMostMs = 2_147_483_647
+
+/** The server of a watch: what slow, silent and many clients may hold. */
+export const serve = {
+  /** Targets with series of their own, unless told otherwise: some 15 samples each. */
+  seriesAtMost: 10_000,
+  /** Results remembered of each target: ten minutes of the default interval. And targets that share an array. */
+  historyLength: 60,
+  historyBlock: 1_024,
+  /** Targets or samples that are worked on in one turn of the event loop: well under a millisecond each hundred. */
+  rowsPerSlice: 256,
+  /** A person, a page, some servers: more clients than that is an accident. */
+  connectionsAtMost: 256,
+  requestsPerConnection: 1_000,
+  /** Requests of one connection that may wait for the one before. */
+  pipelinedAtMost: 16,
+  headerBytesAtMost: 8_192,
+  urlLengthAtMost: 2_048,
+  headersTimeoutMs: 5_000,
+  requestTimeoutMs: 10_000,
+  keepAliveMs: 5_000,
+  /** How long nothing may move on a connection. */
+  silenceMs: 30_000,
+  connectionsCheckedMs: 1_000,
+  /** Answers that take turns of the event loop: each may hold a list of all targets. */
+  scrapesAtMost: 4,
+  listingsAtMost: 4,
+  answerAtMostMs: 60_000,
+  /** How long such an answer may wait until its client has taken a part of it. */
+  stuckAtMostMs: 5_000,
+  retryAfterS: 1,
+  pageSize: 100,
+  pageSizeAtMost: 1_000,
+  labelFiltersAtMost: 16,
+  /** Followers of events, and how often and how much they are told. */
+  followersAtMost: 64,
+  summaryEveryMs: 1_000,
+  changesEveryMs: 250,
+  changesToldAtMost: 200,
+  heartbeatEveryMs: 15_000,
+  /** What may wait for a follower, and how long it may take nothing. */
+  followerBytesAtMost: 1_048_576,
+  followerStuckMs: 10_000,
+  /** Probes that were asked for: under way at once, and started a second. */
+  probesAtMost: 64,
+  probesPerSecond: 100,
+  /** As blackbox_exporter has them: without a word of the scraper, and what is left for the way back. */
+  probeTimeoutMs: 10_000,
+  probeOffsetMs: 500,
+  probeTimeoutAtMostMs: 60_000,
+  /** What a probe may wait for this machine beyond its own time. */
+  probePatienceMs: 250,
+} as const

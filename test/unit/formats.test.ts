@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { formatNameOf } from '#internal/cli/formats/formats'
-import { seriesOf } from '#internal/cli/formats/prometheus-labels'
+import { seriesOf } from '#internal/core/exposition'
 import {
   faultsOfJunit,
   faultsOfMetrics,

@@ -3,13 +3,12 @@
  * samples of a metric stand together, so what they need is kept until the end: some hundred bytes and the labels of each target.
  */
 import { isIPv6 } from 'node:net'
-
+import { escaped, seriesOf } from '../../core/exposition.js'
 import { printable } from '../../core/text.js'
 import type { CheckResult } from '../../types.js'
 import type { Problem } from '../input.js'
 import { durationMsOf } from './duration.js'
 import type { Ending, Format, Surroundings } from './format.js'
-import { escaped, seriesOf } from './prometheus-labels.js'
 
 /** Of one series: the result that stands for it. */
 interface Sample {

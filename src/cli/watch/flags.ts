@@ -27,7 +27,7 @@ export interface WatchFlags extends ProbeFlags, FamilyFlags {
   webhookSecretFile?: string
   listen?: Listen
   probeAllow?: string[]
-  seriesAtMost?: number
+  seriesAtMost: number
   json?: boolean
   quiet?: boolean
 }

@@ -23,6 +23,7 @@ import type { WatchFlags } from './flags.js'
 import { changeLine, summaryLine } from './lines.js'
 import { reloading } from './reloading.js'
 import { secretFrom } from './secret.js'
+import { serverFor } from './serving.js'
 import { type Listed, listOf } from './targets.js'
 
 const summaryMs = 60_000
@@ -47,12 +48,14 @@ export async function runWatch(words: readonly string[], flags: WatchFlags): Pro
     signal,
   })
   states?.follow(watch)
+  await using server = await serverFor(flags, watch, manager, say)
   await using _reloads = reloadsOf(words, flags, list, watch, signal)
   const stopSummaries = summarise(watch, flags, output)
   try {
     for await (const change of watch) {
       states?.note(change)
       webhook?.tell(change)
+      server?.tell(change)
       await tell(change, flags, output)
     }
   } catch (error) {

@@ -1,5 +1,5 @@
 /** `cancelpoint watch`: its options and help. What it does is in run-watch.ts, which is loaded when it runs. */
-import { type Command, Option } from 'commander'
+import { type Command, InvalidArgumentError, Option } from 'commander'
 import {
   checkAttemptTimeoutMs,
   checkConcurrency,
@@ -8,6 +8,7 @@ import {
   lanesAtMost,
   rise,
   riseAtMost,
+  serve,
   watchIntervalMs,
 } from '../../core/limits.js'
 import { engineNames } from '../../types.js'
@@ -15,7 +16,7 @@ import { countUpTo, durationUpTo, maxTimeoutMs } from '../arguments.js'
 import { addFamilyFlags } from '../family-flags.js'
 import { addProbeFlags } from '../probe-flags.js'
 import { columnsOf, wrapped } from '../table.js'
-import type { WatchFlags } from './flags.js'
+import type { Listen, WatchFlags } from './flags.js'
 
 const help = `
 Targets are those of check: arguments, --file (lines, or Prometheus's file_sd) and --config (groups with labels and probes). - is standard input.
@@ -23,6 +24,7 @@ Targets are those of check: arguments, --file (lines, or Prometheus's file_sd) a
 Examples:
   $ cancelpoint watch --interval 5s db.internal:5432 cache.internal:6379
   $ cancelpoint watch --file targets.yml --canary 10.0.0.1:53
+  $ cancelpoint watch --config services.yml --listen 127.0.0.1:9464 --state states
   $ cancelpoint watch --config services.yml --json | jq -c '[.target, .to, .reason]'
 
 A target is down after --fall results in a row that say so, and up again after --rise. The first result decides at once; a result that says nothing about the target (unknown) counts for neither. While this process is late, stopped, or short of something, no state changes, and the summary says so.
@@ -31,11 +33,25 @@ Printed are changes, one a line, and a summary a minute; a target's first result
 
 SIGHUP has the files and the configuration read again, and so has a change of one of them. A list with a mistake in it is told and left. --state keeps states across restarts. --webhook tells changes to one URL: a failed message is sent again, and never holds up a check.
 
+--listen serves a status page (/), Prometheus's metrics (/metrics), an API (/api/targets, /api/summary, /events) and /healthz; with --probe-allow also /probe, as blackbox_exporter does. Nobody is asked for a password: leave it on loopback, or put something before it that does.
+
 SIGTERM and Ctrl-C end it: what is under way is cancelled, and nothing is left open. Exit codes: 0 ended by SIGTERM, 2 bad usage or input, 130 by Ctrl-C.
 `
 
 const interval = (name: string, says: string) =>
   new Option(`--${name} <duration>`, says).argParser(durationUpTo(intervalAtMostMs))
+/** Each is a line of some hundred bytes for every metric. */
+const seriesMost = 1_000_000
+
+/** `127.0.0.1:9464`, `[::1]:9464`; port 0 lets the kernel choose. */
+function listenAt(text: string): Listen {
+  const [, bracketed, plain, port] = /^(?:\[([^\]]+)\]|([^\s:[\]]+)):(\d{1,5})$/.exec(text) ?? []
+  const host = bracketed ?? plain
+  if (host === undefined || Number(port) > 65_535)
+    throw new InvalidArgumentError('Expected an address and a port, such as 127.0.0.1:9464 or [::1]:9464.')
+  return { host, port: Number(port) }
+}
+
 const collect = (value: string, previous: string[] = []): string[] => [...previous, value]
 
 export function addWatchCommand(program: Command): void {
@@ -72,6 +88,9 @@ export function addWatchCommand(program: Command): void {
     .option('--state <file>', 'keep what is known in this file, and begin with it')
     .option('--webhook <url>', 'post each second’s changes to this URL, signed as Standard Webhooks has it')
     .option('--webhook-secret-file <file>', 'where its secret stands; without it CANCELPOINT_WEBHOOK_SECRET has it')
+    .option('--listen <address>', 'serve a page, metrics and an API there, such as 127.0.0.1:9464', listenAt)
+    .option('--probe-allow <network>', 'what /probe may be asked to probe, in CIDR notation; may be repeated', collect)
+    .option('--series-at-most <n>', 'targets with metrics of their own', countUpTo(seriesMost), serve.seriesAtMost)
     .option('--json', 'one change a line on standard output')
     .option('--quiet', 'no summaries')
   addFamilyFlags(command)
