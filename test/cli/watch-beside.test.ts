@@ -117,6 +117,20 @@ describe('cancelpoint watch', () => {
     expect((await loadStates(at('states'))).map(({ target }) => target)).toEqual([stations.accept])
   })
 
+  it('tells the webhook also while nobody reads what it prints', async () => {
+    const port = stations.refuse.split(':')[1]
+    writeFileSync(at('list'), `127.9.0.0/22:${port}\n`)
+    const started = watching()
+    started.child.stdout!.pause()
+    await expect.poll(() => told().length, soon).toBe(1_024)
+    expect(await loadStates(at('states'))).toHaveLength(1_024)
+    started.child.stdout!.resume()
+    started.child.kill('SIGTERM')
+    const { code, stdout } = await started.ended
+    expect(code).toBe(0)
+    expect(stdout.trim().split('\n')).toHaveLength(1_024)
+  })
+
   it('begins with one file of states alone', async () => {
     writeFileSync(at('list'), `${stations.refuse}\n`)
     const first = watching()
