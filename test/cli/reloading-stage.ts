@@ -88,6 +88,8 @@ export function useStage(): () => Stage {
     const first = new Stage()
     await first.begin().ready
     await first.end()
+    // What Node.js opened to load all this is closed by then.
+    await wait(100)
   })
   beforeEach(() => {
     before = held()

@@ -1,5 +1,6 @@
 /** Webhooks told to real receivers on loopback, over connections of cancelpoint. */
 import { once } from 'node:events'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import net, { type AddressInfo } from 'node:net'
 import { setTimeout as wait } from 'node:timers/promises'
 import { type ConnectionManager, ledger } from 'cancelpoint'
@@ -8,6 +9,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { Webhook, type WebhookOptions } from '#internal/serve/webhook'
 import { selfSigned } from '../support/certificate.js'
 import { type Held, held } from '../support/counts.js'
+import { randomFrom } from '../support/random.js'
 import { useStations } from '../support/stations.js'
 import { warmManager } from '../support/warm-up.js'
 import { changeOf, Receiver, secret } from './webhook-support.js'
@@ -122,7 +124,7 @@ describe('a receiver that answers', () => {
     expect(said.at(-1)).toMatch(/: 1 change was lost: the receiver did not take them before the end$/)
   })
 
-  it.each<[string, (response: import('node:http').ServerResponse) => void]>([
+  it.each<[string, (response: ServerResponse) => void]>([
     [
       'an endless body',
       (response) => {
@@ -329,6 +331,35 @@ describe('a close', () => {
     await webhook.close()
     expect(held()).toEqual(before)
   })
+})
+
+it('a receiver that fails at random gets every change once, in order', async () => {
+  const random = randomFrom(Number(process.env.CANCELPOINT_SEED ?? 7))
+  const failing: ((request: IncomingMessage, response: ServerResponse) => unknown)[] = [
+    (_, response) => response.writeHead(500).end(),
+    (_, response) => response.writeHead(429, { 'retry-after': '0' }).end('later'),
+    (_, response) => response.writeHead(503, { 'content-length': '1000' }).write('half'),
+    (request) => request.socket.resetAndDestroy(),
+    (request) => request.socket.destroy(),
+    () => {},
+  ]
+  await using receiver = await new Receiver(async (request, response) => {
+    if (random() < 0.5) return response.end()
+    if (random() < 0.2) await wait(20)
+    return failing[Math.floor(random() * failing.length)]!(request, response)
+  }).open()
+  webhook = open(receiver.port, {
+    limits: { gatherMs: 5, baseMs: 2, capMs: 4, timeoutMs: 50, drainMs: 10, changesAMessage: 7 },
+  })
+  const names = Array.from({ length: 300 }, (_, index) => `t${index}:1`)
+  for (const [index, name] of names.entries()) {
+    webhook.tell(changeOf(name))
+    if (index % 10 === 0) await wait(3)
+  }
+  await expect.poll(() => webhook.stats().changes, { timeout: 25_000 }).toBe(names.length)
+  expect(receiver.changes).toEqual(names)
+  expect(receiver.mostAtOnce).toBeLessThanOrEqual(2)
+  expect(webhook.stats()).toMatchObject({ lost: 0, merged: 0, waiting: 0 })
 })
 
 it('a receiver that hangs in connect, is slow to accept or resets delays nobody but itself', async () => {

@@ -88,9 +88,13 @@ async function inTurn<T>(handle: FileHandle, name: string, work: () => Promise<T
   const { dev, ino } = await handle.stat()
   const place = `\0cancelpoint-turn-${hashOf(`${dev}:${ino}:${name}`)}`
   let turn: net.Server | undefined
-  for (let tries = 0; tries < turnTriesAtMost && !turn; tries += 1) {
-    turn = await listenAt(place)
-    if (!turn) await wait(turnWaitMs)
+  try {
+    for (let tries = 0; tries < turnTriesAtMost && !turn; tries += 1) {
+      turn = await listenAt(place)
+      if (!turn) await wait(turnWaitMs)
+    }
+  } catch {
+    // Where there are no such names, it goes without.
   }
   try {
     return await work()

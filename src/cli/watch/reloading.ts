@@ -4,6 +4,7 @@
  */
 import { createHash } from 'node:crypto'
 import { setImmediate as turn } from 'node:timers/promises'
+import { inspect } from 'node:util'
 import { clearTimeout, performance, setTimeout } from '../../core/clock.js'
 import * as limits from '../../core/limits.js'
 import { Quiet } from '../../core/quiet.js'
@@ -216,8 +217,13 @@ class Reloader<Entry> implements Reloading {
   }
 }
 
-const textOf = (entry: unknown): string =>
-  JSON.stringify(entry, (_, value) => (value instanceof RegExp ? { pattern: String(value) } : value))
+function textOf(entry: unknown): string {
+  try {
+    return JSON.stringify(entry, (_, value) => (value instanceof RegExp ? { pattern: String(value) } : value))
+  } catch {
+    return inspect(entry, { depth: 10 })
+  }
+}
 
 const targets = (count: number): string => `${count} ${count === 1 ? 'target' : 'targets'}`
 

@@ -8,6 +8,7 @@ import { jsonLine, printable } from '../../core/text.js'
 import { ConnectionManager } from '../../manager.js'
 import { Webhook } from '../../serve/webhook.js'
 import type { HealthChange, WatchOptions } from '../../types.js'
+import { Changes } from '../../watch/changes.js'
 import { recordOf } from '../../watch/record.js'
 import type { Watch } from '../../watch/watch.js'
 import { exitCodes, UsageError } from '../exit-code.js'
@@ -50,26 +51,35 @@ export async function runWatch(words: readonly string[], flags: WatchFlags): Pro
   states?.follow(watch)
   await using server = await serverFor(flags, watch, manager, say)
   await using _reloads = reloadsOf(words, flags, list, watch, signal)
-  const stopSummaries = summarise(watch, flags, output)
+  // Who reads standard output slowly, or not at all, holds nobody else up.
+  const printed = new Changes()
+  const printing = printAll(printed, flags, output)
+  const stopSummaries = summarise(watch, printed, flags, output)
   try {
     for await (const change of watch) {
       states?.note(change)
       webhook?.tell(change)
       server?.tell(change)
-      await tell(change, flags, output)
+      printed.add(change)
     }
   } catch (error) {
     if (!signal.aborted) throw error
   } finally {
     stopSummaries()
+    printed.end()
   }
+  await printing
   process.exitCode = interrupted.reason === 'SIGTERM' ? exitCodes.ok : exitCodes.interrupted
   await output.finish()
 }
 
 const tellProblem = (problem: Problem): void => say(problemLine(problem))
 
-async function tell(change: HealthChange, { json }: WatchFlags, output: Output): Promise<void> {
+async function printAll(changes: Changes, flags: WatchFlags, output: Output): Promise<void> {
+  for (let change = await changes.take(); change; change = await changes.take()) await print(change, flags, output)
+}
+
+async function print(change: HealthChange, { json }: WatchFlags, output: Output): Promise<void> {
   if (json) await output.write(`${jsonLine(recordOf(change))}\n`)
   else if (isNews(change)) await output.write(`${changeLine(change, hasColour())}\n`)
 }
@@ -80,11 +90,17 @@ const isNews = ({ from, to }: HealthChange): boolean => from !== 'unknown' || to
 const hasColour = (): boolean => process.stdout.isTTY === true && process.stdout.hasColors() && !process.env.NO_COLOR
 
 /** Once the first checks are over, and then every minute. */
-function summarise(watch: Watch, { interval, timeout, json, quiet }: WatchFlags, output: Output): () => void {
+function summarise(
+  watch: Watch,
+  printed: Changes,
+  { interval, timeout, json, quiet }: WatchFlags,
+  output: Output,
+): () => void {
   if (quiet) return () => {}
   let timer = setTimeout(tellSummary, Math.min(interval + timeout, summaryMs))
   function tellSummary() {
-    const line = summaryLine(watch.summary(), epochMs())
+    const { lostChanges, ...summary } = watch.summary()
+    const line = summaryLine({ ...summary, lostChanges: lostChanges + printed.lost }, epochMs())
     if (json) say(line)
     else void output.write(`${line}\n`)
     timer = setTimeout(tellSummary, summaryMs)
