@@ -37,7 +37,8 @@ const example = '{ timeoutMs: 5_000 }'
 const boolean = kind('true or false', (value) => typeof value === 'boolean')
 const duration = numberKind('milliseconds above 0, or Infinity for no limit', (value) => value > 0)
 const rate = numberKind('a number a second above 0', (value) => value > 0 && value < Number.POSITIVE_INFINITY)
-const count = wholeNumber(1, limits.lanesAtMost)
+const lanes = wholeNumber(1, limits.lanesAtMost)
+const inFlight = wholeNumber(1, limits.inFlight)
 
 export const connectKinds = {
   signal: signalKind,
@@ -65,9 +66,9 @@ export const connectKinds = {
 const checkKinds = {
   ...connectKinds,
   close: kind("'reset' or 'fin'", (value) => value === 'reset' || value === 'fin'),
-  concurrency: count,
+  concurrency: inFlight,
   ratePerSecond: rate,
-  perHost: count,
+  perHost: inFlight,
   halfOpen: boolean,
   allAddresses: boolean,
   // What stands in them is read where they are made ready (check/steps.ts).
@@ -106,8 +107,8 @@ const targetKinds = {
 
 const managerKinds = {
   ...connectKinds,
-  lanes: count,
-  maxInFlight: count,
+  lanes,
+  maxInFlight: inFlight,
   rate,
   nameCacheMs: numberKind('milliseconds from 0 up', (value) => value >= 0),
   seed: numberKind('a number', Number.isFinite),

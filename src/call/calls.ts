@@ -61,7 +61,7 @@ export class Calls {
   #failure: (() => Error) | undefined
   readonly #counts = { delivered: 0, failed: 0, cancelled: 0, retries: 0, requeues: 0 }
 
-  constructor({ maxInFlight, lanes = maxInFlight ?? limits.lanes, rate, seed, nameCacheMs }: CallsOptions) {
+  constructor({ maxInFlight, lanes = lanesFor(maxInFlight), rate, seed, nameCacheMs }: CallsOptions) {
     this.#resolver = new Resolver({ cacheMs: nameCacheMs })
     this.#engines = openEngines({
       lanes: Math.min(lanes, maxInFlight ?? lanes),
@@ -218,6 +218,9 @@ export class Calls {
     this.#closing = this.#close(this.#failure)
   }
 }
+
+/** As many as may be in flight, where that is not more than a machine has threads for. */
+const lanesFor = (maxInFlight = limits.lanes): number => Math.min(maxInFlight, limits.lanesAtMost)
 
 /** The same for each engine. */
 function mapped<From, To>(each: Readonly<Record<EngineName, From>>, to: (from: From) => To): Record<EngineName, To> {

@@ -1,6 +1,6 @@
 /** `cancelpoint check`: its options and help. What it does is in run-check.ts, which is loaded when it runs. */
 import { type Command, Option } from 'commander'
-import { checkAttemptTimeoutMs, checkConcurrency, lanesAtMost } from '../core/limits.js'
+import { checkAttemptTimeoutMs, checkConcurrency, inFlight } from '../core/limits.js'
 import { engineNames } from '../types.js'
 import { countUpTo, durationUpTo, maxTimeoutMs, ratePerSecond, shardOf } from './arguments.js'
 import type { CheckFlags } from './check-flags.js'
@@ -83,7 +83,7 @@ export function addCheckCommand(program: Command): void {
       countUpTo(maxRetries, 0),
       0,
     )
-    .option('--concurrency <n>', 'targets in flight at once', countUpTo(lanesAtMost), checkConcurrency)
+    .option('--concurrency <n>', 'targets in flight at once', countUpTo(inFlight), checkConcurrency)
     .option('--rate <n/s>', 'connects started a second, such as 500/s', ratePerSecond)
     .addOption(
       new Option('--half-open', 'reset in the place of the last ACK, so that listeners never accept').conflicts([

@@ -12,8 +12,8 @@ export const lanes = 256
 export const lanesAtMost = 16_384
 /** What `auto` is: no slower for one call, and it needs no thread an attempt. `npm run bench -- --scenario single-call connect-rate` shows it. */
 export const autoEngine = 'nonblocking'
-/** Of the nonblocking engine, where the machine has so many descriptors: each costs a socket and some memory, and no thread. */
-export const inFlight = 16_384
+/** Of the nonblocking engine. Descriptors decide before it does: each attempt costs a socket and some memory, and no thread. */
+export const inFlight = 1_048_576
 /** For cancelpoint/posix, whose polls may wait long. */
 export const posixLanes = 1_024
 /** 10 KiB is a lane's high-water mark; more costs address space, not memory. */

@@ -3,7 +3,7 @@ import { ConnectionManager, connect, ledger, type ManagerOptions } from 'cancelp
 import { afterEach, describe, expect, it } from 'vitest'
 import { binding } from '#internal/bridge/binding'
 import { closeSocket } from '#internal/bridge/descriptor'
-import { lanesAtMost } from '#internal/core/limits'
+import { inFlight, lanesAtMost } from '#internal/core/limits'
 import { atSettlement } from '../support/cancelled.js'
 import { held, listenersOn, nothingLeft, threads } from '../support/counts.js'
 import { blockedInConnect, countCalls } from '../support/moments.js'
@@ -295,8 +295,9 @@ describe('options', () => {
   })
 
   it.each<[ManagerOptions, blocking: number, nonblocking: number]>([
-    [{}, 256, 16_384],
-    [{ lanes: 8 }, 8, 16_384],
+    [{}, 256, inFlight],
+    [{ lanes: 8 }, 8, inFlight],
+    [{ maxInFlight: 100_000 }, lanesAtMost, 100_000],
     [{ maxInFlight: 5 }, 5, 5],
     [{ maxInFlight: 5, lanes: 100 }, 5, 5],
     [{ maxInFlight: 50, lanes: 10 }, 10, 50],

@@ -4,8 +4,8 @@ import {
   checkAttemptTimeoutMs,
   checkConcurrency,
   fall,
+  inFlight,
   intervalAtMostMs,
-  lanesAtMost,
   rise,
   riseAtMost,
   serve,
@@ -78,7 +78,7 @@ export function addWatchCommand(program: Command): void {
     .addOption(
       new Option('--engine <engine>', 'what makes the connects').choices([...engineNames, 'auto']).default('auto'),
     )
-    .option('--concurrency <n>', 'targets in flight at once', countUpTo(lanesAtMost), checkConcurrency)
+    .option('--concurrency <n>', 'targets in flight at once', countUpTo(inFlight), checkConcurrency)
     .addOption(
       new Option(
         '--close <how>',
