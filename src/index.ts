@@ -29,4 +29,4 @@ export type {
   WatchSummary,
   WatchTarget,
 } from './types.js'
-export { Watch } from './watch/watch.js'
+export type { Watch } from './watch/watch.js'
