@@ -10,11 +10,13 @@ import { Watch } from '../watch/watch.js'
 
 type Labels = NonNullable<TargetHealth['labels']>
 
-/** What follows from a target's labels, worked out once: many targets share theirs. */
+/** What follows from a target's labels, worked out once. */
 interface OfLabels {
   readonly key: string
   readonly series: string
 }
+
+const setsAtMost = 1_000
 
 /** Results between two looks at whether targets have gone. */
 const notesPerLook = 256
@@ -28,6 +30,8 @@ export class Record {
   readonly #changes = { up: 0, down: 0, unknown: 0 }
   readonly #watch: Watch
   readonly #ofLabels = new WeakMap<Labels, OfLabels>()
+  /** The last ones: targets of one group say the same, be it in one object or in many. */
+  readonly #sets = new Map<string, OfLabels>()
   #isSweeping = false
   #notes = 0
   #hasEnded = false
@@ -67,6 +71,8 @@ export class Record {
   #note(key: string, result: CheckResult): void {
     this.#checks[result.status] += 1
     const isNew = this.history.add(key, result.status, result.connectMs, durationMsOf(result, epochMs()))
+    // What its labels cost is spread over the first interval, and is not left to the first scrape.
+    if (isNew && result.labels) this.#of(result.labels)
     if (isNew || ++this.#notes % notesPerLook === 0) this.forgetGone()
   }
 
@@ -89,7 +95,10 @@ export class Record {
   #of(labels: Labels): OfLabels {
     const known = this.#ofLabels.get(labels)
     if (known) return known
-    const made = { key: keyOf('', labels), series: labelsText(labels) }
+    const key = keyOf('', labels)
+    const made = this.#sets.get(key) ?? { key, series: labelsText(labels) }
+    if (this.#sets.size >= setsAtMost) this.#sets.clear()
+    this.#sets.set(key, made)
     this.#ofLabels.set(labels, made)
     return made
   }
