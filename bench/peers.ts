@@ -12,7 +12,7 @@ export const compiler = process.env.CC ?? 'cc'
 const sources = fileURLToPath(new URL('../../bench/peers/', import.meta.url))
 const flags = ['-std=gnu11', '-O2', '-pthread', '-Wall', '-Wextra']
 
-export type PeerName = 'accept_close' | 'connect_blocking' | 'connect_epoll' | 'rusage'
+export type PeerName = 'accept_close' | 'connect_blocking' | 'connect_epoll' | 'connect_uring' | 'rusage'
 
 /** Compiled programs, each on first use, in a directory of their own until `close`. */
 export class Peers implements AsyncDisposable {

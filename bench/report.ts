@@ -54,7 +54,9 @@ const verdict = ({ met }: FigureResult): string => (met === undefined ? '' : met
 const rounds = ({ rounds: { length } }: Result): string =>
   length === 1 ? '1 round' : `${length} rounds: median (least to most)`
 
-const cell = ({ key, digits = 0 }: Column, values: Record<string, Spread>): string => spread(values[key]!, digits)
+/** What a contestant has no number for stays empty. */
+const cell = ({ key, digits = 0 }: Column, { [key]: value }: Record<string, Spread>): string =>
+  value ? spread(value, digits) : ''
 
 function spread({ median, min, max }: Spread, digits: number): string {
   const [middle, least, most] = [median, min, max].map((value) => number(value, digits))

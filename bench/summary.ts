@@ -27,8 +27,9 @@ export function summarise(scenario: Scenario, { rounds }: Result, { quick }: Set
     name: scenario.name,
     contestants: scenario.contestants({ quick: false }).flatMap(({ name }) => {
       if (!names.includes(name)) return []
-      const values = scenario.columns.map(({ key }) => {
-        return [key, spreadOf(rounds.flatMap((round) => round[name]?.[key] ?? []))] as const
+      const values = scenario.columns.flatMap(({ key }) => {
+        const measured = rounds.flatMap((round) => round[name]?.[key] ?? [])
+        return measured.length > 0 ? [[key, spreadOf(measured)] as const] : []
       })
       return { name, values: Object.fromEntries(values) }
     }),

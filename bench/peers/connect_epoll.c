@@ -9,6 +9,9 @@
  *   reuse  the descriptor is not closed but dissolved by a connect to AF_UNSPEC, and connected again. It stays in epoll,
  *          edge-triggered: events come of what the next connect does
  *
+ * connect_epoll PORT TARGETS close COUNT: so many connects that hang are closed one after the other, as a cancel would at the
+ * least. Prints how long that took.
+ *
  * Nothing here asks getpeername or tells a connect to itself, as cancelpoint does.
  */
 #include "peer.h"
@@ -88,19 +91,39 @@ static void run_until(int64_t end_ns) {
   }
 }
 
+static int close_all(int count) {
+  int *fds = calloc((size_t)count, sizeof *fds);
+  if (fds == NULL) die("calloc");
+  for (int i = 0; i < count; i++) {
+    struct sockaddr_in target = target_at(next_target++ % targets, port);
+    fds[i] = take_socket();
+    if (connect(fds[i], (struct sockaddr *)&target, sizeof target) == 0 || errno != EINPROGRESS) die("connect");
+    watch(fds[i], EPOLLOUT);
+  }
+  int64_t started_ns = now_ns();
+  for (int i = 0; i < count; i++) close(fds[i]);
+  printf("{\"ms\":%.2f}\n", (double)(now_ns() - started_ns) / 1e6);
+  return 0;
+}
+
 int main(int argc, char **argv) {
-  if (argc != 8) {
-    fputs("usage: connect_epoll PORT TARGETS WARMUP_MS DURATION_MS accept|refuse IN_FLIGHT wait|look|reuse\n", stderr);
+  bool closes = argc == 5 && strcmp(argv[3], "close") == 0;
+  if (argc != 8 && !closes) {
+    fputs("usage: connect_epoll PORT TARGETS WARMUP_MS DURATION_MS accept|refuse IN_FLIGHT wait|look|reuse\n"
+          "       connect_epoll PORT TARGETS close COUNT\n",
+          stderr);
     return 2;
   }
   port = (uint16_t)atoi(argv[1]);
   targets = (uint32_t)atoi(argv[2]);
+  epoll = epoll_create1(EPOLL_CLOEXEC);
+  if (epoll < 0) die("epoll_create1");
+  if (closes) return close_all(atoi(argv[4]));
   expected = outcome_named(argv[5]);
   limit = atoi(argv[6]);
   way = strcmp(argv[7], "reuse") == 0 ? REUSE : strcmp(argv[7], "look") == 0 ? LOOK : WAIT;
   idle = calloc((size_t)limit, sizeof *idle);
-  epoll = epoll_create1(EPOLL_CLOEXEC);
-  if (idle == NULL || epoll < 0) die("epoll_create1");
+  if (idle == NULL) die("calloc");
   run_until(now_ns() + atol(argv[3]) * 1000000);
   long first = connects;
   int64_t started_ns = now_ns(), started_cpu_us = cpu_us();

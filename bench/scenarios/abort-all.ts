@@ -4,7 +4,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 
 import { ledger } from '../../src/index.js'
 import { type EngineName, engineNames } from '../../src/types.js'
-import { betweenEngines, type Contestant, type Lookup, type Metrics, type Scenario } from '../scenario.js'
+import { type PeerName, runPeer } from '../peers.js'
+import { betweenEngines, type Contestant, type Lookup, type Metrics, ratio, type Scenario } from '../scenario.js'
 import {
   type Hanging,
   managerFor,
@@ -15,6 +16,7 @@ import {
   untilBlocked,
   warmUp,
 } from '../setup/blocked.js'
+import { targetCount } from '../setup/targets.js'
 import { percentiles } from '../statistics.js'
 
 const sizes = [100, 1_000, 10_000]
@@ -22,6 +24,10 @@ const of =
   (size: number, column: string, engine: EngineName = 'blocking') =>
   (value: Lookup) =>
     value(nameOf(size, engine), column)
+
+/** In C: what the last column is at the least. */
+const closing = (size: number) => `${size.toLocaleString('en')} in flight, C, close(2) one by one`
+const cancelling = (size: number) => `${size.toLocaleString('en')} in flight, C, io_uring`
 
 export const abortAll: Scenario<Hanging> = {
   name: 'abort-all',
@@ -50,14 +56,33 @@ export const abortAll: Scenario<Hanging> = {
       under: 60,
     },
     { says: '10,000 aborted at once: longest turn', unit: 'ms', digits: 1, of: of(10_000, 'longestTurn'), atMost: 20 },
+    ratio(
+      '10,000 aborted at once, nonblocking, against close(2) in C: the last',
+      'last',
+      nameOf(10_000, 'nonblocking'),
+      closing(10_000),
+      { atMost: 1.5 },
+    ),
     betweenEngines('10,000 aborted at once, the last rejection', 'last', (engine) => nameOf(10_000, engine)),
   ],
   open: openHangingStage,
   contestants: ({ quick }) =>
-    engineNames.flatMap((engine) =>
-      sizes.filter((size) => !quick || size <= 1_000).map((size) => inFlight(size, engine)),
-    ),
+    sizes
+      .filter((size) => !quick || size <= 1_000)
+      .flatMap((size) => [
+        ...engineNames.map((engine) => inFlight(size, engine)),
+        peer(closing(size), 'connect_epoll', 'close', size),
+        peer(cancelling(size), 'connect_uring', 'cancel', size),
+      ]),
 }
+
+const peer = (name: string, program: PeerName, ...how: (string | number)[]): Contestant<Hanging> => ({
+  name,
+  async spawn({ port }, _, peers) {
+    const { ms } = await runPeer<{ ms: number }>(await peers.path(program), [port, targetCount, ...how])
+    return { last: ms }
+  },
+})
 
 const inFlight = (size: number, engine: EngineName): Contestant<Hanging> => ({
   name: nameOf(size, engine),

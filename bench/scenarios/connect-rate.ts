@@ -55,6 +55,7 @@ const create = over('createConnection()')
 const cEpoll = 'C, epoll'
 const cLook = 'C, epoll, a look first'
 const cReuse = 'C, epoll, descriptors reused'
+const cUring = 'C, io_uring, with linked timeouts'
 
 export const connectRate: Scenario<Accepting> = {
   name: 'connect-rate',
@@ -93,6 +94,7 @@ function rates(answer: Answer, againstNode: Aim = {}) {
       against(check('nonblocking'), cEpoll, { atLeast: 1 }),
       against(check('nonblocking'), cLook),
       against(check('nonblocking'), cReuse),
+      against(cUring, cEpoll),
       betweenEngines(`check() rate, ${answer.says}`, 'perSecond', check),
       betweenEngines(`connect() rate, ${answer.says}`, 'perSecond', connect),
     ],
@@ -104,6 +106,7 @@ function rates(answer: Answer, againstNode: Aim = {}) {
       peer(cEpoll, 'connect_epoll', answer, inFlight, 'wait'),
       peer(cLook, 'connect_epoll', answer, inFlight, 'look'),
       peer(cReuse, 'connect_epoll', answer, inFlight, 'reuse'),
+      peer(cUring, 'connect_uring', answer, inFlight),
     ],
   }
 }
