@@ -251,6 +251,8 @@ export const serve = {
   historyBlock: 1_024,
   /** Targets or samples that are worked on in one turn of the event loop: well under a millisecond each hundred. */
   rowsPerSlice: 256,
+  /** What /api/targets tells of groups: labels, and the values of one. More is for a database. */
+  groups: { labels: 16, values: 200 },
   /** A person, a page, some servers: more clients than that is an accident. */
   connectionsAtMost: 256,
   requestsPerConnection: 1_000,

@@ -58,7 +58,9 @@ function labelOf(text: string): [string, string | undefined] {
 export function isWanted({ target, labels, state, last }: Sought, query: TargetQuery): boolean {
   if (query.states.length > 0 && !query.states.includes(state)) return false
   for (const [name, value] of query.labels) {
-    if (!labels || !Object.hasOwn(labels, name) || (value !== undefined && labels[name] !== value)) return false
+    const own = labels && Object.hasOwn(labels, name) ? labels[name] : undefined
+    // As in Prometheus, an empty label is none.
+    if (value === undefined ? own === undefined : (own ?? '') !== value) return false
   }
   if (query.text === '') return true
   const has = (text: string | undefined) => text?.toLowerCase().includes(query.text)

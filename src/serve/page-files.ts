@@ -1,23 +1,33 @@
-/** The status page, as it lies in the package. */
-import { readdirSync, readFileSync } from 'node:fs'
-import type { PageFile } from './page.js'
+/** The files of the status page, from the package: in memory, so that no request reaches the file system. */
+import { readdir, readFile } from 'node:fs/promises'
+import { extname } from 'node:path'
 
-const folder = new URL('../../../src/serve/page/', import.meta.url)
+export interface PageFile {
+  /** Its Content-Type. */
+  readonly type: string
+  readonly body: Uint8Array
+}
 
 const types: Readonly<Record<string, string>> = {
-  html: 'text/html; charset=utf-8',
-  css: 'text/css; charset=utf-8',
-  js: 'text/javascript; charset=utf-8',
-  svg: 'image/svg+xml',
+  '.html': 'text/html; charset=utf-8',
+  '.css': 'text/css; charset=utf-8',
+  '.js': 'text/javascript; charset=utf-8',
+  '.svg': 'image/svg+xml',
 }
 
-/** By path; `/` is the document. */
-export function pageFiles(): ReadonlyMap<string, PageFile> {
-  const names = readdirSync(folder).filter((name) => types[name.split('.').at(-1)!] !== undefined)
-  return new Map(
-    names.map((name) => {
-      const path = name === 'index.html' ? '/' : `/${name}`
-      return [path, { type: types[name.split('.').at(-1)!]!, body: readFileSync(new URL(name, folder)) }]
-    }),
+/** The page is not compiled: it is served from the sources, which are in the package. */
+const pageFolder = new URL('../../../src/serve/page/', import.meta.url)
+/** What the page shares with everything else that shows text from outside. */
+const text = new URL('../core/text.js', import.meta.url)
+
+/** By path. '/' is what a person opens; the others stand as they do under `src`, so that the page works below any prefix. */
+export async function pageFiles(): Promise<ReadonlyMap<string, PageFile>> {
+  const names = (await readdir(pageFolder)).filter((name) => extname(name) in types)
+  const files = names.map((name) => [pathOf(name), new URL(name, pageFolder)] as const)
+  const read = [...files, ['/core/text.js', text] as const].map(
+    async ([path, file]) => [path, { type: types[extname(file.pathname)]!, body: await readFile(file) }] as const,
   )
+  return new Map(await Promise.all(read))
 }
+
+const pathOf = (name: string): string => (name === 'index.html' ? '/' : `/serve/page/${name}`)

@@ -28,7 +28,20 @@ describe('/api/targets', () => {
       .poll(async () => (await getJson(at, '/api/targets')).targets[0].history?.results.length)
       .toBeGreaterThan(2)
     const { targets, ...page } = await getJson(at, '/api/targets')
-    expect(page).toEqual({ total: 2, matching: 2, counts: { up: 1, down: 1, unknown: 0 }, offset: 0, limit: 100 })
+    const groups = [
+      {
+        label: 'env',
+        values: [
+          { value: 'prod', up: 0, down: 1, unknown: 0 },
+          { value: '', up: 1, down: 0, unknown: 0 },
+        ],
+      },
+    ]
+    const counts = { up: 1, down: 1, unknown: 0 }
+    expect(page).toEqual({ total: 2, matching: 2, counts, offset: 0, limit: 100, groups })
+    // What a group is made of can be asked for, that of the targets without the label too.
+    const without = await getJson(at, '/api/targets?label=env%3D')
+    expect(without.targets.map(({ target }: { target: string }) => target)).toEqual([stations.accept])
     expect(targets[0]).toMatchObject({
       target: stations.refuse,
       labels,

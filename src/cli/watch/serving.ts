@@ -21,7 +21,8 @@ export async function serverFor(
   }
   try {
     const allowed = probeAllow && new AllowList(probeAllow)
-    const [version, page] = [versionOfPackage(), pageFiles()]
+    const version = versionOfPackage()
+    const page = await pageFiles()
     const server = await startServer({ watch, manager, listen, seriesAtMost, probeAllow: allowed, version, page })
     say(`Serving on ${server.url}`)
     if (server.warning) say(server.warning)
