@@ -3,7 +3,8 @@ import { once } from 'node:events'
 import http, { type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { HealthChange, TargetHealth } from 'cancelpoint'
-import { type PageFile, pageFiles } from '#internal/serve/page-files'
+import type { PageFile } from '#internal/serve/page'
+import { pageFiles } from '#internal/serve/page-files'
 
 export type Shown = TargetHealth & {
   remedy?: string
@@ -42,7 +43,7 @@ export class Stage {
 
   /** On the port that it had before, where it had one. */
   async start(): Promise<void> {
-    this.#files = await pageFiles()
+    this.#files = pageFiles()
     this.#server = http.createServer((request, response) => this.#answer(request.url!, response))
     this.#server.listen(this.port, '127.0.0.1')
     await once(this.#server, 'listening')

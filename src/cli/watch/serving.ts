@@ -22,7 +22,7 @@ export async function serverFor(
   try {
     const allowed = probeAllow && new AllowList(probeAllow)
     const version = versionOfPackage()
-    const page = await pageFiles()
+    const page = pageFiles()
     const server = await startServer({ watch, manager, listen, seriesAtMost, probeAllow: allowed, version, page })
     say(`Serving on ${server.url}`)
     if (server.warning) say(server.warning)

@@ -12,7 +12,7 @@ export class Details extends EventTarget {
   target
   #element = byId('details')
   #close = h('button', { type: 'button', class: 'close', 'aria-label': 'Close the details' }, 'Close')
-  #title = h('h2', { id: 'details-title' })
+  #title = h('h2', { id: 'details-title', tabindex: '-1' })
   #body = h('div', { class: 'body' })
   #strip = strip()
   #curve = curve()
@@ -43,7 +43,7 @@ export class Details extends EventTarget {
     document.body.classList.add('with-details')
     this.#cover()
     this.#element.scrollTop = 0
-    this.#element.focus({ preventScroll: true })
+    this.#title.focus({ preventScroll: true })
   }
 
   close() {
