@@ -258,6 +258,8 @@ export interface WatchSummary {
   frozenWhy?: string
   /** Changes that nobody took in time, and that are gone. */
   lostChanges: number
+  /** How often targets were due and not checked, those that have left included. */
+  skipped: number
 }
 
 export interface ManagerStats {

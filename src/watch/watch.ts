@@ -45,6 +45,7 @@ export class Watch implements AsyncIterable<HealthChange>, AsyncDisposable {
   readonly #counts: Record<State, number> = { up: 0, down: 0, unknown: 0 }
   #targets: ReadonlyMap<string, Watched> = new Map()
   #inFlight = 0
+  #skipped = 0
   #heldUpMs = heldUpMs()
   #timer: NodeJS.Timeout | undefined
   /** A turn is due at the end of this one. */
@@ -95,6 +96,7 @@ export class Watch implements AsyncIterable<HealthChange>, AsyncDisposable {
       frozen: why !== undefined,
       ...(why !== undefined && { frozenWhy: why }),
       lostChanges: this.#changes.lost,
+      skipped: this.#skipped,
     }
   }
 
@@ -213,7 +215,9 @@ export class Watch implements AsyncIterable<HealthChange>, AsyncDisposable {
     const intervalMs = this.#next(watched)
     // What is late by whole intervals is not made up for.
     const missed = Math.max(0, Math.floor((now - dueAt) / intervalMs))
-    watched.skipped += missed + Number(isUnderWay)
+    const skipped = missed + Number(isUnderWay)
+    watched.skipped += skipped
+    if (!watched.isCanary) this.#skipped += skipped
     this.#schedule.add(watched, dueAt + (missed + 1) * intervalMs)
     if (isUnderWay) return false
     this.#delays.add(now - dueAt, now)

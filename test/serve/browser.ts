@@ -54,7 +54,11 @@ export async function staged(targets: Shown[]): Promise<Stage> {
   return stage
 }
 
-export async function visit(stage: Stage, fragment = '', options: BrowserContextOptions = {}): Promise<Page> {
+export async function visit(
+  stage: { readonly url: string },
+  fragment = '',
+  options: BrowserContextOptions = {},
+): Promise<Page> {
   const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, ...options })
   const page = await context.newPage()
   pages.add(page)

@@ -3,6 +3,9 @@ import { once } from 'node:events'
 import http, { type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { HealthChange, TargetHealth } from 'cancelpoint'
+import { Groups } from '#internal/core/groups'
+import * as limits from '#internal/core/limits'
+import { isWanted, targetQueryOf } from '#internal/core/target-query'
 import type { PageFile } from '#internal/serve/page'
 import { pageFiles } from '#internal/serve/page-files'
 
@@ -106,19 +109,15 @@ export class Stage {
       response.writeHead(503).end('Too many lists are being made.\n')
       return
     }
-    const [offset, limit] = [Number(query.get('offset')), Number(query.get('limit'))]
-    const states = query.get('state')?.split(',')
-    const text = (query.get('text') ?? '').toLowerCase()
-    const labels = query.getAll('label').map((each) => {
-      const at = each.indexOf('=')
-      return [each.slice(0, at), each.slice(at + 1)] as const
-    })
-    const matching = this.targets.filter((each) => {
-      if (states && !states.includes(each.state)) return false
-      if (!labels.every(([name, value]) => (each.labels?.[name] ?? '') === value)) return false
-      const all = [each.target, ...Object.values(each.labels ?? {}), each.last?.code ?? '']
-      return text === '' || all.some((part) => part.toLowerCase().includes(text))
-    })
+    const wanted = targetQueryOf(query)
+    if (typeof wanted === 'string') {
+      response.writeHead(400).end(`${wanted}\n`)
+      return
+    }
+    const { offset, limit } = wanted
+    const matching = this.targets.filter((each) => isWanted(each, wanted))
+    const groups = new Groups(limits.serve.groups)
+    for (const { labels, state } of matching) groups.add(labels, state)
     const targets = order.flatMap((state) => matching.filter((each) => each.state === state))
     json(response, {
       total: this.targets.length,
@@ -126,7 +125,7 @@ export class Stage {
       counts: countsOf(matching),
       offset,
       limit,
-      ...(offset === 0 && { groups: groupsOf(matching) }),
+      ...(offset === 0 && { groups: groups.tell() }),
       targets: targets.slice(offset, offset + limit),
     })
   }
@@ -158,21 +157,4 @@ function countsOf(targets: readonly Shown[]): { up: number; down: number; unknow
   const counts = { up: 0, down: 0, unknown: 0 }
   for (const { state } of targets) counts[state] += 1
   return counts
-}
-
-/** Labels, each with its values; those with the most trouble first. */
-function groupsOf(targets: readonly Shown[]): object[] {
-  const names = [...new Set(targets.flatMap(({ labels }) => Object.keys(labels ?? {})))]
-  return names.map((label) => {
-    const byValue = new Map<string, Shown[]>()
-    for (const each of targets) {
-      const value = each.labels?.[label] ?? ''
-      const those = byValue.get(value)
-      if (those) those.push(each)
-      else byValue.set(value, [each])
-    }
-    const values = [...byValue].map(([value, those]) => ({ value, ...countsOf(those) }))
-    values.sort((a, b) => b.down - a.down || b.unknown - a.unknown || (a.value < b.value ? -1 : 1))
-    return { label, values }
-  })
 }
