@@ -95,12 +95,15 @@ describe.skipIf(chromiumPath === undefined)('the status page in Chromium', { tim
     await expect.poll(() => visible(heads.first())).toMatch(/prod\s*26 targets: 2 down, 1 unknown, 23 up/)
     await expectFirst(page, 'db-2.internal:5432', 'shop.example:443')
     await heads.first().click()
-    await expect.poll(() => heads.count()).toBeGreaterThan(1)
-    expect(await page.locator('.row[aria-expanded="false"]').count()).toBe(1)
+    await expect.poll(() => page.locator('.row[aria-expanded="false"]').count()).toBe(1)
     expect(await page.locator('#list').getAttribute('role')).toBe('treegrid')
     await page.locator('#list').press('End')
     await expect.poll(() => visible(page.locator('.row.active .name'))).toMatch(/internal|bare|app/)
     expect(new URL(page.url()).hash).toBe('#group=env')
+    await page.locator('#fold').click()
+    await expect.poll(() => page.locator('.row').count()).toBe(3)
+    await page.locator('#fold').click()
+    await expectFirst(page, 'db-2.internal:5432')
     expect(await heads.allInnerTexts()).toEqual(expect.arrayContaining([expect.stringMatching(/staging/)]))
   })
 
@@ -186,6 +189,18 @@ describe.skipIf(chromiumPath === undefined)('the status page in Chromium', { tim
     await expect.poll(() => visible(page.locator('#connection')), { timeout: 15_000 }).toBe('Live')
   })
 
+  it('says of details that their target has left the list', async () => {
+    const stage = await staged(fleet())
+    const page = await visit(stage)
+    await expectFirst(page, 'db-2.internal:5432')
+    await page.locator('.row').first().click()
+    expect(await visible(page.locator('#details'))).not.toContain('not on the list')
+    stage.targets = stage.targets.slice(1)
+    await expect
+      .poll(() => visible(page.locator('#details')), { timeout: 10_000 })
+      .toContain('It is not on the list any more.')
+  })
+
   it('says that states are frozen, and why', async () => {
     const stage = await staged(fleet())
     stage.summary = {
@@ -199,6 +214,7 @@ describe.skipIf(chromiumPath === undefined)('the status page in Chromium', { tim
       .toMatch(/^Frozen: no state changes now. Checks start more than a second late\./)
     expect(await visible(page.locator('#checker'))).toMatch(/Frozen[\s\S]*2.1 s\s+Late. At most 4.3 s/)
     expect(await page.title()).toBe('Frozen · 2 down · cancelpoint')
+    expect(await visible(page.locator('#connection'))).toBe('Live. States are frozen.')
     stage.summary = {}
     await expect.poll(() => page.locator('#frozen').isVisible()).toBe(false)
   })

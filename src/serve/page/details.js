@@ -77,6 +77,8 @@ export class Details extends EventTarget {
       h('strong', {}, state),
       ` for ${shortAge(now - since)}, since ${moment(since, now)}`,
     )
+    if (target.isGone)
+      yield h('p', { class: 'gone' }, 'It is not on the list any more. This is what was known of it last.')
     const reason = reasonOf(target)
     if (reason !== '') yield h('p', { class: 'reason' }, outside(reason))
     if (remedy) yield h('p', { class: 'remedy' }, h('strong', {}, 'What to do: '), outside(remedy))

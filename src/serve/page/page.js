@@ -55,6 +55,7 @@ feed.addEventListener('summary', ({ detail: data }) => {
   if (version !== undefined && data.version !== version) location.reload()
   version = data.version
   overview.show(data)
+  tell()
 })
 feed.addEventListener('change', ({ detail: data }) => {
   changes.add(data, feed.now())
@@ -96,7 +97,9 @@ async function follow() {
   const { target } = details
   if (!target) return
   const found = hereOf(target) ?? (await rows.find(target))
-  if (found && details.key === keyOf(found)) details.show(found)
+  if (details.key !== keyOf(target)) return
+  if (found) details.show(found)
+  else if (found === null) details.show({ ...target, isGone: true })
 }
 
 let isDue = false
@@ -121,12 +124,13 @@ function refresh(age) {
 
 function tell() {
   const { isConnected, lastAt } = feed
+  const isFrozen = overview.summary?.frozen
   const element = byId('connection')
-  element.dataset.state = isConnected ? (isTellingOfRows ? 'partly' : 'live') : 'lost'
+  element.dataset.state = isConnected ? (isTellingOfRows || isFrozen ? 'partly' : 'live') : 'lost'
   if (!isConnected) setText(element, lostWords(lastAt))
   else if (isTellingOfRows)
     setText(element, `Live, but the list is from ${fetchedAt ? moment(fetchedAt, Date.now()) : 'before'}.`)
-  else setText(element, 'Live')
+  else setText(element, isFrozen ? 'Live. States are frozen.' : 'Live')
 }
 
 const lostWords = (lastAt) =>

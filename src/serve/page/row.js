@@ -46,7 +46,7 @@ export class Row {
       cell('reason', this.#reason, this.#remedy),
       cell('past', this.#strip.element),
       cell('times', this.#curve.element, this.#last),
-      cell('since', this.#since),
+      cell('since', h('span', { class: 'hidden' }, 'for '), this.#since),
     ]
     const arrow = s(
       'svg',

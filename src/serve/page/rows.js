@@ -6,6 +6,9 @@ const chunkSize = 50
 const chunksAtMost = 60
 const fetchesAtMost = 2
 const patienceMs = 15_000
+/** The server makes a few lists at once: whoever comes on top of that comes again. */
+const triesWhenBusy = 3
+const busyMs = 400
 
 /** A target is known by its text and its labels. */
 export const keyOf = ({ target, labels }) =>
@@ -55,6 +58,21 @@ export class Rows extends EventTarget {
   fold() {
     this.#arrange()
     this.dispatchEvent(new Event('change'))
+  }
+
+  get isGrouped() {
+    return this.#sections[0]?.head !== undefined
+  }
+
+  /** All groups are folded. */
+  get isFolded() {
+    return this.isGrouped && this.#sections.every(({ head }) => !head.isOpen)
+  }
+
+  foldAll() {
+    const values = this.#sections.map(({ head }) => head.value)
+    this.#view.closed = new Set(this.isFolded ? [] : values)
+    this.fold()
   }
 
   /** `{ head }` or `{ target }`, `target` undefined where it is not here yet. */
@@ -124,14 +142,15 @@ export class Rows extends EventTarget {
     this.dispatchEvent(new Event('change'))
   }
 
-  /** One target as it is now, wherever it stands; undefined where it is gone or cannot be asked for. */
+  /** One target as it is now, wherever it stands; null where it has left the list, undefined where that cannot be told. */
   async find(target) {
     const query = new URLSearchParams({ text: target.target.slice(0, 200) })
     for (const [name, value] of Object.entries(target.labels ?? {}).slice(0, 8))
       query.append('label', `${name}=${value}`)
     if (query.toString().length > 1_500) return undefined
-    const answer = await this.#ask(query, 0, 20)
-    return answer?.targets.find((item) => keyOf(item) === keyOf(target))
+    const answer = await this.#ask(query, 0, 100)
+    const found = answer?.targets.find((item) => keyOf(item) === keyOf(target))
+    return found ?? (answer && answer.matching <= answer.targets.length ? null : undefined)
   }
 
   #arrange() {
@@ -201,9 +220,14 @@ export class Rows extends EventTarget {
   async #ask(query, offset, limit, signal) {
     query.set('offset', offset)
     query.set('limit', limit)
+    const limits = [AbortSignal.timeout(patienceMs), ...(signal ? [signal] : [])]
+    const ask = () => fetch(`api/targets?${query}`, { signal: AbortSignal.any(limits) })
     try {
-      const limits = [AbortSignal.timeout(patienceMs), ...(signal ? [signal] : [])]
-      const response = await fetch(`api/targets?${query}`, { signal: AbortSignal.any(limits) })
+      let response = await ask()
+      for (let i = 0; response.status === 503 && i < triesWhenBusy; i += 1) {
+        await new Promise((resolve) => setTimeout(resolve, busyMs * (0.5 + Math.random())))
+        response = await ask()
+      }
       if (!response.ok) throw new Error(response.statusText)
       const answer = await response.json()
       this.dispatchEvent(new Event('fetched'))

@@ -33,6 +33,7 @@ export class Tools {
       } else return
       event.preventDefault()
     })
+    byId('fold').addEventListener('click', () => rows.foldAll())
     byId('group').addEventListener('change', ({ target }) => view.change({ group: target.value }))
   }
 
@@ -49,6 +50,8 @@ export class Tools {
   showGroups() {
     const names = this.#rows.groups.map(({ label }) => label)
     const { group } = this.#view
+    byId('fold').hidden = !this.#rows.isGrouped
+    setText(byId('fold'), this.#rows.isFolded ? 'Unfold all' : 'Fold all')
     // One that is in the address and on no target now is offered all the same.
     if (group !== '' && !names.includes(group)) names.push(group)
     const labels = JSON.stringify([names, group])
