@@ -85,9 +85,12 @@ export const visible = (part: Locator): Promise<string> => part.innerText()
 /** The texts of the targets' rows, in their order. */
 export const names = (page: Page): Promise<string[]> => page.locator('.row .name').allTextContents()
 
+/** A browser on a machine that is busy takes its time. */
+export const eventually = <T>(look: () => T) => expect.poll(look, { timeout: 15_000 })
+
 /** Until the first rows are these. */
 export async function expectFirst(page: Page, ...wanted: string[]): Promise<void> {
-  await expect.poll(async () => (await names(page)).slice(0, wanted.length), { timeout: 10_000 }).toEqual(wanted)
+  await eventually(async () => (await names(page)).slice(0, wanted.length)).toEqual(wanted)
 }
 
 export const focused = (page: Page): Promise<string> => page.evaluate('document.activeElement.id')

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { pageFiles } from '#internal/serve/page-files'
 import { useStations } from '../support/stations.js'
 import { warmManager } from '../support/warm-up.js'
-import { chromiumPath, expectFirst, visible, visit, withBrowser } from './browser.js'
+import { chromiumPath, eventually, expectFirst, visible, visit, withBrowser } from './browser.js'
 import { serving } from './serving.js'
 
 describe.skipIf(chromiumPath === undefined)('the status page of a real watch, in Chromium', { timeout: 60_000 }, () => {
@@ -30,21 +30,21 @@ describe.skipIf(chromiumPath === undefined)('the status page of a real watch, in
     const at = await serving(manager, targets, { watch: { intervalMs: 50 }, page: pageFiles() })
     const page = await visit(at.server)
     await expectFirst(page, stations.refuse, `127.0.0.1:${port}`)
-    await expect.poll(() => visible(page.locator('#counts'))).toMatch(/1\s+down\s+0\s+unknown\s+3\s+up/)
-    await expect.poll(() => visible(page.locator('#checker'))).toMatch(/Working[\s\S]*Lateness\s+\d[\s\S]*Skipped\s+\d/)
-    await expect
-      .poll(() => page.locator('.row .strip').first().getAttribute('aria-label'))
-      .toMatch(/^Last \d+ results: \d+ down$/)
+    await eventually(() => visible(page.locator('#counts'))).toMatch(/1\s+down\s+0\s+unknown\s+3\s+up/)
+    await eventually(() => visible(page.locator('#checker'))).toMatch(/Working[\s\S]*Lateness\s+\d[\s\S]*Skipped\s+\d/)
+    await eventually(() => page.locator('.row .strip').first().getAttribute('aria-label')).toMatch(
+      /^Last \d+ results: \d+ down$/,
+    )
     server.close()
-    await expect
-      .poll(() => visible(page.locator('#changes')), { timeout: 10_000 })
-      .toMatch(/up → down. Nothing listens there/)
-    await expect.poll(() => visible(page.locator('.row').nth(1))).toMatch(/down[\s\S]*Start the service/)
+    await eventually(() => visible(page.locator('#changes'))).toMatch(/up → down. Nothing listens there/)
+    await eventually(() => visible(page.locator('.row').nth(1))).toMatch(/down[\s\S]*Start the service/)
     await page.locator('#group').selectOption('env')
-    await expect
-      .poll(() => page.locator('.group-head').allTextContents())
-      .toEqual(['prod2 targets: 2 down', 'without env1 target: 1 up', 'staging1 target: 1 up'])
-    await expect.poll(() => page.locator('.row .name').count()).toBe(4)
+    await eventually(() => page.locator('.group-head').allTextContents()).toEqual([
+      'prod2 targets: 2 down',
+      'without env1 target: 1 up',
+      'staging1 target: 1 up',
+    ])
+    await eventually(() => page.locator('.row .name').count()).toBe(4)
     await page.locator('.row .name').first().click()
     expect(await visible(page.locator('#details'))).toMatch(
       /Code\s+ECONNREFUSED\s+Class\s+refused\s+Ended in\s+connect/,

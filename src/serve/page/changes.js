@@ -9,7 +9,10 @@ const sayEveryMs = 5_000
 
 export class Changes {
   #list = byId('changes')
-  #unsaid = []
+  /** Since the last word: how many, and the last of them. */
+  #unsaid = { number: 0 }
+  #undrawn = []
+  #frame
   #saying
   #summary
   #wide = matchMedia('(min-width: 1280px)')
@@ -28,8 +31,21 @@ export class Changes {
     fold()
   }
 
+  /** Many may come between two frames: no more are drawn than are shown. */
   add(change, now) {
-    byId('quiet').hidden = true
+    this.#tell(1, change)
+    this.#undrawn.push(change)
+    if (this.#undrawn.length > shownAtMost) this.#undrawn.shift()
+    this.#frame ??= requestAnimationFrame(() => {
+      this.#frame = undefined
+      byId('quiet').hidden = true
+      for (const each of this.#undrawn) this.#draw(each, now)
+      this.#undrawn = []
+      this.#prune()
+    })
+  }
+
+  #draw(change, now) {
     const { target, from, to, at, last } = change
     const reason = to === 'up' ? '' : (last?.reason ?? '')
     const button = h(
@@ -42,36 +58,38 @@ export class Changes {
     )
     button.change = change
     this.#list.prepend(h('li', {}, button))
+  }
+
+  #prune() {
     while (this.#list.children.length > shownAtMost) this.#list.lastElementChild.remove()
-    this.#unsaid.push(change)
-    this.#saying ??= setTimeout(() => this.#say(), 500)
   }
 
   /** So many more came at once than are told one by one. */
   addMany(number, now) {
     byId('quiet').hidden = true
     this.#list.prepend(h('li', { class: 'many' }, `${counted(number, 'more change')} at ${moment(now, now)}`))
-    this.say(`${counted(number, 'more change')} at once.`)
+    this.#prune()
+    this.#tell(number)
   }
 
-  say(words) {
-    setText(byId('said'), words)
+  #tell(number, change) {
+    this.#unsaid = { number: this.#unsaid.number + number, change }
+    this.#saying ??= setTimeout(() => this.#say(), 500)
   }
 
   #say() {
-    const changes = this.#unsaid
-    this.#unsaid = []
-    if (changes.length === 1) {
-      const [{ target, to, last }] = changes
-      const reason = to === 'up' ? '' : ` ${outsideShort(last?.reason ?? '', 120)}`
-      this.say(`${outsideShort(target, 80)} is ${to}.${reason}`)
-    } else if (changes.length > 1) {
+    const { number, change } = this.#unsaid
+    this.#unsaid = { number: 0 }
+    if (number === 1 && change) {
+      const reason = change.to === 'up' ? '' : ` ${outsideShort(change.last?.reason ?? '', 120)}`
+      setText(byId('said'), `${outsideShort(change.target, 80)} is ${change.to}.${reason}`)
+    } else {
       const { down } = this.#summary() ?? {}
-      this.say(`${counted(changes.length, 'change')}${down === undefined ? '' : `, ${count(down)} down now`}.`)
+      setText(byId('said'), `${counted(number, 'change')}${down === undefined ? '' : `, ${count(down)} down now`}.`)
     }
     this.#saying = setTimeout(() => {
       this.#saying = undefined
-      if (this.#unsaid.length > 0) this.#say()
+      if (this.#unsaid.number > 0) this.#say()
     }, sayEveryMs)
   }
 }

@@ -14,6 +14,12 @@ const busyMs = 400
 export const keyOf = ({ target, labels }) =>
   JSON.stringify([target, Object.entries(labels ?? {}).sort(([a], [b]) => (a < b ? -1 : 1))])
 
+/** Most targets differ by their text, and that is soon seen. */
+function sameAs(key) {
+  const [text] = JSON.parse(key)
+  return (item) => item.target === text && keyOf(item) === key
+}
+
 /** Events: `change` when what it gives has changed, `fetched` and `failed` after a fetch. */
 export class Rows extends EventTarget {
   total = 0
@@ -31,6 +37,7 @@ export class Rows extends EventTarget {
   #wanted = []
   #underWay = new Map()
   #epoch = 0
+  #frame
 
   constructor(view) {
     super()
@@ -86,26 +93,27 @@ export class Rows extends EventTarget {
 
   /** The row of a target that is here. */
   indexOf(key) {
+    const isIt = sameAs(key)
     for (const section of this.#sections) {
       for (let place = 0; place < section.open; place += chunkSize) {
-        const items = this.#chunks.get(this.#chunkKey(section, place))?.items ?? []
-        const found = items.findIndex((item) => keyOf(item) === key)
+        const found = this.#chunks.get(this.#chunkKey(section, place))?.items.findIndex(isIt) ?? -1
         if (found >= 0) return section.from + (section.head ? 1 : 0) + place + found
       }
     }
     return -1
   }
 
-  /** A change that was told: shown at once, until the next fetch says the rest. */
+  /** A change that was told: shown at once, until the next fetch says the rest. Many may come between two frames. */
   apply({ target, labels, to, at, results, last, remedy }) {
-    const key = keyOf({ target, labels })
+    const isIt = sameAs(keyOf({ target, labels }))
+    const now = { state: to, since: at, inARow: results, last, remedy, changedAt: Date.now() }
     for (const { items } of this.#chunks.values()) {
-      for (const item of items) {
-        if (keyOf(item) === key)
-          Object.assign(item, { state: to, since: at, inARow: results, last, remedy, changedAt: Date.now() })
-      }
+      for (const item of items) if (isIt(item)) Object.assign(item, now)
     }
-    this.dispatchEvent(new Event('change'))
+    this.#frame ??= requestAnimationFrame(() => {
+      this.#frame = undefined
+      this.dispatchEvent(new Event('change'))
+    })
   }
 
   /** Somebody looks at these rows: what is missing or older than `ageMs` is fetched. */
