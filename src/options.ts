@@ -153,6 +153,7 @@ function settledOptions<Options extends CheckOptions>(options: Options, kinds: K
   if (copy.retry) copy.retry = settledRetryPolicy(copy.retry)
   if (isObject(copy.tls)) copy.tls = copyOf('tls', copy.tls)
   refuseHalfOpenTalk(copy)
+  refuseTwiceTls(copy)
   return copy
 }
 
@@ -160,6 +161,12 @@ function settledOptions<Options extends CheckOptions>(options: Options, kinds: K
 export function refuseHalfOpenTalk(options: CheckOptions): void {
   const speaks = options.halfOpen && (['tls', 'steps'] as const).find((name) => options[name])
   if (speaks) throw new TypeError(`halfOpen and ${speaks} exclude each other: give one of them`)
+}
+
+/** STARTTLS begins in plain text. */
+export function refuseTwiceTls({ tls, steps }: CheckOptions): void {
+  if (tls && steps?.some((step) => isObject(step) && 'starttls' in step))
+    throw new TypeError('tls and a step of starttls exclude each other: give one of them')
 }
 
 /** Names that people bring from Node, undici, got and others, in lower case, and what is meant here: the first that is taken. */

@@ -85,6 +85,10 @@ const inOneLine = (name: string | undefined): string => (name ?? '').split('\n')
 function expiring({ daysLeft, validTo }: CertificateRecord, minDays: number, call: Call): ConnectError {
   const until = new Date(validTo).toISOString().slice(0, 10)
   const left = daysLeft === 1 ? '1 day' : `${daysLeft} days`
+  const means =
+    daysLeft < 0
+      ? `The certificate ended on ${until}: at least ${minDays} days are expected.`
+      : `The certificate has ${left} left, until ${until}: at least ${minDays} are expected.`
   const { remedy } = advise('ERR_CERT_EXPIRING', 'protocol')!
   const { attempts, endpoint, hostname } = call
   return new ConnectError({
@@ -95,6 +99,6 @@ function expiring({ daysLeft, validTo }: CertificateRecord, minDays: number, cal
     endpoint,
     hostname,
     attempts,
-    advice: { means: `The certificate has ${left} left, until ${until}: at least ${minDays} are expected.`, remedy },
+    advice: { means, remedy },
   })
 }

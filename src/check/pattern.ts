@@ -24,6 +24,11 @@ const flagsKnown = /^[dgimsu]*$/
 
 /** Outside a class, and where the backslash is not escaped itself. */
 const backReference = /^(?:[^\\[]|\\[^1-9k]|\[(?:[^\\\]]|\\.)*\])*\\(?:[1-9]|k<)/s
+/** Anchors and classes to RE2, letters to JavaScript. */
+const unlike = /^(?:[^\\]|\\.)*?(?:\\[AzQC]|\[\[:)/s
+/** With the flag m the end of a line is also before CR and LF, as it is to JavaScript. What is escaped or in a class stays. */
+const lineEnds = /\\.|\[(?:[^\]\\]|\\.)*\]|\$/gs
+const lineEnd = (part: string): string => (part === '$' ? '(?:\\r?$)' : part)
 const lookAround = /\(\?<?[=!]/
 
 function compile(where: string, { source, flags, ignoreCase, multiline, dotAll }: RegExp): RE2JS {
@@ -32,9 +37,14 @@ function compile(where: string, { source, flags, ignoreCase, multiline, dotAll }
   }
   if (!flagsKnown.test(flags)) refuse('the flags y and v are not known here: leave them out')
   if (backReference.test(source)) refuse('it has a back-reference, which takes no linear time: write it without')
+  if (unlike.test(source)) refuse('it has \\A, \\z, \\Q, \\C or [[:, which RE2 reads in another way: write it without')
   try {
     const given = (ignoreCase ? RE2JS.CASE_INSENSITIVE : 0) | (multiline ? RE2JS.MULTILINE : 0)
-    return RE2JS.compile(RE2JS.translateRegExp(source), given | (dotAll ? RE2JS.DOTALL : 0))
+    const translated = RE2JS.translateRegExp(multiline ? source.replace(lineEnds, lineEnd) : source)
+    const compiled = RE2JS.compile(translated, given | (dotAll ? RE2JS.DOTALL : 0))
+    if (compiled.matcher('').find())
+      refuse('it matches nothing at all, before the peer has said anything: expect something')
+    return compiled
   } catch (error) {
     if (!(error instanceof RE2JSException)) throw error
     if (lookAround.test(source)) refuse('it has look-around, which takes no linear time: write it without')

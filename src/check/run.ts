@@ -4,7 +4,7 @@ import type { Calls } from '../call/calls.js'
 import type { Cancellation } from '../call/cancellation.js'
 import type { Gate } from '../call/gate.js'
 import { type CheckSettings, settle } from '../call/settings.js'
-import { refuseHalfOpenTalk } from '../options.js'
+import { refuseHalfOpenTalk, refuseTwiceTls } from '../options.js'
 import type { OwnSettings } from './planned-target.js'
 import { type Probe, probeFor } from './probe.js'
 
@@ -15,6 +15,7 @@ export function runFor(run: CheckRun, own: OwnSettings | undefined): CheckRun {
   if (known) return known
   const settings = settle(run.settings, own)
   refuseHalfOpenTalk(settings)
+  refuseTwiceTls(settings)
   const other = { ...run, settings, alone: aloneOf(settings), probe: probeFor(settings) }
   run.others.set(own, other)
   return other

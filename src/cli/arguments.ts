@@ -7,6 +7,9 @@ import { type Shard, shardsAtMost } from '../core/shard.js'
 /** Of one try of a target. */
 export const maxTimeoutMs = 10 * 60_000
 
+/** A certificate that lasts for longer is none that anybody makes. */
+export const daysAtMost = 10_000
+
 const unitMs = { ms: 1, s: 1000, m: 60_000 } as const
 
 /** `500ms`, `3s`, `1.5s`, `2m`: milliseconds, whole, from 1 to `maxMs`. */

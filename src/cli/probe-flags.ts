@@ -3,7 +3,7 @@ import { type Command, InvalidArgumentError, Option } from 'commander'
 import { type PresetName, presetNames, type StarttlsName, starttlsNames } from '../check/presets/names.js'
 import { statusRanges } from '../check/presets/statuses.js'
 import type { ProbeStep } from '../types.js'
-import { serverName } from './arguments.js'
+import { daysAtMost, serverName } from './arguments.js'
 
 export interface ProbeFlags {
   tls?: boolean
@@ -48,8 +48,6 @@ export function addProbeFlags(command: Command): void {
     )
     .option('--expect <pattern>', 'wait until what comes matches this regular expression', collect(expectOf))
 }
-
-const daysAtMost = 10_000
 
 function days(text: string): number {
   const count = /^\d+$/.test(text) ? Number(text) : -1

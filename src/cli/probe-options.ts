@@ -8,8 +8,8 @@ import type { ProbeFlags } from './probe-flags.js'
 
 export type ProbeOptions = Pick<CheckOptions, 'tls' | 'steps' | 'minCertificateDays'>
 
-/** @throws UsageError for flags that exclude each other. */
-export function probeOptionsOf(flags: ProbeFlags): ProbeOptions {
+/** @throws UsageError for flags that exclude each other. With a configuration, its probes say what speaks TLS. */
+export function probeOptionsOf(flags: ProbeFlags & { config?: string }): ProbeOptions {
   const { starttls, probe, servername, certMinDays } = flags
   const own = flags.send ?? flags.expect ?? []
   if (probe && own.length > 0)
@@ -22,7 +22,8 @@ export function probeOptionsOf(flags: ProbeFlags): ProbeOptions {
   const statuses = flags.expectStatus === undefined ? undefined : statusRanges(flags.expectStatus)
   requirePatterns(own)
   const steps = [...presetSteps({ probe, starttls, tls: named, statuses }), ...own]
-  const speaksTls = !starttls && (flags.tls || named !== undefined || certMinDays !== undefined)
+  const wantsCertificate = certMinDays !== undefined && flags.config === undefined
+  const speaksTls = !starttls && (flags.tls || named !== undefined || wantsCertificate)
   return {
     ...(speaksTls && { tls: named ?? true }),
     ...(steps.length > 0 && { steps }),

@@ -86,6 +86,7 @@ probe:
       [
         'a:1',
         {
+          tls: false,
           steps: [
             { send: 'PING\r\n' },
             { expect: /^\+PONG/s, maxBytes: 100 },
@@ -169,7 +170,7 @@ groups:
     ['targets: []\ntimeout: 3', [['2:10', /timeout is 3: expected a duration such as 500ms, 3s or 2m/]]],
     ['targets: []\ntimeout: 1h', [['2:10', /timeout is '1h': expected a duration/]]],
     ['targets: []\ntimeout: 11m', [['2:10', /expected 1ms to 10m/]]],
-    ['targets: []\ncertMinDays: soon', [['2:14', /certMinDays is 'soon': expected days/]]],
+    ['targets: []\ncertMinDays: soon', [['2:14', /certMinDays is 'soon': expected a whole number of days/]]],
     ['targets: []\nprobe: tls', [['2:8', /probe is 'tls': expected a mapping/]]],
     ['targets: []\nprobe: { certMinDays: 3 }', [['2:10', /is for the whole check: give it at the top level/]]],
     ['targets: []\nprobe: { tsl: true }', [['2:10', /'tsl' is not known here: did you mean tls\?/]]],

@@ -7,6 +7,9 @@ import { type ExpectStep, scriptOf } from '#internal/check/script'
 
 const judge = (step: ProbeStep) => (scriptOf([step])[0] as ExpectStep).judge
 
+/** As no literal: a formatter would take its backslashes away. */
+const anchored = new RegExp(['\\A', '\\z'].join('a'))
+
 describe('steps', () => {
   it.each<[unknown, string]>([
     ['PING', "steps is 'PING': expected an array of at most 100 steps"],
@@ -45,6 +48,9 @@ describe('steps', () => {
       [{ expect: /(?<!a)b/ }],
       'steps[0].expect is /(?<!a)b/: it has look-around, which takes no linear time: write it without',
     ],
+    [[{ expect: /x*/ }], 'steps[0].expect is /x*/: it matches nothing at all'],
+    [[{ expect: anchored }], 'which RE2 reads in another way'],
+    [[{ expect: /[[:alpha:]]/ }], 'which RE2 reads in another way'],
     [[{ expect: /a/y }], 'steps[0].expect is /a/y: the flags y and v are not known here: leave them out'],
     [[{ expect: /a{1001}/ }], 'steps[0].expect is /a{1001}/: RE2 does not take it: invalid repeat count: `{1001}`'],
   ])('%o are refused', (steps, message) => {
@@ -97,7 +103,9 @@ describe('a pattern', () => {
     [/[\d-]+\/\d+/, 'v1-2/3', 6],
     [/\[1\]/, '[1]', 3],
     [/[\]1]/, '1', 1],
-    [/x*/, '', 0],
+    [/PONG$/m, '+PONG\r\n', 6],
+    [/^\+PONG$/m, 'a\r\n+PONG\r\n', 9],
+    [/[$]\$$/m, '$$', 2],
   ])('%o in %o', (pattern, given, end) => {
     expect(find(pattern, given)).toEqual(end === undefined ? undefined : { end })
   })

@@ -14,14 +14,14 @@ const status =
       const found = firstLine(bytes, at)
       if (!found) return at === 0 ? notHttp(bytes) : undefined
       const { line, end } = found
-      const [, code] = /^HTTP\/1\.[01] ([1-5]\d\d)( |$)/.exec(line) ?? []
+      const [, code] = /^HTTP\/1\.[01] (\d{3})( |$)/.exec(line) ?? []
       if (code === undefined)
         return notHttp(bytes.subarray(at)) ?? { refused: `has a broken status line: it ${answered(line).refused}` }
       if (code.startsWith('1') && code !== '101') {
         // An interim answer: the one that is waited for follows its fields.
-        const blank = bytes.indexOf('\r\n\r\n', at)
-        if (blank < 0) return undefined
-        at = blank + 4
+        const blank = /\r?\n\r?\n/.exec(bytes.toString('latin1', at))
+        if (!blank) return undefined
+        at += blank.index + blank[0].length
         continue
       }
       const isWanted = wanted.some(([from, to]) => Number(code) >= from && Number(code) <= to)

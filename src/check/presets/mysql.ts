@@ -7,6 +7,8 @@ import { expect, send } from './preset.js'
 const headerBytes = 4
 const protocol10 = 0x0a
 const errorPacket = 0xff
+/** Its kind and a number. */
+const errorAtLeast = 3
 /** No greeting is longer: what says so is no MySQL. */
 const greetingAtMost = 1_024
 
@@ -20,10 +22,12 @@ const greeting =
     if (bytes.length < headerBytes + 1) return undefined
     const end = headerBytes + bytes.readUIntLE(0, 3)
     const kind = bytes[headerBytes]
-    if (end > greetingAtMost || bytes[3] !== 0 || (kind !== protocol10 && kind !== errorPacket))
-      return { refused: `does not greet as MySQL does: it sent ${quoted(bytes)}` }
+    const foreign = { refused: `does not greet as MySQL does: it sent ${quoted(bytes)}` }
+    const isKnown = kind === protocol10 || kind === errorPacket
+    if (end > greetingAtMost || end < headerBytes + errorAtLeast || bytes[3] !== 0 || !isKnown) return foreign
     if (bytes.length < end) return undefined
     const packet = bytes.subarray(headerBytes, end)
+    if (kind === protocol10 && packet.length < capabilitiesAt(packet) + 2) return foreign
     if (kind === errorPacket) return { refused: `refused with ${errorOf(packet)}` }
     if (needsTls && !(capabilitiesOf(packet) & clientSsl)) return { refused: 'does not offer TLS' }
     return { end }
@@ -34,10 +38,12 @@ const errorOf = (packet: Buffer): string =>
   `error ${packet.readUInt16LE(1)}: ${quoted(packet.subarray(packet[3] === 0x23 ? 9 : 3))}`
 
 /** The lower half: after the version's NUL come the thread's number, eight bytes of a challenge and a filler. */
-function capabilitiesOf(packet: Buffer): number {
-  const at = packet.indexOf(0, 1) + 1 + 4 + 8 + 1
-  return at + 2 <= packet.length ? packet.readUInt16LE(at) : 0
+const capabilitiesAt = (packet: Buffer): number => {
+  const version = packet.indexOf(0, 1)
+  return version < 0 ? Number.POSITIVE_INFINITY : version + 1 + 4 + 8 + 1
 }
+
+const capabilitiesOf = (packet: Buffer): number => packet.readUInt16LE(capabilitiesAt(packet))
 
 export const mysql: readonly ProbeStep[] = [expect('a greeting of MySQL', greeting(false))]
 

@@ -31,8 +31,9 @@ export class NagiosFormat implements Format {
   result(result: CheckResult): void {
     const { status, code, target } = result
     if (status === 'up') return
-    // Of a certificate that has ended already, the code is another.
-    if (code === 'ERR_CERT_EXPIRING') this.#expiring += 1
+    // One that has ended already is no warning, though nobody verified it.
+    const hasEnded = (result.certificate?.daysLeft ?? 0) < 0
+    if (code === 'ERR_CERT_EXPIRING' && !hasEnded) this.#expiring += 1
     const named = this.#named[status]
     if (named.length < namedAtMost) named.push(shown(`${clipped(printable(target), targetWidth)} ${code ?? status}`))
   }

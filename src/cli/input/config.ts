@@ -8,7 +8,7 @@ import { dirname } from 'node:path'
 import type { OwnSettings } from '../../check/planned-target.js'
 import { show } from '../../core/invalid-target.js'
 import { printable } from '../../core/text.js'
-import { durationUpTo, maxTimeoutMs } from '../arguments.js'
+import { daysAtMost, durationUpTo, maxTimeoutMs } from '../arguments.js'
 import { UsageError } from '../exit-code.js'
 import { keyOf } from '../resume/record.js'
 import { DocumentError, describe, Lines, type Node } from './document.js'
@@ -212,8 +212,12 @@ class Reader {
   }
 
   #days(node: Node): number | undefined {
-    if (node.kind === 'scalar' && typeof node.value === 'number' && node.value >= 0) return node.value
-    this.#mistake(node.at, `certMinDays is ${describe(node, show)}: expected days from 0 up`)
+    const value = node.kind === 'scalar' ? node.value : undefined
+    if (Number.isInteger(value) && Number(value) >= 0 && Number(value) <= daysAtMost) return Number(value)
+    this.#mistake(
+      node.at,
+      `certMinDays is ${describe(node, show)}: expected a whole number of days up to ${daysAtMost}`,
+    )
     return undefined
   }
 }

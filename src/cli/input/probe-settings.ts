@@ -37,7 +37,9 @@ export function ownSettingsOf(settings: ProbeSettings): OwnSettings {
     ...presetSteps({ probe: preset, starttls, tls: typeof asked === 'object' ? asked : undefined, statuses }),
     ...steps,
   ]
-  const tls = starttls === undefined ? asked : false
+  // STARTTLS begins in plain text, whatever is asked of the other targets.
+  const beginsPlain = starttls !== undefined || steps.some((step) => 'starttls' in step)
+  const tls = beginsPlain ? false : asked
   return { ...(tls !== undefined && { tls }), ...((script.length > 0 || settings.steps) && { steps: script }) }
 }
 
