@@ -22,7 +22,7 @@ const services = ['memcached', 'nginx', 'postgres', 'redis']
 /** As the fixture has them. Milliseconds. */
 const [intervalMs, jitter, fall, timeoutMs] = [500, 0.03, 3, 400]
 /** Of a machine that does other things too. */
-const slackMs = 300
+const slackMs = 1_000
 
 interface Seen {
   changes: { by: 'watch' | 'haproxy'; service: string; to: string; at: number; step: string }[]
