@@ -102,7 +102,7 @@ static int close_all(int count) {
   }
   int64_t started_ns = now_ns();
   for (int i = 0; i < count; i++) close(fds[i]);
-  printf("{\"ms\":%.2f}\n", (double)(now_ns() - started_ns) / 1e6);
+  print_ms_since(started_ns);
   return 0;
 }
 
@@ -124,10 +124,6 @@ int main(int argc, char **argv) {
   way = strcmp(argv[7], "reuse") == 0 ? REUSE : strcmp(argv[7], "look") == 0 ? LOOK : WAIT;
   idle = calloc((size_t)limit, sizeof *idle);
   if (idle == NULL) die("calloc");
-  run_until(now_ns() + atol(argv[3]) * 1000000);
-  long first = connects;
-  int64_t started_ns = now_ns(), started_cpu_us = cpu_us();
-  run_until(started_ns + atol(argv[4]) * 1000000);
-  print_rate(connects - first, started_ns, started_cpu_us);
+  measure(run_until, &connects, atol(argv[3]), atol(argv[4]));
   return 0;
 }

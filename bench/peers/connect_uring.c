@@ -143,7 +143,7 @@ static int cancel_all(int count) {
     enter(1);
     reap(ECANCELED);
   }
-  printf("{\"ms\":%.2f}\n", (double)(now_ns() - started_ns) / 1e6);
+  print_ms_since(started_ns);
   return 0;
 }
 
@@ -161,10 +161,6 @@ int main(int argc, char **argv) {
   if (cancels) return cancel_all(atoi(argv[4]));
   expected = outcome_named(argv[5]);
   make_slots(atoi(argv[6]));
-  run_until(now_ns() + atol(argv[3]) * 1000000);
-  long first = connects;
-  int64_t started_ns = now_ns(), started_cpu_us = cpu_us();
-  run_until(started_ns + atol(argv[4]) * 1000000);
-  print_rate(connects - first, started_ns, started_cpu_us);
+  measure(run_until, &connects, atol(argv[3]), atol(argv[4]));
   return 0;
 }

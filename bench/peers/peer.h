@@ -62,4 +62,17 @@ static inline void print_rate(long connects, int64_t started_ns, int64_t started
   printf("{\"perSecond\":%.0f,\"cpuUs\":%.2f}\n", (double)connects / seconds, us / (double)(connects > 0 ? connects : 1));
 }
 
+/* Runs for a warm-up, then for as long as is measured. `connects` counts all of them. */
+static inline void measure(void (*run_until)(int64_t end_ns), const long *connects, long warm_up_ms, long duration_ms) {
+  run_until(now_ns() + warm_up_ms * 1000000);
+  long first = *connects;
+  int64_t started_ns = now_ns(), started_cpu_us = cpu_us();
+  run_until(started_ns + duration_ms * 1000000);
+  print_rate(*connects - first, started_ns, started_cpu_us);
+}
+
+static inline void print_ms_since(int64_t started_ns) {
+  printf("{\"ms\":%.2f}\n", (double)(now_ns() - started_ns) / 1e6);
+}
+
 #endif
