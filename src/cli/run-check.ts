@@ -17,6 +17,7 @@ import { type Config, confusion, readConfig } from './input/config.js'
 import type { Readied } from './input/words.js'
 import { countTargets, type Input, type Problem, readOnce, targetsOf } from './input.js'
 import { interrupted } from './interrupt.js'
+import { namedInputs, standardInput } from './named-inputs.js'
 import { standardOutput } from './output.js'
 import { probeOptionsOf } from './probe-options.js'
 import { messages, type Progress, startProgress } from './progress.js'
@@ -214,18 +215,11 @@ function endsByReset({ close, halfOpen, tls, steps }: CheckOptions): boolean {
 
 function inputsOf(
   targets: readonly string[],
-  { file: files = [] }: CheckFlags,
+  { file: files }: CheckFlags,
   fleet: Fleet | undefined,
   config: Config | undefined,
 ): Input[] {
-  const named: Input[] = [
-    ...(config ? [{ kind: 'config', config } as const] : []),
-    ...targets.map((text): Input => (text === '-' ? standardInput() : { kind: 'argument', text })),
-    ...files.map((path): Input => (path === '-' ? standardInput() : { kind: 'file', path })),
-  ]
-  const streams = named.filter(({ kind }) => kind === 'stream').length
-  if (streams > 1) throw new UsageError('standard input can be read only once: give - once')
-  if (streams > 0) requireStandardInput()
+  const named = namedInputs(targets, files, config)
   if (fleet) return [{ kind: 'targets', targets: fleet.targets.map(({ target }) => target) }, ...named]
   if (named.length > 0) return named
   if (process.stdin.isTTY) {
@@ -234,8 +228,6 @@ function inputsOf(
   requireStandardInput()
   return [standardInput()]
 }
-
-const standardInput = (): Input => ({ kind: 'stream', name: 'standard input', stream: process.stdin })
 
 interface Beginning {
   /** Targets that have a result already. */

@@ -2,9 +2,9 @@
 
 import { PlannedTarget } from '../../check/planned-target.js'
 import { UsageError } from '../exit-code.js'
-import { type Config, readConfig } from '../input/config.js'
-import { type Input, type Problem, targetsOf } from '../input.js'
-import { requireStandardInput } from '../standard-input.js'
+import { readConfig } from '../input/config.js'
+import { type Problem, targetsOf } from '../input.js'
+import { namedInputs } from '../named-inputs.js'
 import type { WatchFlags } from './flags.js'
 
 export interface Listed {
@@ -15,12 +15,14 @@ export interface Listed {
 /** @throws UsageError where there is nothing to watch, or where something cannot be read; `tell` has heard what. */
 export async function listOf(
   words: readonly string[],
-  { file: files = [], config: configFile }: Pick<WatchFlags, 'file' | 'config'>,
+  { file: files, config: configFile }: Pick<WatchFlags, 'file' | 'config'>,
   tell: (problem: Problem) => void,
   signal?: AbortSignal,
 ): Promise<Listed> {
   const config = configFile === undefined ? undefined : await readConfig(configFile, timesOf, tell)
-  const inputs = inputsOf(words, files, config)
+  const inputs = namedInputs(words, files, config)
+  if (inputs.length === 0)
+    throw new UsageError('no targets: give some, or --file FILE, or --config FILE (see cancelpoint watch --help)')
   const targets: PlannedTarget[] = []
   let problems = 0
   const onProblem = (problem: Problem) => {
@@ -37,21 +39,3 @@ export async function listOf(
 
 /** A group's own limit: for one connect, and for all of it. */
 const timesOf = (timeoutMs: number) => ({ timeoutMs, attemptTimeoutMs: timeoutMs })
-
-function inputsOf(words: readonly string[], files: readonly string[], config: Config | undefined): Input[] {
-  const inputs: Input[] = [
-    ...(config ? [{ kind: 'config', config } as const] : []),
-    ...words.map((text): Input => (text === '-' ? standardInput() : { kind: 'argument', text })),
-    ...files.map((path): Input => (path === '-' ? standardInput() : { kind: 'file', path })),
-  ]
-  if (inputs.filter(({ kind }) => kind === 'stream').length > 1)
-    throw new UsageError('standard input can be read only once: give - once')
-  if (inputs.length === 0)
-    throw new UsageError('no targets: give some, or --file FILE, or --config FILE (see cancelpoint watch --help)')
-  return inputs
-}
-
-function standardInput(): Input {
-  requireStandardInput()
-  return { kind: 'stream', name: 'standard input', stream: process.stdin }
-}
