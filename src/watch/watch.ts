@@ -174,7 +174,9 @@ export class Watch implements AsyncIterable<HealthChange>, AsyncDisposable {
   }
 
   #intervalOf({ health, intervalMs }: Watched): number {
-    return intervalFor(health, intervalMs === undefined ? this.#settings : { ...this.#settings, intervalMs })
+    if (intervalMs === undefined) return intervalFor(health, this.#settings)
+    const { fastIntervalMs, downIntervalMs } = this.#settings
+    return intervalFor(health, { intervalMs, fastIntervalMs, downIntervalMs })
   }
 
   /** Starts what is due, as far as there is room, and sees to it that this happens again in time. */
