@@ -56,7 +56,7 @@ function contextOf(tls: ConnectionOptions): SecureContext {
   return context
 }
 
-/** Of what OpenSSL found Node keeps the code. */
+/** Node keeps only the code of what OpenSSL found. */
 function openSslError({ authorizationError }: TLSSocket): Error {
   const code = String(authorizationError)
   return Object.assign(new Error(code), { code })

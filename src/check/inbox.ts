@@ -86,7 +86,7 @@ export class Inbox {
     }
   }
 
-  /** Lets go of the stream: nothing more is read for it here. An error that comes now is nobody's. */
+  /** Stops reading the stream. An error that it emits from now on is ignored. */
   detach(): void {
     if (this.#detached) return
     this.#detached = true

@@ -21,7 +21,7 @@ export async function loadModules(): Promise<void> {
   }
 }
 
-/** Infinity where nobody says. */
+/** Infinity where /proc does not tell it. */
 function softLimit(): number {
   try {
     const [, soft] = /^Max open files +(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8')) ?? []

@@ -13,7 +13,7 @@ const interrupt = (signal: NodeJS.Signals) => {
   controller.abort(signal)
 }
 
-/** Gives the signals back, to their default effect or to whoever listens to them beside this. */
+/** Stops listening to the signals. They have their default effect again, unless somebody else listens to them. */
 export function stopListening(): void {
   for (const each of signals) process.off(each, interrupt)
 }

@@ -62,7 +62,7 @@ export class CsvFormat implements Format {
     return this.#write('')
   }
 
-  /** The header goes with what comes first: by itself it would find out that its reader has left before a target is checked. */
+  /** The header is written together with the first row. Written alone, it would find that its reader has left before any target is checked. */
   #write(text: string): Promise<void> {
     const header = this.#header
     this.#header = ''

@@ -1,4 +1,4 @@
-/** The `probe` of a configuration, read with the place of whatever is wrong in it. */
+/** Reads the `probe` mapping of a configuration. Each mistake in it is told with its place. */
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { type ConnectionOptions, createSecureContext } from 'node:tls'
