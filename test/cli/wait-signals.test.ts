@@ -74,8 +74,9 @@ describe('a signal', () => {
 /** A wait on a terminal that can be typed at. */
 function onTerminal(args: readonly string[]) {
   const words = [process.execPath, bin, ...args].map((word) => `'${word.replaceAll("'", "'\\''")}'`)
-  const script = spawn('script', ['-qec', `stty cols 100 rows 24 -echo; ${words.join(' ')}`, '/dev/null'], {
-    env: { ...process.env, TERM: 'xterm' },
+  // The wait takes the shell's place: some shells would end at the keys that are meant for the wait.
+  const script = spawn('script', ['-qec', `stty cols 100 rows 24 -echo; exec ${words.join(' ')}`, '/dev/null'], {
+    env: { ...process.env, TERM: 'xterm', SHELL: '/bin/sh' },
     stdio: ['pipe', 'pipe', 'inherit'],
   })
   let shown = ''

@@ -28,7 +28,7 @@ export interface Size {
 export function startOnTerminal(commandLine: string, { columns, env = {}, input = '' }: Size): Session {
   const line = `stty cols ${columns} rows 24 -echo; ${commandLine}`
   const script = spawn('script', ['-qec', line, '/dev/null'], {
-    env: { ...process.env, TERM: 'xterm-256color', NO_COLOR: '', ...env },
+    env: { ...process.env, SHELL: '/bin/sh', TERM: 'xterm-256color', NO_COLOR: '', ...env },
     stdio: ['pipe', 'pipe', 'inherit'],
   })
   let raw = ''
