@@ -1,7 +1,7 @@
 /** The flags that say what a probe does after its connect. `check` and whatever else probes share them. */
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { type PresetName, presetNames, type StarttlsName, starttlsNames } from '../check/presets/names.js'
-import { statusRanges } from '../check/presets/statuses.js'
+import { statusesExpected, statusRanges } from '../check/presets/statuses.js'
 import type { ProbeStep } from '../types.js'
 import { daysAtMost, serverName } from './arguments.js'
 
@@ -57,7 +57,7 @@ function days(text: string): number {
 }
 
 function statuses(text: string): string {
-  if (!statusRanges(text)) throw new InvalidArgumentError('Expected statuses such as 200, 2xx or 200-204,301.')
+  if (!statusRanges(text)) throw new InvalidArgumentError(`Expected ${statusesExpected}.`)
   return text
 }
 

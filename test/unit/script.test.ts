@@ -134,6 +134,11 @@ it.each<[string, ReturnType<typeof statusRanges>]>([
   ['600', undefined],
   ['6xx', undefined],
   ['200,', undefined],
+  ['100', undefined],
+  ['199', undefined],
+  ['1xx', undefined],
+  ['100-299', undefined],
+  ['2xx,1xx', undefined],
 ])('the statuses %o', (text, ranges) => {
   expect(statusRanges(text)).toEqual(ranges)
 })

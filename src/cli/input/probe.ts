@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { type ConnectionOptions, createSecureContext } from 'node:tls'
 import { presetNames, starttlsNames } from '../../check/presets/names.js'
-import { statusRanges } from '../../check/presets/statuses.js'
+import { statusesExpected, statusRanges } from '../../check/presets/statuses.js'
 import { show } from '../../core/invalid-target.js'
 import { printable } from '../../core/text.js'
 import type { ProbeStep } from '../../types.js'
@@ -171,10 +171,7 @@ class ProbeReader {
   #status(node: Node): string | undefined {
     const text = node.kind === 'scalar' ? (node.source ?? String(node.value)) : ''
     if (statusRanges(text)) return text
-    this.#mistake(
-      node.at,
-      `expectStatus is ${describe(node, show)}: expected a status such as 200 or 2xx, or several with commas`,
-    )
+    this.#mistake(node.at, `expectStatus is ${describe(node, show)}: expected ${statusesExpected}`)
     return undefined
   }
 
