@@ -46,7 +46,7 @@ const isReady = (step: unknown): step is Step => typeof step === 'object' && ste
 /** @throws TypeError or RangeError that names the step and what is wrong with it. */
 export function scriptOf(steps: readonly ProbeStep[]): readonly Step[] {
   requireKind('steps', steps, stepsKind)
-  return steps.map(stepOf)
+  return steps.map((step, index) => stepOf(step, `steps[${index}]`))
 }
 
 const stepsKind = kind(`an array of at most ${limits.stepsAtMost} steps`, (steps) => {
@@ -63,9 +63,12 @@ const maxBytesKind = wholeNumber(1, limits.expectBytesAtMost)
 const isBytes = (value: unknown): value is Uint8Array => value instanceof Uint8Array
 const isRegExp = (value: unknown): value is RegExp => Object.prototype.toString.call(value) === '[object RegExp]'
 
-function stepOf(given: ProbeStep, index: number): Step {
+/**
+ * One of them. `where`: what its messages call it.
+ * @throws TypeError or RangeError
+ */
+export function stepOf(given: ProbeStep, where: string): Step {
   if (isReady(given)) return given
-  const where = `steps[${index}]`
   requireKind(where, given, stepKind)
   const step = copyOf(where, given) as { send?: unknown; expect?: unknown; starttls?: unknown; maxBytes?: unknown }
   const names = (['send', 'expect', 'starttls'] as const).filter((name) => step[name] !== undefined)

@@ -227,7 +227,19 @@ groups:
     ['targets: []\nprobe: { steps: [{ send: a, maxBytes: 1 }] }', [['2:39', /maxBytes needs expect/]]],
     [
       'targets: []\nprobe: { steps: [{ expect: a(?=b) }] }',
-      [['2:8', /steps\[0\].*has look-around, which takes no linear time/]],
+      [['2:18', /^the step.expect is .*has look-around, which takes no linear time/]],
+    ],
+    [
+      'targets: []\nprobe:\n  steps:\n  - send: a\n  - expect: (a)\\1\n  - { expect: b, maxBytes: 99999999 }\n  - starttls: 3',
+      [
+        ['5:5', /has a back-reference/],
+        ['6:5', /maxBytes is 99999999: expected a whole number from 1 to 1048576/],
+        ['7:15', /starttls is 3: expected true, false or a mapping/],
+      ],
+    ],
+    [
+      `targets: []\nprobe: { steps: [${'{ send: a }, '.repeat(100)}{ send: b }] }`,
+      [['2:17', /steps has 101 steps: expected at most 100/]],
     ],
     ['targets: []\nprobe: { steps: [{ starttls: false }] }', [['2:30', /starttls is false/]]],
   ]

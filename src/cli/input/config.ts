@@ -188,13 +188,7 @@ class Reader {
   #probe(node: Node): OwnSettings | undefined {
     if (isNothing(node)) return undefined
     const options = readProbe(node, this.#folder, this.#mistake)
-    try {
-      return options && ownSettingsOf(options)
-    } catch (error) {
-      if (!(error instanceof UsageError)) throw error
-      this.#mistake(node.at, error.message)
-      return undefined
-    }
+    return options && ownSettingsOf(options)
   }
 
   #time(node: Node): OwnSettings | undefined {

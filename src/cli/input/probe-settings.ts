@@ -5,9 +5,7 @@ import type { OwnSettings } from '../../check/planned-target.js'
 import { presetSteps } from '../../check/presets/index.js'
 import type { PresetName, StarttlsName } from '../../check/presets/names.js'
 import { statusRanges } from '../../check/presets/statuses.js'
-import { scriptOf } from '../../check/script.js'
 import type { ProbeStep } from '../../types.js'
-import { UsageError } from '../exit-code.js'
 
 export interface ProbeSettings {
   /** False where the check's own TLS is not for these targets. */
@@ -23,15 +21,9 @@ export interface ProbeSettings {
   steps?: readonly ProbeStep[] | undefined
 }
 
-/** @throws UsageError for steps that cannot be made ready. */
 export function ownSettingsOf(settings: ProbeSettings): OwnSettings {
   const { starttls, preset, expectStatus, steps = [] } = settings
   const asked = tlsOf(settings)
-  try {
-    scriptOf(steps)
-  } catch (error) {
-    throw new UsageError((error as Error).message)
-  }
   const statuses = expectStatus === undefined ? undefined : statusRanges(expectStatus)
   const script = [
     ...presetSteps({ probe: preset, starttls, tls: typeof asked === 'object' ? asked : undefined, statuses }),

@@ -4,7 +4,9 @@ import { resolve } from 'node:path'
 import { type ConnectionOptions, createSecureContext } from 'node:tls'
 import { presetNames, starttlsNames } from '../../check/presets/names.js'
 import { statusesExpected, statusRanges } from '../../check/presets/statuses.js'
+import { stepOf } from '../../check/script.js'
 import { show } from '../../core/invalid-target.js'
+import { stepsAtMost } from '../../core/limits.js'
 import { printable } from '../../core/text.js'
 import type { ProbeStep } from '../../types.js'
 import { serverName } from '../arguments.js'
@@ -183,7 +185,22 @@ class ProbeReader {
       )
       return undefined
     }
-    return node.items.map((item) => this.#step(item)).filter((step) => step !== undefined)
+    if (node.items.length > stepsAtMost)
+      this.#mistake(node.at, `steps has ${node.items.length} steps: expected at most ${stepsAtMost}`)
+    return node.items.map((item) => this.#ready(item)).filter((step) => step !== undefined)
+  }
+
+  /** A step that a check can take: what it would refuse is told at the step, and not only at all of them. */
+  #ready(node: Node): ProbeStep | undefined {
+    const step = this.#step(node)
+    if (step === undefined) return undefined
+    try {
+      stepOf(step, 'the step')
+      return step
+    } catch (error) {
+      this.#mistake(node.at, printable((error as Error).message))
+      return undefined
+    }
   }
 
   #step(node: Node): ProbeStep | undefined {
