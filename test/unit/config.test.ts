@@ -99,6 +99,25 @@ probe:
     ])
   })
 
+  it('merges mappings by <<: what stands beside it goes first, and of several the first', async () => {
+    const { targets } = await targetsIn(`
+groups:
+- &web { targets: [a:1], labels: &l { job: web, zone: a }, timeout: 1s, probe: &p { tls: true } }
+- { <<: *web, targets: [b:1], labels: { <<: [{ zone: b }, *l], job: api } }
+- targets: [c:1]
+  probe:
+    <<: *p
+    servername: c.internal
+    tls: { <<: { insecure: true } }
+`)
+    const second = { timeoutMs: 2_000, attemptTimeoutMs: 1_000 }
+    expect(targets).toEqual([
+      ['a:1', { tls: true, ...second }, { job: 'web', zone: 'a' }],
+      ['b:1', { tls: true, ...second }, { job: 'api', zone: 'b' }],
+      ['c:1', { tls: { rejectUnauthorized: false, servername: 'c.internal' } }, undefined],
+    ])
+  })
+
   it('makes steps of protocols', async () => {
     const { targets } = await targetsIn(`
 groups:
@@ -240,6 +259,14 @@ groups:
     [
       `targets: []\nprobe: { steps: [${'{ send: a }, '.repeat(100)}{ send: b }] }`,
       [['2:17', /steps has 101 steps: expected at most 100/]],
+    ],
+    ['targets: [a:1]\n---\ntargets: [b:1]', [['2:1', /begins a second document: expected one/]]],
+    ['targets: []\nlabels: { <<: 3 }', [['2:11', /merges 3: after << expected a mapping/]]],
+    ['targets: []\nlabels: &a { <<: *a }', [['2:14', /merges a mapping into itself/]]],
+    ['targets: []\nlabels: { "<<": { a: b } }', [['2:17', /the label '<<' is a mapping/]]],
+    [
+      `targets: []\nlabels: &a { ${Array.from({ length: 1_000 }, (_, i) => `l${i}: x`).join(', ')} }\ngroups: [${'{ targets: [], labels: { <<: *a } }, '.repeat(101)}]`,
+      [['3:3735', /merges more than 100,000 members by <</]],
     ],
     ['targets: []\nprobe: { steps: [{ starttls: false }] }', [['2:30', /starttls is false/]]],
   ]

@@ -137,7 +137,7 @@ describe('file_sd', () => {
     ['broken.yml', '- targets: [a:1\n- labels: {}\n', [['2:1', /is not YAML: /]], []],
     ['twice.yml', '- targets: [a:1]\n  targets: [b:1]\n', [['2:3', /is not YAML: map keys must be unique/]], []],
     ['alias.yml', '- targets: *here\n', [['1:12', /names an anchor that is not before it: \*here/]], []],
-    ['two.yml', '[]\n---\n[]\n', [['2:1', /is not YAML: .*multiple documents/]], []],
+    ['two.yml', '[]\n---\n[]\n', [['2:1', /begins a second document: expected one/]], []],
     ['v6.yml', '- targets:\n  - [::1]:80\n', [['2:10', /is not YAML: .*'\[::1\]:80' is written in quotes/]], []],
     ['v6-in-list.yml', '- targets: [[::1]:80]\n', [['1:13', /a name that is no text; .* in quotes/]], []],
     ['key.yml', '- {[a]: b}\n', [['1:4', /has a name that is no text/]], []],
