@@ -13,6 +13,7 @@ import { epochMs } from '../core/clock.js'
 import { advise } from '../core/errno.js'
 import { ConnectError } from '../errors/connect-error.js'
 import type { CertificateRecord } from '../types.js'
+import { faultOfAuthorities } from './pem.js'
 
 export interface SecureOptions {
   /** The same object for all that share it. */
@@ -48,6 +49,35 @@ export function secureProbe(socket: Socket, call: Call, { tls, minDays, told }: 
 }
 
 const contexts = new WeakMap<ConnectionOptions, SecureContext>()
+
+/** What a context is not made of. */
+const others = [
+  'servername',
+  'host',
+  'ALPNProtocols',
+  'rejectUnauthorized',
+  'checkServerIdentity',
+  'session',
+  'secureContext',
+]
+
+/**
+ * Options whose certificates, keys and ciphers cannot be used are the caller's mistake, and told before any target is asked.
+ * @throws TypeError that names the option. `where`: what the options are called, such as `tls`.
+ */
+export function requireUsable(where: string, tls: ConnectionOptions): void {
+  const fault = faultOfAuthorities(tls.ca)
+  if (fault) throw new TypeError(`${where}.ca ${fault}`)
+  const names = Object.keys(tls).filter((name) => !others.includes(name))
+  if (names.length === 0) return
+  try {
+    contextOf(tls)
+  } catch (error) {
+    throw new TypeError(`${where} cannot be used, of which ${names.join(', ')}: ${(error as Error).message}`, {
+      cause: error,
+    })
+  }
+}
 
 /** One for all the probes that share their options: it takes as long as a handshake to make, for it reads every authority. */
 function contextOf(tls: ConnectionOptions): SecureContext {

@@ -19,8 +19,8 @@ export async function* check(
   settings: CheckSettings,
 ): AsyncGenerator<CheckResult, void, undefined> {
   const cancellation = new Cancellation(settings.signal)
-  const run = runOf(calls, settings, cancellation)
   try {
+    const run = runOf(calls, settings, cancellation)
     calls.checkBegins(cancellation)
     const pump = new Pump(targets, settings.concurrency, cancellation, (target, done) => checkTarget(target, run, done))
     try {

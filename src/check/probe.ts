@@ -4,6 +4,7 @@ import type { Call } from '../call/call.js'
 import { probe as connectProbe, establish } from '../call/connect.js'
 import type { CheckSettings } from '../call/settings.js'
 import type { Endpoint } from '../core/endpoint.js'
+import { requireUsable } from './certificate.js'
 import { Conversation, type Spoken } from './conversation.js'
 import { scriptOf } from './script.js'
 
@@ -21,6 +22,9 @@ export function probeFor(settings: CheckSettings): Probe {
 function speakingProbe({ tls, steps = [], close = 'fin', minCertificateDays }: CheckSettings): Probe {
   const script = scriptOf(steps)
   const tlsOptions = tls === true ? {} : tls
+  if (tlsOptions) requireUsable('tls', tlsOptions)
+  for (const [index, step] of script.entries())
+    if (step.kind === 'starttls') requireUsable(`steps[${index}].starttls`, step.tls)
   return async (call, spoken) => {
     // An earlier try may have told some.
     for (const told of ['certificate', 'step', 'stepsMs'] as const) delete spoken[told]

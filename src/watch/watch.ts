@@ -61,8 +61,13 @@ export class Watch implements AsyncIterable<HealthChange>, AsyncDisposable {
     this.#calls = calls
     this.#settings = settings
     this.#cancellation = new Cancellation(settings.signal)
-    this.#run = runOf(calls, settings, this.#cancellation)
-    calls.checkBegins(this.#cancellation)
+    try {
+      this.#run = runOf(calls, settings, this.#cancellation)
+      calls.checkBegins(this.#cancellation)
+    } catch (error) {
+      this.#cancellation.end()
+      throw error
+    }
     startBeat()
     this.#canaries = canaries.map((entry) => this.#begin(new Watched(entry, true, epochMs())))
     this.#take(entries)

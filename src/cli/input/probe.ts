@@ -1,7 +1,5 @@
 /** Reads the `probe` mapping of a configuration. Each mistake in it is told with its place. */
-import { readFileSync } from 'node:fs'
-import { resolve } from 'node:path'
-import { type ConnectionOptions, createSecureContext } from 'node:tls'
+import type { ConnectionOptions } from 'node:tls'
 import { presetNames, starttlsNames } from '../../check/presets/names.js'
 import { statusesExpected, statusRanges } from '../../check/presets/statuses.js'
 import { stepOf } from '../../check/script.js'
@@ -13,6 +11,7 @@ import { serverName } from '../arguments.js'
 import { describe, type Node } from './document.js'
 import { isNothing, membersOf } from './file-sd.js'
 import type { ProbeSettings } from './probe-settings.js'
+import { type Named, secureContextOf } from './tls-files.js'
 
 /** Tells what is wrong at an offset. */
 type Mistake = (at: number, message: string) => void
@@ -120,35 +119,14 @@ class ProbeReader {
       options.rejectUnauthorized = false
       if (ca) this.#mistake(ca.at, 'ca and insecure exclude each other: insecure trusts everybody')
     }
-    const files = {
-      ...(ca && { ca: this.#file(ca, 'ca') }),
-      ...(cert && { cert: this.#file(cert, 'cert') }),
-      ...(key && { key: this.#file(key, 'key') }),
-    }
-    // One context for all handshakes: to make one takes longer than a handshake.
-    if (ca || cert || key) options.secureContext = this.#context(node, files)
+    const files = { ca: this.#file(ca, 'ca'), cert: this.#file(cert, 'cert'), key: this.#file(key, 'key') }
+    if (files.ca || files.cert || files.key) options.secureContext = secureContextOf(files, this.#folder, this.#mistake)
     return options
   }
 
-  #context(node: Node, files: { ca?: string | undefined; cert?: string | undefined; key?: string | undefined }) {
-    try {
-      return createSecureContext(files)
-    } catch (error) {
-      const { message } = error as Error
-      this.#mistake(node.at, `its ${Object.keys(files).join(', ')} cannot be used: ${printable(message)}`)
-      return undefined
-    }
-  }
-
-  #file(node: Node, name: string): string | undefined {
-    const path = this.#text(node, name, 'the name of a file in PEM')
-    if (path === undefined) return undefined
-    try {
-      return readFileSync(resolve(this.#folder, path), 'utf8')
-    } catch (error) {
-      this.#mistake(node.at, `${name} cannot be read: ${printable((error as Error).message)}`)
-      return undefined
-    }
+  #file(node: Node | undefined, name: string): Named | undefined {
+    const path = node && this.#text(node, name, 'the name of a file in PEM')
+    return path === undefined ? undefined : { path, at: node!.at }
   }
 
   #protocols(node: Node): string[] {
