@@ -77,6 +77,11 @@ export class Inbox {
       const judgement = isNew ? judge(bytes, judged) : undefined
       looked += bytes.length
       judged = bytes.length
+      if (judgement && 'skip' in judgement) {
+        await this.#skip(judgement.skip)
+        judged = looked = 0
+        continue
+      }
       const came = this.#came(judgement)
       if (came) return came
       if (this.#held.length >= maxBytes) return 'full'
@@ -103,7 +108,23 @@ export class Inbox {
     return this.#error
   }
 
-  #came(judgement: Judgement): Came | undefined {
+  /** Drops so many bytes, those that have not come yet as they come: no more of them is held than Node has read ahead. */
+  async #skip(count: number): Promise<void> {
+    for (let left = count; ; ) {
+      const held = Math.min(left, this.#held.length)
+      this.#held = this.#held.subarray(held)
+      left -= held
+      const size = Math.min(left, this.#stream.readableLength)
+      if (size > 0) left -= (this.#stream.read(size) as Buffer).length
+      else if (left === 0 || this.#error || this.#ended) return
+      else {
+        this.#stream.read(0)
+        if (this.#stream.readableLength === 0) await this.#changed()
+      }
+    }
+  }
+
+  #came(judgement: Exclude<Judgement, { skip: number }>): Came | undefined {
     if (judgement === undefined) return undefined
     if ('refused' in judgement) return judgement
     this.#lastByte = this.#held[judgement.end - 1]

@@ -1,4 +1,5 @@
 /** PostgreSQL: messages as its manual's "Frontend/Backend Protocol" has them. */
+import * as limits from '../../core/limits.js'
 import type { ProbeStep } from '../../types.js'
 import type { Judge } from '../judge.js'
 import { quoted } from '../quoted.js'
@@ -8,26 +9,25 @@ import { expect, send } from './preset.js'
 const cannotConnectNow = '57P03'
 
 const headerBytes = 5
-/** An error has some hundred bytes. */
-const messageAtMost = 4_000
+/** As libpq has it: what would be longer is no message but text, of whose letters the length is made. */
+const messageAtMost = 30_000
 
 const startupReply: Judge = (bytes) => {
-  for (let at = 0; ; ) {
-    if (bytes.length < at + headerBytes) return undefined
-    const kind = bytes.toString('latin1', at, at + 1)
-    const end = at + 1 + bytes.readUInt32BE(at + 1)
-    if (!['R', 'E', 'v', 'N'].includes(kind) || end < at + headerBytes || end > messageAtMost)
-      return { refused: `does not speak as PostgreSQL does: it sent ${quoted(bytes.subarray(at))}` }
-    if (bytes.length < end) return undefined
-    if (kind === 'R') return { end }
-    if (kind === 'E') {
-      const fields = fieldsOf(bytes.subarray(at + headerBytes, end))
-      if (fields.get('C') !== cannotConnectNow) return { end }
-      return { refused: `takes no connections now: ${quoted(Buffer.from(fields.get('M') ?? '', 'latin1'))}` }
-    }
-    // A notice, or word of a newer protocol: what is waited for follows.
-    at = end
-  }
+  if (bytes.length < headerBytes) return undefined
+  const kind = bytes.toString('latin1', 0, 1)
+  const end = 1 + bytes.readUInt32BE(1)
+  if (!['R', 'E', 'v', 'N'].includes(kind) || end < headerBytes || end > messageAtMost)
+    return { refused: `does not speak as PostgreSQL does: it sent ${quoted(bytes)}` }
+  // A notice, or word of a newer protocol: what is waited for follows.
+  if (kind === 'N' || kind === 'v') return { skip: end }
+  const isWhole = bytes.length >= Math.min(end, limits.expectBytes)
+  if (!isWhole) return undefined
+  // What an error says first is what it is; the rest of a long one may be left unread.
+  const message = bytes.subarray(headerBytes, end)
+  if (kind === 'R') return { end: headerBytes + message.length }
+  const fields = fieldsOf(message)
+  if (fields.get('C') !== cannotConnectNow) return { end: headerBytes + message.length }
+  return { refused: `takes no connections now: ${quoted(Buffer.from(fields.get('M') ?? '', 'latin1'))}` }
 }
 
 /** Each has a letter, its text and a NUL. */
