@@ -31,6 +31,8 @@ export class Conversation {
   #inbox: Inbox | undefined
   /** The last expectation was of text, of which the rest of the line is a part. */
   #isText = false
+  /** The last bytes that were sent were no line: then what answers them may be none either. */
+  #sendsNoLines = false
 
   /** `socket`: connected, with the descriptor `fd`. */
   constructor(socket: Socket, fd: number, call: Call, spoken: Spoken) {
@@ -98,12 +100,14 @@ export class Conversation {
   }
 
   /** Resolves once the kernel has it. */
-  async #send({ bytes }: SendStep): Promise<void> {
+  async #send(step: SendStep): Promise<void> {
     const inbox = this.#reading('send')
     const { cancellation, target } = this.#call
+    const bytes = step.bytes(target)
+    this.#sendsNoLines = !bytes.includes(newline)
     const written = new Promise<void>((resolve, reject) => {
       // Node calls back without an error for a write that a reset has ended.
-      this.#top.write(bytes(target), (error) => {
+      this.#top.write(bytes, (error) => {
         const why = inbox.error ?? error
         if (why) reject(why)
         else resolve()
@@ -130,16 +134,29 @@ export class Conversation {
 
   /**
    * Bytes that the peer, or somebody between, sent in plain text beyond its answer would be read as if they had come by TLS. The
-   * rest of the line that was expected belongs to the answer.
+   * rest of the line that was expected belongs to the answer, and may come later than what was looked for in it.
    */
   async #refuseSmuggled(): Promise<void> {
     const inbox = this.#reading('expect')
     try {
-      if (this.#isText && inbox.isWithinLine && !inbox.isEmpty) await inbox.until(restOfLine)
+      if (this.#isText && inbox.isWithinLine) await this.#readLine(inbox)
     } catch (error) {
       throw this.#failed(error, 'expect')
     }
     if (!inbox.isEmpty) throw this.#error('ERR_STARTTLS', 'read', 'tls')
+  }
+
+  /** A peer that says no more for a while speaks in no lines, and waits for us. */
+  async #readLine(inbox: Inbox): Promise<void> {
+    if (inbox.isEmpty && (this.#sendsNoLines || !(await inbox.says(this.#shareOf(limits.restOfLineMs))))) return
+    const came = await inbox.until(restOfLine)
+    if (came !== 'yes') throw this.#unexpected(came, { described: 'the end of its line' })
+  }
+
+  /** Of a wait that may be in vain: no more than half of what is left, so that it fails no target. */
+  #shareOf(waitMs: number): number {
+    const { settings, startedAt } = this.#call
+    return Math.min(waitMs, (settings.timeoutMs - (performance.now() - startedAt)) / 2)
   }
 
   #reading(phase: 'send' | 'expect'): Inbox {
@@ -154,7 +171,7 @@ export class Conversation {
     return held && held.length > 0 ? `it had sent ${quoted(held)}` : 'it had sent nothing'
   }
 
-  #unexpected(came: Exclude<Came, 'yes'>, { described }: ExpectStep): unknown {
+  #unexpected(came: Exclude<Came, 'yes'>, { described }: Pick<ExpectStep, 'described'>): unknown {
     const said = this.#inbox!.held.length > 0 ? `; ${this.#heard}` : ''
     const why = typeof came === 'object' ? came.refused : `${whyNot[came]} ${described}${said}`
     const error = this.#error('ERR_EXPECT', 'read', 'expect', `the peer ${why}`)
@@ -198,6 +215,8 @@ export class Conversation {
   }
 }
 
+const newline = 10
+
 const whyNot = {
   ended: 'closed the connection before it had sent',
   full: 'sent as much as may be read, without',
@@ -205,7 +224,7 @@ const whyNot = {
 
 const restOfLine: Parameters<Inbox['until']>[0] = {
   judge: (bytes) => {
-    const at = bytes.indexOf(10)
+    const at = bytes.indexOf(newline)
     return at < 0 ? undefined : { end: at + 1 }
   },
   maxBytes: limits.expectBytes,

@@ -4,7 +4,7 @@
  */
 import type { Duplex } from 'node:stream'
 import type { Cancellation } from '../call/cancellation.js'
-import { clearTimeout, setTimeout } from '../core/clock.js'
+import { clearTimeout, performance, setImmediate, setTimeout } from '../core/clock.js'
 import * as limits from '../core/limits.js'
 import type { Judgement } from './judge.js'
 import type { ExpectStep } from './script.js'
@@ -91,6 +91,21 @@ export class Inbox {
     }
   }
 
+  /** Whether the peer says any more, or ends, within so long. What has arrived by then counts, also where this process was late. */
+  async says(withinMs: number): Promise<boolean> {
+    const hasSaid = () => !this.isEmpty || this.#ended || this.#error !== undefined
+    const until = performance.now() + withinMs
+    for (;;) {
+      this.#stream.read(0)
+      const leftMs = until - performance.now()
+      if (hasSaid() || leftMs <= 0) break
+      await this.#changed(leftMs)
+    }
+    // The loop reads what has arrived before it comes to this.
+    if (!hasSaid()) await new Promise<void>((resolve) => setImmediate(resolve))
+    return hasSaid()
+  }
+
   /** Stops reading the stream. An error that it emits from now on is ignored. */
   detach(): void {
     if (this.#detached) return
@@ -139,10 +154,12 @@ export class Inbox {
     if (bytes) this.#held = this.#held.length === 0 ? bytes : Buffer.concat([this.#held, bytes])
   }
 
-  #changed(): Promise<void> {
+  #changed(withinMs?: number): Promise<void> {
     return this.#waiting((done) => {
+      const timer = withinMs === undefined ? undefined : setTimeout(done, withinMs)
       this.#wake = done
       return () => {
+        clearTimeout(timer)
         this.#wake = undefined
       }
     })

@@ -43,6 +43,8 @@ export const checkConcurrency = 1_024
 /** A banner or an answer is short. What a step reads is held in memory, a step a target in flight. */
 export const expectBytes = 4_096
 export const expectBytesAtMost = 1_048_576
+/** How long the rest of a line may take to begin: a packet that was lost is sent again in less. */
+export const restOfLineMs = 1_000
 /** Nobody writes more by hand. */
 export const stepsAtMost = 100
 /**

@@ -1,8 +1,12 @@
 /** Answers that come in pieces, after other messages, or at length: what is said decides, and not how it travels. */
-import type { ConnectionManager } from 'cancelpoint'
+import { once } from 'node:events'
+import type { Socket } from 'node:net'
+import tls from 'node:tls'
+import type { CheckOptions, CheckResult, ConnectionManager } from 'cancelpoint'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { presetSteps } from '#internal/check/presets/index'
-import { inSegments, resultOf, targetOf } from '../support/peer.js'
+import { selfSigned } from '../support/certificate.js'
+import { inSegments, type Peer, resultOf, targetOf } from '../support/peer.js'
 import { useStations } from '../support/stations.js'
 import { warmManager } from '../support/warm-up.js'
 
@@ -12,6 +16,12 @@ beforeAll(async () => {
   manager = await warmManager(stations.accept)
 })
 afterAll(() => manager.close())
+
+/** One of several at once. */
+async function only(target: string, options: CheckOptions): Promise<CheckResult> {
+  for await (const result of manager.check([target], options)) return result
+  throw new Error('no result')
+}
 
 describe('an answer of PostgreSQL', () => {
   const message = (kind: string, body: string | Buffer): Buffer => {
@@ -72,5 +82,74 @@ describe('an answer of PostgreSQL', () => {
     const result = await resultOf(manager, target, { steps: presetSteps({ probe: 'postgres' }), timeoutMs: 500 })
     expect(result).toMatchObject({ status: 'down', code: 'ETIMEDOUT', phase: 'expect' })
     expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(64_000_000)
+  })
+})
+
+describe('the line before TLS', () => {
+  const { key, cert } = selfSigned()
+  const context = tls.createSecureContext({ key, cert })
+  const secured: Peer = (socket) => {
+    new tls.TLSSocket(socket as Socket, { isServer: true, secureContext: context }).on('error', () => {}).resume()
+  }
+  const line = '220 go on\r\n'
+  const starttls = { starttls: { ca: cert } }
+
+  /** Sends the parts in segments of their own, once it is spoken to or at once, and then speaks TLS. */
+  const answering = (parts: readonly string[], everyMs: number, spokenTo: boolean): Promise<string> =>
+    targetOf(async (socket) => {
+      if (spokenTo) await once(socket, 'data')
+      await inSegments(socket, parts, everyMs)
+      secured(socket)
+    })
+
+  const cuts = Array.from({ length: line.length - 1 }, (_, i) => i + 1)
+  const expectations = ['2', '220', '220 go', '220 go on\r', line, /^220/, /^220 .*\r\n/, /^220 g?o?/]
+  describe.each([true, false])('spoken to first: %s', (spokenTo) => {
+    it.each(expectations)('%o: is up wherever the line is cut', async (expected) => {
+      const steps = [...(spokenTo ? [{ send: 'STARTTLS\r\n' }] : []), { expect: expected }, starttls]
+      const all = cuts.map(async (cut) => {
+        const target = await answering([line.slice(0, cut), line.slice(cut)], 30, spokenTo)
+        return { cut, ...(await only(target, { steps, timeoutMs: 5_000 })) }
+      })
+      for (const result of await Promise.all(all)) expect(result).toMatchObject({ status: 'up' })
+    })
+  })
+
+  it.each(cuts)('what follows the line is refused, cut at %d', async (cut) => {
+    const target = await targetOf(async (socket) => {
+      await once(socket, 'data')
+      await inSegments(socket, [line.slice(0, cut), `${line.slice(cut)}250 smuggled\r\n`], 20)
+      secured(socket)
+    })
+    const steps = [{ send: 'STARTTLS\r\n' }, { expect: '220' }, starttls]
+    expect(await only(target, { steps, timeoutMs: 2_000 })).toMatchObject({ status: 'down', code: 'ERR_STARTTLS' })
+  })
+
+  it.each<[what: string, send: string | Uint8Array, answer: string]>([
+    ['a letter to bytes', new Uint8Array([0, 0, 0, 8, 4, 210, 22, 47]), 'S'],
+    ['an element to an element', "<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>", '<proceed/>'],
+  ])('a protocol without lines is not waited for: %s', async (_, send, answer) => {
+    const target = await answering([answer], 0, true)
+    const startedAt = performance.now()
+    const steps = [{ send }, { expect: answer }, starttls]
+    expect(await only(target, { steps, timeoutMs: 5_000 })).toMatchObject({ status: 'up' })
+    expect(performance.now() - startedAt).toBeLessThan(900)
+  })
+
+  it('a line that never ends, of a peer that waits for TLS, fails no target', async () => {
+    const target = await answering(['220 go'], 0, true)
+    const steps = [{ send: 'STARTTLS\r\n' }, { expect: '220 go' }, starttls]
+    expect(await only(target, { steps, timeoutMs: 1_000 })).toMatchObject({ status: 'up' })
+  })
+
+  it('a peer that ends within its line is told so', async () => {
+    const target = await targetOf(async (socket) => {
+      await once(socket, 'data')
+      socket.end('220 go')
+    })
+    const steps = [{ send: 'STARTTLS\r\n' }, { expect: '220' }, starttls]
+    const result = await only(target, { steps, timeoutMs: 1_000 })
+    expect(result).toMatchObject({ status: 'down', code: 'ERR_EXPECT' })
+    expect(result.reason).toContain('closed the connection before it had sent the end of its line')
   })
 })
