@@ -146,7 +146,7 @@ export interface CheckResult {
   connectMs?: number
   /** Until the name's first address was known. */
   nameMs?: number
-  /** The TLS handshakes, of STARTTLS too. */
+  /** The TLS handshakes, of STARTTLS too; one that failed is counted. */
   tlsMs?: number
   /** The other steps. */
   stepsMs?: number

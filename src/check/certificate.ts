@@ -1,19 +1,14 @@
 /** TLS of a probe: the peer's certificate is told whatever comes of it, and whether it lasts long enough. */
 import type { Socket } from 'node:net'
-import {
-  type ConnectionOptions,
-  checkServerIdentity,
-  createSecureContext,
-  type SecureContext,
-  type TLSSocket,
-} from 'node:tls'
+import { type ConnectionOptions, checkServerIdentity, type TLSSocket } from 'node:tls'
 import type { Call } from '../call/call.js'
 import { secure } from '../call/tls.js'
 import { epochMs } from '../core/clock.js'
 import { advise } from '../core/errno.js'
-import { ConnectError } from '../errors/connect-error.js'
+import type { ConnectError } from '../errors/connect-error.js'
 import type { CertificateRecord } from '../types.js'
-import { faultOfAuthorities } from './pem.js'
+import { probeError } from './probe-error.js'
+import { contextOf } from './tls-context.js'
 
 export interface SecureOptions {
   /** The same object for all that share it. */
@@ -28,7 +23,11 @@ export interface SecureOptions {
  * The handshake, and then what node:tls would have checked by itself, which closes the connection before anybody could look at
  * the certificate. Nothing of ours has been sent by then.
  */
-export function secureProbe(socket: Socket, call: Call, { tls, minDays, told }: SecureOptions): Promise<TLSSocket> {
+export async function secureProbe(
+  socket: Socket,
+  call: Call,
+  { tls, minDays, told }: SecureOptions,
+): Promise<TLSSocket> {
   let identityError: Error | undefined
   const options: ConnectionOptions = {
     ...tls,
@@ -39,51 +38,14 @@ export function secureProbe(socket: Socket, call: Call, { tls, minDays, told }: 
       return identityError
     },
   }
-  return secure(socket, call, options, (secured) => {
+  const secured = await secure(socket, call, options, (secured) => {
     const certificate = certificateOf(secured)
     if (certificate) told(certificate)
     if (tls.rejectUnauthorized !== false && !secured.authorized) throw identityError ?? openSslError(secured)
     if (minDays !== undefined && certificate && certificate.daysLeft < minDays)
       throw expiring(certificate, minDays, call)
   })
-}
-
-const contexts = new WeakMap<ConnectionOptions, SecureContext>()
-
-/** What a context is not made of. */
-const others = [
-  'servername',
-  'host',
-  'ALPNProtocols',
-  'rejectUnauthorized',
-  'checkServerIdentity',
-  'session',
-  'secureContext',
-]
-
-/**
- * Options whose certificates, keys and ciphers cannot be used are the caller's mistake, and told before any target is asked.
- * @throws TypeError that names the option. `where`: what the options are called, such as `tls`.
- */
-export function requireUsable(where: string, tls: ConnectionOptions): void {
-  const fault = faultOfAuthorities(tls.ca)
-  if (fault) throw new TypeError(`${where}.ca ${fault}`)
-  const names = Object.keys(tls).filter((name) => !others.includes(name))
-  if (names.length === 0) return
-  try {
-    contextOf(tls)
-  } catch (error) {
-    throw new TypeError(`${where} cannot be used, of which ${names.join(', ')}: ${(error as Error).message}`, {
-      cause: error,
-    })
-  }
-}
-
-/** One for all the probes that share their options: it takes as long as a handshake to make, for it reads every authority. */
-function contextOf(tls: ConnectionOptions): SecureContext {
-  const context = tls.secureContext ?? contexts.get(tls) ?? createSecureContext(tls)
-  contexts.set(tls, context)
-  return context
+  return secured
 }
 
 /** Node keeps only the code of what OpenSSL found. */
@@ -119,16 +81,10 @@ function expiring({ daysLeft, validTo }: CertificateRecord, minDays: number, cal
     daysLeft < 0
       ? `The certificate ended on ${until}: at least ${minDays} days are expected.`
       : `The certificate has ${left} left, until ${until}: at least ${minDays} are expected.`
-  const { remedy } = advise('ERR_CERT_EXPIRING', 'protocol')!
-  const { attempts, endpoint, hostname } = call
-  return new ConnectError({
-    code: 'ERR_CERT_EXPIRING',
-    syscall: 'tls',
-    phase: 'tls',
-    errnoClass: 'protocol',
-    endpoint,
-    hostname,
-    attempts,
-    advice: { means, remedy },
-  })
+  return refusal('ERR_CERT_EXPIRING', means, call)
+}
+
+function refusal(code: string, means: string, call: Call): ConnectError {
+  const { remedy } = advise(code, 'protocol')!
+  return probeError(call, { code, syscall: 'tls', phase: 'tls', advice: { means, remedy } })
 }

@@ -16,11 +16,13 @@ import type { CheckResult } from '../types.js'
 import { secureProbe } from './certificate.js'
 import { sayGoodbye } from './goodbye.js'
 import { type Came, Inbox } from './inbox.js'
+import { probeError } from './probe-error.js'
 import { quoted } from './quoted.js'
 import type { ExpectStep, SendStep, Step } from './script.js'
+import { shareOf } from './share-of-time.js'
 
 /** What a probe has to tell besides its call. */
-export type Spoken = Pick<CheckResult, 'certificate' | 'step' | 'stepsMs'>
+export type Spoken = Pick<CheckResult, 'certificate' | 'step' | 'stepsMs' | 'tlsMs'>
 
 export class Conversation {
   readonly #call: Call
@@ -55,10 +57,13 @@ export class Conversation {
     const told = (certificate: CheckResult['certificate']) => Object.assign(this.#spoken, { certificate })
     this.#inbox?.detach()
     this.#inbox = undefined
+    const startedAt = performance.now()
     try {
       this.#secured = await secureProbe(this.#top, this.#call, { tls, minDays, told })
     } catch (error) {
       throw this.#excused(error)
+    } finally {
+      this.#spoken.tlsMs = (this.#spoken.tlsMs ?? 0) + performance.now() - startedAt
     }
   }
 
@@ -148,15 +153,9 @@ export class Conversation {
 
   /** A peer that says no more for a while speaks in no lines, and waits for us. */
   async #readLine(inbox: Inbox): Promise<void> {
-    if (inbox.isEmpty && (this.#sendsNoLines || !(await inbox.says(this.#shareOf(limits.restOfLineMs))))) return
+    if (inbox.isEmpty && (this.#sendsNoLines || !(await inbox.says(shareOf(this.#call, limits.restOfLineMs))))) return
     const came = await inbox.until(restOfLine)
     if (came !== 'yes') throw this.#unexpected(came, { described: 'the end of its line' })
-  }
-
-  /** Of a wait that may be in vain: no more than half of what is left, so that it fails no target. */
-  #shareOf(waitMs: number): number {
-    const { settings, startedAt } = this.#call
-    return Math.min(waitMs, (settings.timeoutMs - (performance.now() - startedAt)) / 2)
   }
 
   #reading(phase: 'send' | 'expect'): Inbox {
@@ -210,8 +209,7 @@ export class Conversation {
     detail?: string,
     errnoClass: ConnectError['errnoClass'] = 'protocol',
   ) {
-    const { attempts, endpoint, hostname } = this.#call
-    return new ConnectError({ code, syscall, phase, errnoClass, endpoint, hostname, attempts, detail })
+    return probeError(this.#call, { code, syscall, phase, errnoClass, detail })
   }
 }
 

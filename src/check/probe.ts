@@ -4,9 +4,9 @@ import type { Call } from '../call/call.js'
 import { probe as connectProbe, establish } from '../call/connect.js'
 import type { CheckSettings } from '../call/settings.js'
 import type { Endpoint } from '../core/endpoint.js'
-import { requireUsable } from './certificate.js'
 import { Conversation, type Spoken } from './conversation.js'
 import { scriptOf } from './script.js'
+import { requireUsable } from './tls-context.js'
 
 /** Resolves to the endpoint that took the connect, and tells `spoken` what it learnt. Rejects as the call's work does. */
 export type Probe = (call: Call, spoken: Spoken) => Promise<Endpoint>
@@ -27,7 +27,7 @@ function speakingProbe({ tls, steps = [], close = 'fin', minCertificateDays }: C
     if (step.kind === 'starttls') requireUsable(`steps[${index}].starttls`, step.tls)
   return async (call, spoken) => {
     // An earlier try may have told some.
-    for (const told of ['certificate', 'step', 'stepsMs'] as const) delete spoken[told]
+    for (const told of ['certificate', 'step', 'stepsMs', 'tlsMs'] as const) delete spoken[told]
     const descriptor = new Descriptor(await establish(call))
     const { fd } = descriptor
     const conversation = new Conversation(descriptor.adopt(), fd, call, spoken)

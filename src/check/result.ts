@@ -89,20 +89,23 @@ function placeOf(endpoint: Endpoint): Pick<CheckResult, 'address' | 'port' | 'pa
   return endpoint.family === 'unix' ? { path: endpoint.path } : { address: endpoint.address, port: endpoint.port }
 }
 
-function timesOf(call: Call | undefined): Pick<CheckResult, 'attempts' | 'connectMs' | 'nameMs' | 'tlsMs'> {
+function timesOf(call: Call | undefined): Pick<CheckResult, 'attempts' | 'connectMs' | 'nameMs'> {
   if (!call) return { attempts: 0 }
-  const { nameMs, connectMs, tlsMs } = call.timings
+  const { nameMs, connectMs } = call.timings
   return {
     attempts: call.attempts.length,
     ...(connectMs !== undefined && { connectMs }),
     ...(nameMs !== undefined && { nameMs: rounded(nameMs) }),
-    ...(tlsMs !== undefined && { tlsMs: rounded(tlsMs) }),
   }
 }
 
-function toldBy(spoken: Spoken | undefined): Spoken {
-  if (spoken?.stepsMs === undefined) return spoken ?? {}
-  return { ...spoken, stepsMs: rounded(spoken.stepsMs) }
+function toldBy(spoken: Spoken = {}): Spoken {
+  const { tlsMs, stepsMs } = spoken
+  return {
+    ...spoken,
+    ...(tlsMs !== undefined && { tlsMs: rounded(tlsMs) }),
+    ...(stepsMs !== undefined && { stepsMs: rounded(stepsMs) }),
+  }
 }
 
 /** To microseconds: a difference of two floating-point numbers has digits that nobody measured. */

@@ -119,7 +119,7 @@ export const probeFamilies: readonly Family<ProbeSubject>[] = [success(0), ...ot
 
 /**
  * How long it took, as `now`, when its result has just come. Of a target that is up, its phases. Of another one the phase that
- * ended it has no time of its own, and so it is counted from the beginning.
+ * ended it may have no time of its own, and so it is counted from the beginning.
  */
 export function durationMsOf(result: Probed, now: number): number {
   const { status, attempts, startedAt, nameMs = 0, connectMs = 0, tlsMs = 0, stepsMs = 0 } = result

@@ -3,7 +3,7 @@ import { epochMs } from '../../core/clock.js'
 import type { CheckResult } from '../../types.js'
 
 /**
- * Milliseconds. Of a target that is up, its phases. Of another one the phase that ended it has no time of its own, and so it is
+ * Milliseconds. Of a target that is up, its phases. Of another one the phase that ended it may have no time of its own, and so it is
  * counted from the beginning until now, when its result has just come; of an `earlier` one that is not known any more.
  */
 export function durationMsOf(result: CheckResult, earlier = false): number {
