@@ -1,4 +1,5 @@
 /** Checks of what a caller passes in: one clear error that names the option, what came and what was expected. */
+import { protocolsOf } from './core/alpn.js'
 import { endpointOf } from './core/endpoint.js'
 import { show } from './core/invalid-target.js'
 import {
@@ -144,16 +145,24 @@ function settledTarget<Given extends CheckTarget>(given: Given, kinds: Kinds): G
   const copy = settled('the target', given, kinds, { example, hint: hintFor })
   requireKind('target', copy.target, targetKinds.target)
   if (copy.labels) copy.labels = copyOf('labels', copy.labels)
-  if (isObject(copy.tls)) copy.tls = copyOf('tls', copy.tls)
+  if (isObject(copy.tls)) copy.tls = settledTls('tls', copy.tls)
   return copy
 }
 
 function settledOptions<Options extends CheckOptions>(options: Options, kinds: Kinds): Options {
   const copy = settled('options', options, kinds, { example, hint: hintFor })
   if (copy.retry) copy.retry = settledRetryPolicy(copy.retry)
-  if (isObject(copy.tls)) copy.tls = copyOf('tls', copy.tls)
+  if (isObject(copy.tls)) copy.tls = settledTls('tls', copy.tls)
   refuseHalfOpenTalk(copy)
   refuseTwiceTls(copy)
+  return copy
+}
+
+/** A copy. What node:tls would find only once it is connected is found here. */
+export function settledTls<Given extends object>(where: string, given: Given): Given {
+  const copy = copyOf(where, given)
+  const protocols = protocolsOf((copy as { ALPNProtocols?: unknown }).ALPNProtocols)
+  if ('fault' in protocols) throw new TypeError(`${where}.ALPNProtocols ${protocols.fault}`)
   return copy
 }
 

@@ -3,8 +3,10 @@ import type { Socket } from 'node:net'
 import { type ConnectionOptions, checkServerIdentity, type TLSSocket } from 'node:tls'
 import type { Call } from '../call/call.js'
 import { secure } from '../call/tls.js'
+import { protocolsOf } from '../core/alpn.js'
 import { epochMs } from '../core/clock.js'
 import { advise } from '../core/errno.js'
+import { printable } from '../core/text.js'
 import type { ConnectError } from '../errors/connect-error.js'
 import type { CertificateRecord } from '../types.js'
 import { probeError } from './probe-error.js'
@@ -29,6 +31,8 @@ export async function secureProbe(
   { tls, minDays, told }: SecureOptions,
 ): Promise<TLSSocket> {
   let identityError: Error | undefined
+  const asked = protocolsOf(tls.ALPNProtocols)
+  const names = 'names' in asked ? asked.names : []
   const options: ConnectionOptions = {
     ...tls,
     secureContext: contextOf(tls),
@@ -44,6 +48,7 @@ export async function secureProbe(
     if (tls.rejectUnauthorized !== false && !secured.authorized) throw identityError ?? openSslError(secured)
     if (minDays !== undefined && certificate && certificate.daysLeft < minDays)
       throw expiring(certificate, minDays, call)
+    if (names.length > 0 && !secured.alpnProtocol) throw noProtocol(names, call)
   })
   return secured
 }
@@ -82,6 +87,12 @@ function expiring({ daysLeft, validTo }: CertificateRecord, minDays: number, cal
       ? `The certificate ended on ${until}: at least ${minDays} days are expected.`
       : `The certificate has ${left} left, until ${until}: at least ${minDays} are expected.`
   return refusal('ERR_CERT_EXPIRING', means, call)
+}
+
+/** A server that knows no ALPN passes over it: then nobody knows what it would speak. */
+function noProtocol(names: readonly string[], call: Call): ConnectError {
+  const asked = printable(names.join(', '))
+  return refusal('ERR_ALPN', `The other side agreed to none of the protocols that ALPN asks for: ${asked}.`, call)
 }
 
 function refusal(code: string, means: string, call: Call): ConnectError {

@@ -4,6 +4,7 @@ import { show } from '../core/invalid-target.js'
 import { copyOf, isObject, kind, requireKind, requireNames, wholeNumber } from '../core/kinds.js'
 import * as limits from '../core/limits.js'
 import type { ParsedTarget } from '../core/target.js'
+import { settledTls } from '../options.js'
 import type { ProbeStep } from '../types.js'
 import type { Judge } from './judge.js'
 import { patternOf } from './pattern.js'
@@ -79,7 +80,7 @@ export function stepOf(given: ProbeStep, where: string): Step {
   if (name === 'expect') return expect(where, step.expect, step.maxBytes)
   requireKind(`${where}.starttls`, step.starttls, starttlsKind)
   const { starttls } = step as { starttls: true | ConnectionOptions }
-  return { kind: 'starttls', tls: starttls === true ? {} : copyOf(`${where}.starttls`, starttls) }
+  return { kind: 'starttls', tls: starttls === true ? {} : settledTls(`${where}.starttls`, starttls) }
 }
 
 function send(where: string, given: unknown): SendStep {

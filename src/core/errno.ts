@@ -85,6 +85,7 @@ const rows: readonly Row[] = [
   ['ERR_EXPECT', 'protocol', 'The peer did not say what was expected.', 'Check that the port is the right service’s, and what the service answers.'],
   ['ERR_STARTTLS', 'protocol', 'The peer had sent more than its answer before TLS began, which may have been smuggled in.', 'Look at what stands between, and at the service’s own handling of STARTTLS.'],
   ['ERR_CERT_EXPIRING', 'protocol', 'The certificate ends sooner than it may.', 'Renew the certificate, and have the service load it.'],
+  ['ERR_ALPN', 'protocol', 'The other side agreed to none of the protocols that ALPN asks for.', 'Have the service offer one of them, or ask for none.'],
 
   ['EADDRINUSE', 'misuse', 'The source address and port are in use already.', 'Leave the source port to the kernel or choose a free one.'],
   ['EBADF', 'misuse', 'That number is not an open descriptor.', 'Connect before closing, and look for a second close.'],

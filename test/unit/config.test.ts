@@ -211,6 +211,14 @@ groups:
         ['2:23', /^cert is 'a', which cannot be read/],
       ],
     ],
+    [
+      `targets: []\nprobe: { tls: { alpn: [h2, '', 3, ${'x'.repeat(256)}] } }`,
+      [
+        ['2:28', /alpn is '': expected a protocol/],
+        ['2:32', /alpn is 3: expected a protocol/],
+        ['2:35', /alpn has a name of 256 bytes: expected at most 255/],
+      ],
+    ],
     ['targets: []\nprobe: { starttls: ftp }', [['2:20', /starttls is 'ftp': expected one of smtp, postgres, mysql/]]],
     ['targets: []\nprobe: { preset: htp }', [['2:18', /expected one of http, redis/]]],
     ['targets: []\nprobe: { expectStatus: 2xx }', [['2:24', /expectStatus needs preset: http/]]],

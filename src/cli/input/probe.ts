@@ -3,6 +3,7 @@ import type { ConnectionOptions } from 'node:tls'
 import { presetNames, starttlsNames } from '../../check/presets/names.js'
 import { statusesExpected, statusRanges } from '../../check/presets/statuses.js'
 import { stepOf } from '../../check/script.js'
+import { protocolsOf } from '../../core/alpn.js'
 import { show } from '../../core/invalid-target.js'
 import { stepsAtMost } from '../../core/limits.js'
 import { printable } from '../../core/text.js'
@@ -130,11 +131,16 @@ class ProbeReader {
   }
 
   #protocols(node: Node): string[] {
-    const protocols =
-      node.kind === 'list' ? node.items.map((item) => this.#text(item, 'alpn', 'a protocol such as h2')) : []
-    if (node.kind !== 'list')
+    if (node.kind !== 'list') {
       this.#mistake(node.at, `alpn is ${describe(node, show)}: expected a list such as [h2, http/1.1]`)
-    return protocols.filter((protocol) => protocol !== undefined)
+      return []
+    }
+    return node.items.flatMap((item) => {
+      const name = this.#text(item, 'alpn', 'a protocol such as h2')
+      const protocols = protocolsOf([name ?? 'h2'])
+      if ('fault' in protocols) this.#mistake(item.at, `alpn ${protocols.fault}`)
+      return name === undefined ? [] : [name]
+    })
   }
 
   #serverName(node: Node): string | undefined {
