@@ -1,6 +1,7 @@
 /** TLS of a probe: the peer's certificate is told whatever comes of it, and whether it lasts long enough. */
 import type { Socket } from 'node:net'
 import { type ConnectionOptions, checkServerIdentity, type TLSSocket } from 'node:tls'
+import { closeSocket } from '../bridge/descriptor.js'
 import type { Call } from '../call/call.js'
 import { secure } from '../call/tls.js'
 import { protocolsOf } from '../core/alpn.js'
@@ -9,6 +10,7 @@ import { advise } from '../core/errno.js'
 import { printable } from '../core/text.js'
 import type { ConnectError } from '../errors/connect-error.js'
 import type { CertificateRecord } from '../types.js'
+import { requireTaken } from './late-refusal.js'
 import { probeError } from './probe-error.js'
 import { contextOf } from './tls-context.js'
 
@@ -50,7 +52,15 @@ export async function secureProbe(
       throw expiring(certificate, minDays, call)
     if (names.length > 0 && !secured.alpnProtocol) throw noProtocol(names, call)
   })
-  return secured
+  // Whoever uses it next finds its error.
+  secured.on('error', () => {})
+  try {
+    await requireTaken(secured, call)
+    return secured
+  } catch (error) {
+    await closeSocket(secured)
+    throw error
+  }
 }
 
 /** Node keeps only the code of what OpenSSL found. */

@@ -37,6 +37,9 @@ export class Inbox {
   constructor(stream: Duplex, cancellation: Cancellation) {
     this.#stream = stream
     this.#cancellation = cancellation
+    // It may have ended before anybody asked it anything.
+    this.#error = stream.errored ?? undefined
+    this.#ended = stream.destroyed || stream.readableEnded
     stream.on('readable', this.#wakeUp).on('end', this.#end).on('close', this.#end).on('error', this.#fail)
   }
 

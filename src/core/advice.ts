@@ -21,6 +21,8 @@ const rows: readonly Row[] = [
   [/^(ERR_TLS_CERT_ALTNAME_INVALID|HOSTNAME_MISMATCH)$/, 'The certificate is for another name.', 'Connect to one of its names, which the cause lists, or give one as tls.servername.'],
   [/^ERR_SSL_(WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG|HTTPS?_\w+|UNKNOWN_PROTOCOL|UNEXPECTED_MESSAGE)$/, 'What the other side said is not TLS.', 'Check that the port is the right service’s, and that it speaks TLS.'],
   [/^ERR_SSL_(.*ALERT_PROTOCOL_VERSION|UNSUPPORTED_PROTOCOL|NO_PROTOCOLS_AVAILABLE)$/, 'The two sides have no version of TLS in common.', 'Allow one that the server has, by tls.minVersion and tls.maxVersion.'],
+  [/^ERR_SSL_.*ALERT_CERTIFICATE_REQUIRED$/, 'The other side wants a certificate of this client’s, and was given none.', 'Give one by tls.cert and tls.key.'],
+  [/^ERR_SSL_.*ALERT_(BAD_CERTIFICATE|UNSUPPORTED_CERTIFICATE|CERTIFICATE_(REVOKED|EXPIRED|UNKNOWN)|UNKNOWN_CA)$/, 'The other side does not take this client’s certificate, or misses one.', 'Check tls.cert and tls.key, and which authorities the service trusts.'],
   [/^ERR_SSL_.*ALERT/, 'The other side broke the TLS handshake off.', 'Look in the service’s log; it may want another name, cipher or a certificate of yours.'],
   [/^ERR_(O?SSL|TLS)_/, 'The TLS handshake failed.', 'Look at the cause for what OpenSSL says of it.'],
   [/^(CERT|CRL|UNABLE_TO|ERROR_IN)_|^(INVALID_PURPOSE|PATH_LENGTH_EXCEEDED)$/, 'The certificate is not valid.', 'Look at the cause for what OpenSSL says of it.'],

@@ -45,6 +45,8 @@ export const expectBytes = 4_096
 export const expectBytesAtMost = 1_048_576
 /** How long the rest of a line may take to begin: a packet that was lost is sent again in less. */
 export const restOfLineMs = 1_000
+/** How long a server that asked for a client's certificate may take to say a word, where it says none when it takes it. */
+export const lateRefusalMs = 1_000
 /** Nobody writes more by hand. */
 export const stepsAtMost = 100
 /**
