@@ -104,6 +104,7 @@ const targetKinds = {
   steps: checkKinds.steps,
   tls: checkKinds.tls,
   timeoutMs: checkKinds.timeoutMs,
+  minCertificateDays: checkKinds.minCertificateDays,
 } satisfies Kinds & Record<keyof CheckTarget, Kind>
 
 const managerKinds = {
@@ -174,9 +175,23 @@ export function refuseHalfOpenTalk(options: CheckOptions): void {
 
 /** STARTTLS begins in plain text. */
 export function refuseTwiceTls({ tls, steps }: CheckOptions): void {
-  if (tls && steps?.some((step) => isObject(step) && 'starttls' in step))
-    throw new TypeError('tls and a step of starttls exclude each other: give one of them')
+  if (tls && hasStarttls(steps)) throw new TypeError('tls and a step of starttls exclude each other: give one of them')
 }
+
+/** Days that no certificate can have: whoever gives them believes that certificates are looked at. */
+export function refuseVainDays({ minCertificateDays, tls, steps }: CheckOptions): void {
+  if (minCertificateDays === undefined || speaksTls({ tls, steps })) return
+  throw new TypeError(
+    `minCertificateDays is ${minCertificateDays}, and nothing speaks TLS: give tls or a step of starttls beside it, or give it with the targets that speak TLS`,
+  )
+}
+
+/** At once or later. */
+export const speaksTls = ({ tls, steps }: Pick<CheckOptions, 'tls' | 'steps'>): boolean =>
+  Boolean(tls) || hasStarttls(steps)
+
+const hasStarttls = (steps: CheckOptions['steps']): boolean =>
+  steps?.some((step) => isObject(step) && 'starttls' in step) === true
 
 /** Names that people bring from Node, undici, got and others, in lower case, and what is meant here: the first that is taken. */
 const foreign: Readonly<Record<string, readonly string[]>> = {

@@ -91,7 +91,7 @@ export interface CheckOptions extends ConnectOptions {
   close?: 'reset' | 'fin' | undefined
   /** What a probe says and expects after the connect (and TLS), in order. Default: nothing. */
   steps?: readonly ProbeStep[] | undefined
-  /** A certificate with fewer days left makes its target `down`: ERR_CERT_EXPIRING. Default: every valid one will do. */
+  /** A certificate with fewer days left makes its target `down`: ERR_CERT_EXPIRING. Default: every valid one will do. It needs TLS beside it. */
   minCertificateDays?: number | undefined
 }
 
@@ -106,6 +106,8 @@ export interface CheckTarget {
   tls?: boolean | ConnectionOptions | undefined
   /** As in CheckOptions. */
   timeoutMs?: number | undefined
+  /** As in CheckOptions. */
+  minCertificateDays?: number | undefined
 }
 
 /** What a probe says and what it waits for, after the connect (and TLS). */

@@ -6,6 +6,7 @@ import { bucketOf, type Calls } from '../call/calls.js'
 import { Cancellation } from '../call/cancellation.js'
 import { Gate } from '../call/gate.js'
 import type { CheckSettings } from '../call/settings.js'
+import { refuseVainDays } from '../options.js'
 import type { CheckResult } from '../types.js'
 import { checkTarget } from './check-target.js'
 import { probeFor } from './probe.js'
@@ -44,6 +45,7 @@ export async function* check(
 /** What the targets of one check share. */
 export function runOf(calls: Calls, settings: CheckSettings, cancellation: Cancellation): CheckRun {
   const { ratePerSecond, perHost } = settings
+  refuseVainDays(settings)
   const limited = ratePerSecond !== undefined || perHost !== undefined
   const gate = limited ? new Gate({ bucket: bucketOf(ratePerSecond), perHost }) : undefined
   const { supervision, ...means } = calls.meansFor(settings)

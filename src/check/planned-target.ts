@@ -7,7 +7,10 @@ import { settledCheckTarget } from '../options.js'
 import type { CheckTarget } from '../types.js'
 
 /** Only what a target gives: an option that is absent is the check's. */
-export type OwnSettings = Pick<Partial<CheckSettings>, 'steps' | 'tls' | 'timeoutMs' | 'attemptTimeoutMs'>
+export type OwnSettings = Pick<
+  Partial<CheckSettings>,
+  'steps' | 'tls' | 'timeoutMs' | 'attemptTimeoutMs' | 'minCertificateDays'
+>
 
 /** Read and checked: nobody has to read it again. Targets of one group share their `own` and their `labels`. */
 export class PlannedTarget {

@@ -4,7 +4,7 @@ import type { Calls } from '../call/calls.js'
 import type { Cancellation } from '../call/cancellation.js'
 import type { Gate } from '../call/gate.js'
 import { type CheckSettings, settle } from '../call/settings.js'
-import { refuseHalfOpenTalk, refuseTwiceTls } from '../options.js'
+import { refuseHalfOpenTalk, refuseTwiceTls, refuseVainDays } from '../options.js'
 import type { OwnSettings } from './planned-target.js'
 import { type Probe, probeFor } from './probe.js'
 
@@ -16,6 +16,8 @@ export function runFor(run: CheckRun, own: OwnSettings | undefined): CheckRun {
   const settings = settle(run.settings, own)
   refuseHalfOpenTalk(settings)
   refuseTwiceTls(settings)
+  // One that speaks plain text among others that do not is the check's matter.
+  if (own.minCertificateDays !== undefined) refuseVainDays(settings)
   const other = { ...run, settings, alone: aloneOf(settings), probe: probeFor(settings) }
   run.others.set(own, other)
   return other

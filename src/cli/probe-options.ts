@@ -4,12 +4,13 @@ import { statusRanges } from '../check/presets/statuses.js'
 import { scriptOf } from '../check/script.js'
 import type { CheckOptions } from '../types.js'
 import { UsageError } from './exit-code.js'
+import type { Config } from './input/config.js'
 import type { ProbeFlags } from './probe-flags.js'
 
 export type ProbeOptions = Pick<CheckOptions, 'tls' | 'steps' | 'minCertificateDays'>
 
 /** @throws UsageError for flags that exclude each other. With a configuration, its probes say what speaks TLS. */
-export function probeOptionsOf(flags: ProbeFlags & { config?: string }): ProbeOptions {
+export function probeOptionsOf(flags: ProbeFlags, config?: Config): ProbeOptions {
   const { starttls, probe, servername, certMinDays } = flags
   const own = flags.send ?? flags.expect ?? []
   if (probe && own.length > 0)
@@ -22,12 +23,20 @@ export function probeOptionsOf(flags: ProbeFlags & { config?: string }): ProbeOp
   const statuses = flags.expectStatus === undefined ? undefined : statusRanges(flags.expectStatus)
   requirePatterns(own)
   const steps = [...presetSteps({ probe, starttls, tls: named, statuses }), ...own]
-  const wantsCertificate = certMinDays !== undefined && flags.config === undefined
+  const wantsCertificate = certMinDays !== undefined && config === undefined
   const speaksTls = !starttls && (flags.tls || named !== undefined || wantsCertificate)
+  const days = certMinDays ?? config?.minCertificateDays
+  const hasCertificates = speaksTls || starttls !== undefined
+  if (days !== undefined && !hasCertificates && !config?.speaksTls) {
+    const given = certMinDays === undefined ? `${config!.daysPlace}: certMinDays` : '--cert-min-days'
+    throw new UsageError(
+      `${given} is given, and nothing speaks TLS: add tls or starttls to a probe of the configuration, or --tls`,
+    )
+  }
   return {
     ...(speaksTls && { tls: named ?? true }),
     ...(steps.length > 0 && { steps }),
-    ...(certMinDays !== undefined && { minCertificateDays: certMinDays }),
+    ...(days !== undefined && hasCertificates && { minCertificateDays: days }),
   }
 }
 

@@ -180,12 +180,13 @@ const timesOf = (timeout: number, retries: number) => ({
 })
 
 /** @throws UsageError */
-async function configOf({ config: file, retries, halfOpen }: CheckFlags): Promise<Config | undefined> {
+async function configOf({ config: file, retries, halfOpen, certMinDays }: CheckFlags): Promise<Config | undefined> {
   if (file === undefined) return undefined
   const config = await readConfig(
     file,
     (timeout) => timesOf(timeout, retries),
     (problem) => messages.note(problemLine(problem)),
+    certMinDays,
   )
   if (halfOpen && config.speaks) throw new UsageError('--half-open and the probes of --config exclude each other')
   return config
@@ -193,8 +194,7 @@ async function configOf({ config: file, retries, halfOpen }: CheckFlags): Promis
 
 function optionsOf({ timeout, retries, ...flags }: CheckFlags, config: Config | undefined): CheckOptions {
   return {
-    minCertificateDays: config?.minCertificateDays,
-    ...probeOptionsOf(flags),
+    ...probeOptionsOf(flags, config),
     engine: flags.engine,
     ...timesOf(timeout, retries),
     family: familyOf(flags),

@@ -116,6 +116,43 @@ groups:
     expect(byJob.get(undefined)).toMatchObject({ status: 'up', labels: { site: 'here' } })
   })
 
+  it.each<[string, string, string[], RegExp]>([
+    [
+      'certMinDays',
+      'certMinDays: 14\n',
+      [],
+      /^cancelpoint: \S+days\.yml:1:14: certMinDays is given, and nothing speaks TLS/,
+    ],
+    ['--cert-min-days', '', ['--cert-min-days', '3'], /--cert-min-days is given, and nothing speaks TLS/],
+  ])('%s where nothing speaks TLS is bad usage, of check and watch', async (_, line, flags, message) => {
+    const config = fileOf('days.yml', `${line}targets: ['${targetOf('accept')}']\nprobe: { tls: false }\n`)
+    for (const command of ['check', 'watch']) {
+      const { code, stdout, stderr } = await run([command, ...flags, '--config', config])
+      expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
+      expect(stderr.replace(/\s+/g, ' ')).toMatch(message)
+    }
+  })
+
+  it('asks the groups that speak TLS for the days of their certificates, and not the others', async () => {
+    const { cert, key } = selfSigned()
+    fileOf('ca.pem', cert)
+    const server = createTlsServer({ cert, key }, (socket) => socket.on('error', () => {}).resume())
+    onTestFinished(() => void server.close())
+    await once(server.on('tlsClientError', () => {}).listen(0, '127.0.0.1'), 'listening')
+    const secure = `localhost:${(server.address() as AddressInfo).port}`
+    const groups = `groups:
+  - { targets: ['${secure}'], labels: { job: a }, probe: { tls: { ca: ca.pem } } }
+  - { targets: ['${targetOf('accept')}'], labels: { job: b } }`
+    const config = fileOf('days-asked.yml', `certMinDays: 30\n${groups}`)
+    const jobs = async (...flags: string[]) => {
+      const { stdout, stderr } = await run(['check', '-4', '--json', '--config', config, ...flags])
+      expect(stderr).toBe('')
+      return Object.fromEntries(results(stdout).map(({ labels, code, status }) => [labels!.job, code ?? status]))
+    }
+    expect(await jobs()).toEqual({ a: 'ERR_CERT_EXPIRING', b: 'up' })
+    expect(await jobs('--cert-min-days', '1')).toEqual({ a: 'up', b: 'up' })
+  })
+
   it('lets a group wait for longer than --timeout says', async () => {
     const config = fileOf('long.yml', `targets: ['${targetOf('hang')}']\ntimeout: 700ms`)
     const startedAt = performance.now()

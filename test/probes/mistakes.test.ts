@@ -170,6 +170,33 @@ describe('options', () => {
     expect(held()).toEqual(before)
   })
 
+  it('days of certificates that nobody looks at', async () => {
+    const { signal } = new AbortController()
+    const message = /minCertificateDays is 3, and nothing speaks TLS/
+    const minCertificateDays = 3
+    await expect(checked({ minCertificateDays, signal })).rejects.toThrow(message)
+    await expect(checked({ minCertificateDays, tls: false, steps: [{ expect: 'x' }], signal })).rejects.toThrow(message)
+    expect(() => manager.watch([target], { minCertificateDays, signal })).toThrow(message)
+    expect(listenersOn(signal)).toBe(0)
+    const [result] = await checked({}, [{ target, minCertificateDays }])
+    expect(result).toMatchObject({ status: 'unknown', code: 'ERR_INVALID_TARGET', attempts: 0 })
+    expect(result!.reason).toMatch(message)
+  })
+
+  it('days of certificates that are looked at: of the check, of a target, of the manager', async () => {
+    const expiring = [{ status: 'down', code: 'ERR_CERT_EXPIRING' }]
+    const tlsOptions = { ca: cert }
+    expect(await checked({ minCertificateDays: 30, tls: tlsOptions })).toMatchObject(expiring)
+    expect(await checked({ minCertificateDays: 30, steps: [{ starttls: tlsOptions }] })).toMatchObject(expiring)
+    expect(await checked({}, [{ target, tls: tlsOptions, minCertificateDays: 30 }])).toMatchObject(expiring)
+    expect(await checked({ tls: tlsOptions }, [{ target, minCertificateDays: 30 }])).toMatchObject(expiring)
+    const plain = { target, tls: false, minCertificateDays: undefined }
+    expect(await checked({ tls: tlsOptions, minCertificateDays: 30 }, [plain])).toMatchObject([{ status: 'up' }])
+    await using other = new ConnectionManager({ tls: tlsOptions })
+    for await (const result of other.check([target], { minCertificateDays: 30 }))
+      expect(result).toMatchObject(expiring[0]!)
+  })
+
   it('what is right is taken', async () => {
     for (const ca of [cert, Buffer.from(cert), [other.cert, cert], `words\n${cert}`])
       expect(await checked({ tls: { ca } })).toMatchObject([{ status: 'up' }])

@@ -118,6 +118,25 @@ groups:
     ])
   })
 
+  it('gives the days of certificates to the groups that speak TLS', async () => {
+    const { targets, config } = await targetsIn(`
+certMinDays: 14
+groups:
+- { targets: [a:1], probe: { tls: true } }
+- { targets: [b:1] }
+- { targets: [c:1], probe: { preset: redis } }
+- { targets: [d:1], probe: { steps: [{ starttls: true }] } }
+`)
+    const steps = expect.anything()
+    expect(targets).toEqual([
+      ['a:1', { tls: true, minCertificateDays: 14 }, undefined],
+      ['b:1', undefined, undefined],
+      ['c:1', { steps }, undefined],
+      ['d:1', { tls: false, steps, minCertificateDays: 14 }, undefined],
+    ])
+    expect(config).toMatchObject({ minCertificateDays: 14, speaksTls: true })
+  })
+
   it('makes steps of protocols', async () => {
     const { targets } = await targetsIn(`
 groups:

@@ -8,6 +8,7 @@ import { dirname } from 'node:path'
 import type { OwnSettings } from '../../check/planned-target.js'
 import { show } from '../../core/invalid-target.js'
 import { printable } from '../../core/text.js'
+import { speaksTls } from '../../options.js'
 import { daysAtMost, durationUpTo, maxTimeoutMs } from '../arguments.js'
 import { UsageError } from '../exit-code.js'
 import { keyOf } from '../resume/record.js'
@@ -21,8 +22,12 @@ import type { Batches } from './words.js'
 export interface Config {
   file: string
   groups: readonly ConfigGroup[]
-  /** Of the whole check. */
+  /** Of the whole check: of its groups that speak TLS they are set already. */
   minCertificateDays?: number | undefined
+  /** Where the file gives them, as people write it. */
+  daysPlace: string
+  /** Whether some group says TLS itself. */
+  speaksTls: boolean
   /** Whether some probe says more than a connect. */
   speaks: boolean
 }
@@ -44,8 +49,16 @@ export async function* entriesOfConfig({ groups }: Config): Batches {
   }
 }
 
-/** @throws UsageError after every mistake was told to `tell`. */
-export async function readConfig(file: string, times: Times, tell: (problem: Problem) => void): Promise<Config> {
+/**
+ * `days`: those that the certificates have to have left, in the place of the file's own.
+ * @throws UsageError after every mistake was told to `tell`.
+ */
+export async function readConfig(
+  file: string,
+  times: Times,
+  tell: (problem: Problem) => void,
+  days?: number,
+): Promise<Config> {
   const { yamlNode } = await import('./yaml.js')
   const text = textOf(file)
   const lines = new Lines(text)
@@ -57,7 +70,7 @@ export async function readConfig(file: string, times: Times, tell: (problem: Pro
   }
   let config: Config | undefined
   try {
-    config = new Reader(file, times, placeOf, mistake).config(yamlNode(text))
+    config = new Reader(file, times, placeOf, mistake, days).config(yamlNode(text))
   } catch (error) {
     if (!(error instanceof DocumentError)) throw error
     mistake(error.at, error.message)
@@ -124,8 +137,10 @@ class Reader {
   readonly #placeOf: ConfigGroup['placeOf']
   readonly #mistake: Mistake
   readonly #file: string
+  #minDays: number | undefined
 
-  constructor(file: string, times: Times, placeOf: ConfigGroup['placeOf'], mistake: Mistake) {
+  constructor(file: string, times: Times, placeOf: ConfigGroup['placeOf'], mistake: Mistake, days?: number) {
+    this.#minDays = days
     this.#file = file
     this.#folder = dirname(file)
     this.#times = times
@@ -139,6 +154,8 @@ class Reader {
       throw new DocumentError(root?.at ?? 0, `${is}: expected groups: [{ targets: [...] }]`)
     }
     const { groups: listed, certMinDays, ...top } = membersOf(root, topNames, this.#mistake)
+    const ownDays = certMinDays && this.#days(certMinDays)
+    this.#minDays ??= ownDays
     const defaults = this.#defaults(top, {})
     const groups: ConfigGroup[] = top.targets ? [this.#group(top.targets, defaults)] : []
     if (listed && !isNothing(listed)) {
@@ -147,7 +164,16 @@ class Reader {
       } else for (const each of listed.items) groups.push(...this.#member(each, defaults))
     }
     const speaks = groups.some(({ group: { own } }) => own?.tls || own?.steps)
-    return { file: this.#file, groups, minCertificateDays: certMinDays && this.#days(certMinDays), speaks }
+    const hasCertificates = groups.some(({ group: { own } }) => own && speaksTls(own))
+    const { line, column } = this.#placeOf(certMinDays?.at ?? 0)
+    return {
+      file: this.#file,
+      groups,
+      minCertificateDays: this.#minDays,
+      daysPlace: `${printable(this.#file)}:${line}:${column}`,
+      speaks,
+      speaksTls: hasCertificates,
+    }
   }
 
   #member(node: Node, defaults: Defaults): ConfigGroup[] {
@@ -169,7 +195,8 @@ class Reader {
     if (targets.kind !== 'list' && !isNothing(targets)) {
       this.#mistake(targets.at, `targets is ${describe(targets, show)}: expected a list of targets`)
     }
-    const own = probe || times ? { ...probe, ...times } : undefined
+    const days = this.#minDays !== undefined && probe && speaksTls(probe) && { minCertificateDays: this.#minDays }
+    const own = probe || times ? { ...probe, ...times, ...days } : undefined
     return { targets, group: { labels, own }, placeOf: this.#placeOf }
   }
 

@@ -16,7 +16,6 @@ import { familyOf } from '../family-flags.js'
 import type { Problem } from '../input.js'
 import { interrupted, spareHangUp } from '../interrupt.js'
 import { type Output, standardOutput } from '../output.js'
-import { probeOptionsOf } from '../probe-options.js'
 import { messages } from '../progress.js'
 import { problemLine } from '../report.js'
 import { StateFile } from '../state/file.js'
@@ -36,15 +35,14 @@ const say = (line: string): void => {
 export async function runWatch(words: readonly string[], flags: WatchFlags): Promise<void> {
   const output = standardOutput()
   const signal = AbortSignal.any([interrupted, output.gone])
-  const options = probeOptionsOf(flags)
   const list = await listOf(words, flags, tellProblem, signal)
   if (signal.aborted) return
   await using states = flags.state === undefined ? undefined : await StateFile.open(flags.state, { say })
   await using manager = new ConnectionManager({ maxInFlight: flags.concurrency })
   await using webhook = webhookFor(flags, manager)
   await using watch = manager.watch(list.targets, {
-    ...optionsOf(flags, list),
-    ...options,
+    ...optionsOf(flags),
+    ...list.options,
     states: states?.states,
     signal,
   })
@@ -146,9 +144,8 @@ function reloadsOf(words: readonly string[], flags: WatchFlags, list: Listed, wa
   return reloads
 }
 
-function optionsOf({ timeout, ...flags }: WatchFlags, { minCertificateDays }: Listed): WatchOptions {
+function optionsOf({ timeout, ...flags }: WatchFlags): WatchOptions {
   return {
-    ...(minCertificateDays !== undefined && { minCertificateDays }),
     engine: flags.engine,
     family: familyOf(flags),
     timeoutMs: timeout,

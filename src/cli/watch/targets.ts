@@ -5,21 +5,26 @@ import { UsageError } from '../exit-code.js'
 import { readConfig } from '../input/config.js'
 import { type Problem, targetsOf } from '../input.js'
 import { namedInputs } from '../named-inputs.js'
+import type { ProbeFlags } from '../probe-flags.js'
+import { type ProbeOptions, probeOptionsOf } from '../probe-options.js'
 import type { WatchFlags } from './flags.js'
 
 export interface Listed {
   targets: readonly PlannedTarget[]
-  minCertificateDays?: number | undefined
+  /** What is done to those that say nothing of it themselves. */
+  options: ProbeOptions
 }
 
 /** @throws UsageError where there is nothing to watch, or where something cannot be read; `tell` has heard what. */
 export async function listOf(
   words: readonly string[],
-  { file: files, config: configFile }: Pick<WatchFlags, 'file' | 'config'>,
+  flags: Pick<WatchFlags, 'file' | 'config'> & ProbeFlags,
   tell: (problem: Problem) => void,
   signal?: AbortSignal,
 ): Promise<Listed> {
-  const config = configFile === undefined ? undefined : await readConfig(configFile, timesOf, tell)
+  const { file: files, config: configFile, certMinDays } = flags
+  const config = configFile === undefined ? undefined : await readConfig(configFile, timesOf, tell, certMinDays)
+  const options = probeOptionsOf(flags, config)
   const inputs = namedInputs(words, files, config)
   if (inputs.length === 0)
     throw new UsageError('no targets: give some, or --file FILE, or --config FILE (see cancelpoint watch --help)')
@@ -34,7 +39,7 @@ export async function listOf(
   if (problems > 0)
     throw new UsageError(problems === 1 ? 'the list has a mistake' : `the list has ${problems} mistakes`)
   if (targets.length === 0 && !signal?.aborted) throw new UsageError('no targets in the input')
-  return { targets, minCertificateDays: config?.minCertificateDays }
+  return { targets, options }
 }
 
 /** A group's own limit: for one connect, and for all of it. */
