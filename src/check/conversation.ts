@@ -33,6 +33,8 @@ export class Conversation {
   #inbox: Inbox | undefined
   /** The last expectation was of text, of which the rest of the line is a part. */
   #isText = false
+  /** The peer was asked to end the connection once it has answered. */
+  #peerEnds = false
   /** The last bytes that were sent were no line: then what answers them may be none either. */
   #sendsNoLines = false
 
@@ -71,7 +73,7 @@ export class Conversation {
   async end(close: 'reset' | 'fin'): Promise<void> {
     const top = this.#top
     this.#inbox?.detach()
-    if (close === 'fin') await sayGoodbye(top)
+    if (close === 'fin') await sayGoodbye(top, this.#peerEnds, this.#call.cancellation)
     // While neither is destroyed, the number is still this connection's. Node's own resetAndDestroy() knows no TLSSocket, and
     // on the socket below one it ends the process by a segmentation fault.
     else if (!this.#plain.destroyed && !top.destroyed) binding.setOption(this.#fd, 'linger', 0)
@@ -130,6 +132,7 @@ export class Conversation {
     try {
       const came = await inbox.until(step)
       this.#isText = step.isText
+      this.#peerEnds = step.peerEnds === true
       if (came === 'yes') return
       throw this.#unexpected(came, step)
     } catch (error) {

@@ -22,6 +22,8 @@ export interface ExpectStep {
   isIncremental: boolean
   /** The peer speaks in lines, of which this may be a part. */
   isText: boolean
+  /** The peer was asked to end the connection after its answer, of which this is the beginning. */
+  peerEnds?: boolean
   /** For people: `"PONG"`, `/^220 /`, `a status line of HTTP`. */
   described: string
 }

@@ -140,6 +140,9 @@ export const reload = {
 
 /** How long a check's close_notify and FIN may take to be sent: a peer that does not read holds them up. */
 export const goodbyeMs = 1_000
+/** What a peer still says then is read so far, for as long as it pauses no longer than so: a page is rarely larger. */
+export const goodbyeBytes = 262_144
+export const goodbyeQuietMs = 100
 
 /** A small policy: what is worth trying again has mostly come back by then. Tries, the first included. */
 export const retryTries = 3

@@ -153,3 +153,101 @@ describe('the line before TLS', () => {
     expect(result.reason).toContain('closed the connection before it had sent the end of its line')
   })
 })
+
+describe('the end of a probe whose peer still speaks', () => {
+  const head = 'HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n'
+  /** What the server saw: whether all of its answer was taken, and the end of the connection. */
+  interface Seen {
+    all: boolean
+    end: string
+  }
+
+  /** Answers with `parts`, and ends; tells how its side of the connection went. */
+  async function answering(parts: readonly (string | Buffer)[], everyMs: number, ends = true) {
+    let resolve!: (seen: Seen) => void
+    const promise = new Promise<Seen>((settle) => {
+      resolve = settle
+    })
+    const target = await targetOf(
+      async (socket) => {
+        const seen: Seen = { all: false, end: 'nothing' }
+        socket.on('error', (error: NodeJS.ErrnoException) => {
+          seen.end = error.code!
+        })
+        socket.on('end', () => {
+          seen.end = 'end'
+          if (!ends) socket.end()
+        })
+        socket
+          .once('close', () => resolve(seen))
+          .once('finish', () => {
+            seen.all = true
+          })
+        await once(socket.resume(), 'data')
+        await inSegments(socket, parts, everyMs)
+        if (ends) socket.end()
+      },
+      { allowHalfOpen: true },
+    )
+    return { target, seen: promise }
+  }
+
+  const preset = { steps: presetSteps({ probe: 'http' }) }
+  const own = { steps: [{ send: 'GET / HTTP/1.0\r\n\r\n' }, { expect: '200 OK' }] }
+  const body = Buffer.alloc(200_000, 'x')
+
+  it.each<[what: string, parts: (string | Buffer)[], everyMs: number, options: CheckOptions]>([
+    ['a short answer', [`${head}hello`], 0, preset],
+    ['a large body', [head, body], 0, preset],
+    ['a status line by itself', ['HTTP/1.1 200 OK\r\n', 'Connection: close\r\n\r\n', body], 30, preset],
+    ['a body in pieces', [head, ...Array<Buffer>(20).fill(body.subarray(0, 9_000))], 10, preset],
+    ['steps of one’s own', [head, body], 0, own],
+  ])('%s: the server sees an end, and no reset', async (_, parts, everyMs, options) => {
+    const { target, seen } = await answering(parts, everyMs)
+    expect(await resultOf(manager, target, options)).toMatchObject({ status: 'up' })
+    expect(await seen).toEqual({ all: true, end: 'end' })
+  })
+
+  it('a server that does not end by itself is left after a moment', async () => {
+    const { target, seen } = await answering([`${head}hello`], 0, false)
+    const startedAt = performance.now()
+    expect(await resultOf(manager, target, preset)).toMatchObject({ status: 'up' })
+    expect(performance.now() - startedAt).toBeLessThan(600)
+    expect(await seen).toEqual({ all: true, end: 'end' })
+  })
+
+  const endless = () =>
+    targetOf((socket) => {
+      const more = () => {
+        while (!socket.destroyed && socket.write(body));
+      }
+      socket.once('data', () => {
+        socket.write(head)
+        socket.on('drain', more)
+        more()
+      })
+    })
+
+  it('a body without end is cut off', async () => {
+    const startedAt = performance.now()
+    expect(await resultOf(manager, await endless(), preset)).toMatchObject({ status: 'up' })
+    expect(performance.now() - startedAt).toBeLessThan(1_500)
+  })
+
+  it('a check that is aborted meanwhile does not wait for it', async () => {
+    const target = await targetOf((socket) => {
+      socket.once('data', () => {
+        socket.write(head)
+        const timer = setInterval(() => socket.write('x'), 20)
+        socket.once('close', () => clearInterval(timer))
+      })
+    })
+    const controller = new AbortController()
+    setTimeout(() => controller.abort(), 150)
+    const startedAt = performance.now()
+    await expect(resultOf(manager, target, { ...preset, signal: controller.signal })).rejects.toMatchObject({
+      name: 'AbortError',
+    })
+    expect(performance.now() - startedAt).toBeLessThan(700)
+  })
+})

@@ -54,5 +54,5 @@ const withPort = (host: string, port: number): string => (port === 80 || port ==
 
 export function http(wanted: readonly StatusRange[] = wellStatuses): readonly ProbeStep[] {
   const ranges = wanted.map(([from, to]) => (from === to ? `${from}` : `${from}-${to}`)).join(', ')
-  return [send(request), expect(`a status of HTTP in ${ranges}`, status(wanted))]
+  return [send(request), expect(`a status of HTTP in ${ranges}`, status(wanted), true)]
 }

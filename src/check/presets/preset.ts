@@ -12,6 +12,7 @@ export function send(bytes: string | Uint8Array | ((target: ParsedTarget) => str
 }
 
 /** `described`: what the peer is to send, such as `a greeting of SMTP`. */
-export function expect(described: string, judge: Judge, maxBytes = limits.expectBytes): ProbeStep {
-  return readyStep({ kind: 'expect', judge, maxBytes, isIncremental: false, isText: false, described })
+export function expect(described: string, judge: Judge, peerEnds = false): ProbeStep {
+  const { expectBytes: maxBytes } = limits
+  return readyStep({ kind: 'expect', judge, maxBytes, isIncremental: false, isText: false, peerEnds, described })
 }
