@@ -67,6 +67,7 @@ export const connectKinds = {
 const checkKinds = {
   ...connectKinds,
   close: kind("'reset' or 'fin'", (value) => value === 'reset' || value === 'fin'),
+  tryTimeoutMs: duration,
   concurrency: inFlight,
   ratePerSecond: rate,
   perHost: inFlight,

@@ -68,10 +68,15 @@ export interface ManagerOptions extends ConnectOptions {
 }
 
 /**
- * `timeoutMs` bounds a target as a whole (name, connect, TLS, all tries), `attemptTimeoutMs` one connect(2). Both run from when
+ * `timeoutMs` bounds a target as a whole (name, connect, TLS, all tries), `tryTimeoutMs` one try, `attemptTimeoutMs` one connect(2). They run from when
  * the work on the target begins; what it waits for this machine (a place, a lane, a look-up) stops the clock.
  */
 export interface CheckOptions extends ConnectOptions {
+  /**
+   * One try of a target that speaks (TLS, steps), from the start of its connect to its last word. What a retry may repeat. It ends
+   * a handshake or a step; the connect of a try has `attemptTimeoutMs`. Milliseconds, default `timeoutMs`.
+   */
+  tryTimeoutMs?: number | undefined
   /** Targets in flight at once. Default 1,024. */
   concurrency?: number | undefined
   /** Connects started a second, at most. Default: no limit. */

@@ -13,12 +13,14 @@ import type { CertificateRecord } from '../types.js'
 import { requireTaken } from './late-refusal.js'
 import { probeError } from './probe-error.js'
 import { contextOf } from './tls-context.js'
+import type { TryTime } from './try-time.js'
 
 export interface SecureOptions {
   /** The same object for all that share it. */
   tls: ConnectionOptions
   /** Days that the certificate has to have left. */
   minDays?: number | undefined
+  time: TryTime
   /** Told as soon as the peer's certificate is known. */
   told(certificate: CertificateRecord): void
 }
@@ -30,7 +32,7 @@ export interface SecureOptions {
 export async function secureProbe(
   socket: Socket,
   call: Call,
-  { tls, minDays, told }: SecureOptions,
+  { tls, minDays, time, told }: SecureOptions,
 ): Promise<TLSSocket> {
   let identityError: Error | undefined
   const asked = protocolsOf(tls.ALPNProtocols)
@@ -55,7 +57,7 @@ export async function secureProbe(
   // Whoever uses it next finds its error.
   secured.on('error', () => {})
   try {
-    await requireTaken(secured, call)
+    await requireTaken(secured, call, time)
     return secured
   } catch (error) {
     await closeSocket(secured)

@@ -11,7 +11,7 @@ import { performance } from '../core/clock.js'
 import { advise, classOf } from '../core/errno.js'
 import * as limits from '../core/limits.js'
 import type { Phase } from '../core/verdict.js'
-import { ConnectError } from '../errors/connect-error.js'
+import { ConnectError, deadlineError } from '../errors/connect-error.js'
 import type { CheckResult } from '../types.js'
 import { secureProbe } from './certificate.js'
 import { sayGoodbye } from './goodbye.js'
@@ -19,7 +19,7 @@ import { type Came, Inbox } from './inbox.js'
 import { probeError } from './probe-error.js'
 import { quoted } from './quoted.js'
 import type { ExpectStep, SendStep, Step } from './script.js'
-import { shareOf } from './share-of-time.js'
+import type { TryTime } from './try-time.js'
 
 /** What a probe has to tell besides its call. */
 export type Spoken = Pick<CheckResult, 'certificate' | 'step' | 'stepsMs' | 'tlsMs'>
@@ -29,6 +29,10 @@ export class Conversation {
   readonly #spoken: Spoken
   readonly #fd: number
   readonly #plain: Socket
+  readonly #time: TryTime
+  #phase: Phase = 'tls'
+  /** The time of the try was over, and this is what was waited for. */
+  #late: ConnectError | undefined
   #secured: TLSSocket | undefined
   #inbox: Inbox | undefined
   /** The last expectation was of text, of which the rest of the line is a part. */
@@ -39,11 +43,18 @@ export class Conversation {
   #sendsNoLines = false
 
   /** `socket`: connected, with the descriptor `fd`. */
-  constructor(socket: Socket, fd: number, call: Call, spoken: Spoken) {
+  constructor(socket: Socket, fd: number, call: Call, spoken: Spoken, time: TryTime) {
     this.#plain = socket
     this.#fd = fd
     this.#call = call
     this.#spoken = spoken
+    this.#time = time
+    time.onExpiry(() => this.#cut())
+  }
+
+  /** @throws ConnectError where the time of the try is over. */
+  throwIfLate(): void {
+    if (this.#late) throw this.#late
   }
 
   /** @throws ConnectError that says which step failed; the call's own error once it is cancelled. */
@@ -59,9 +70,10 @@ export class Conversation {
     const told = (certificate: CheckResult['certificate']) => Object.assign(this.#spoken, { certificate })
     this.#inbox?.detach()
     this.#inbox = undefined
+    this.#phase = 'tls'
     const startedAt = performance.now()
     try {
-      this.#secured = await secureProbe(this.#top, this.#call, { tls, minDays, told })
+      this.#secured = await secureProbe(this.#top, this.#call, { tls, minDays, told, time: this.#time })
     } catch (error) {
       throw this.#excused(error)
     } finally {
@@ -85,6 +97,15 @@ export class Conversation {
     this.#inbox?.detach()
     await closeSocket(this.#top)
     await closeSocket(this.#plain)
+  }
+
+  /** Ends what is under way, whatever it is. */
+  #cut(): void {
+    const { attempts, endpoint, hostname } = this.#call
+    const progress = { phase: this.#phase, waitedMs: 0, attempts, endpoint, hostname, heard: this.#heard }
+    this.#late = deadlineError(this.#time.limitMs, progress)
+    this.#top.destroy()
+    this.#plain.destroy()
   }
 
   get #top(): Socket {
@@ -156,7 +177,7 @@ export class Conversation {
 
   /** A peer that says no more for a while speaks in no lines, and waits for us. */
   async #readLine(inbox: Inbox): Promise<void> {
-    if (inbox.isEmpty && (this.#sendsNoLines || !(await inbox.says(shareOf(this.#call, limits.restOfLineMs))))) return
+    if (inbox.isEmpty && (this.#sendsNoLines || !(await inbox.says(this.#time.shareOf(limits.restOfLineMs))))) return
     const came = await inbox.until(restOfLine)
     if (came !== 'yes') throw this.#unexpected(came, { described: 'the end of its line' })
   }
@@ -164,6 +185,7 @@ export class Conversation {
   #reading(phase: 'send' | 'expect'): Inbox {
     const inbox = this.#inbox ?? new Inbox(this.#top, this.#call.cancellation)
     this.#inbox = inbox
+    this.#phase = phase
     this.#call.startsStep(phase, () => this.#heard)
     return inbox
   }

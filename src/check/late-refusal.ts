@@ -8,10 +8,10 @@ import type { Call } from '../call/call.js'
 import { clearTimeout, setImmediate, setTimeout } from '../core/clock.js'
 import * as limits from '../core/limits.js'
 import { probeError } from './probe-error.js'
-import { shareOf } from './share-of-time.js'
+import type { TryTime } from './try-time.js'
 
 /** @throws ConnectError where the server refuses; the call's own error once it is cancelled. The socket stays open. */
-export async function requireTaken(secured: TLSSocket, call: Call): Promise<void> {
+export async function requireTaken(secured: TLSSocket, call: Call, time: TryTime): Promise<void> {
   if (!asksForCertificate(secured)) return
   let settle = (_error?: Error) => {}
   const judged = new Promise<void>((resolve, reject) => {
@@ -23,7 +23,7 @@ export async function requireTaken(secured: TLSSocket, call: Call): Promise<void
   }
   const ended = () => settle(Object.assign(new Error('it closed the connection'), { code: 'ECONNRESET' }))
   // What has arrived by then counts: the event loop reads it before it comes to this.
-  const timer = setTimeout(() => setImmediate(taken), shareOf(call, limits.lateRefusalMs))
+  const timer = setTimeout(() => setImmediate(taken), time.shareOf(limits.lateRefusalMs))
   secured.on('session', taken).on('readable', said).on('end', ended).on('close', ended).on('error', settle)
   try {
     await call.cancellation.race(judged)

@@ -9,7 +9,7 @@ import type { CheckTarget } from '../types.js'
 /** Only what a target gives: an option that is absent is the check's. */
 export type OwnSettings = Pick<
   Partial<CheckSettings>,
-  'steps' | 'tls' | 'timeoutMs' | 'attemptTimeoutMs' | 'minCertificateDays'
+  'steps' | 'tls' | 'timeoutMs' | 'tryTimeoutMs' | 'attemptTimeoutMs' | 'minCertificateDays'
 >
 
 /** Read and checked: nobody has to read it again. Targets of one group share their `own` and their `labels`. */

@@ -7,6 +7,7 @@ import type { Endpoint } from '../core/endpoint.js'
 import { Conversation, type Spoken } from './conversation.js'
 import { scriptOf } from './script.js'
 import { requireUsable } from './tls-context.js'
+import { TryTime } from './try-time.js'
 
 /** Resolves to the endpoint that took the connect, and tells `spoken` what it learnt. Rejects as the call's work does. */
 export type Probe = (call: Call, spoken: Spoken) => Promise<Endpoint>
@@ -19,7 +20,8 @@ export function probeFor(settings: CheckSettings): Probe {
   return speaks(settings) ? speakingProbe(settings) : connectProbe
 }
 
-function speakingProbe({ tls, steps = [], close = 'fin', minCertificateDays }: CheckSettings): Probe {
+function speakingProbe(settings: CheckSettings): Probe {
+  const { tls, steps = [], close = 'fin', minCertificateDays, timeoutMs, tryTimeoutMs = timeoutMs } = settings
   const script = scriptOf(steps)
   const tlsOptions = tls === true ? {} : tls
   if (tlsOptions) requireUsable('tls', tlsOptions)
@@ -28,15 +30,22 @@ function speakingProbe({ tls, steps = [], close = 'fin', minCertificateDays }: C
   return async (call, spoken) => {
     // An earlier try may have told some.
     for (const told of ['certificate', 'step', 'stepsMs', 'tlsMs'] as const) delete spoken[told]
-    const descriptor = new Descriptor(await establish(call))
-    const { fd } = descriptor
-    const conversation = new Conversation(descriptor.adopt(), fd, call, spoken)
+    const time = new TryTime(call, tryTimeoutMs)
+    let conversation: Conversation | undefined
     try {
+      const descriptor = new Descriptor(await establish(call))
+      const { fd } = descriptor
+      conversation = new Conversation(descriptor.adopt(), fd, call, spoken, time)
       if (tlsOptions) await conversation.secure(tlsOptions, minCertificateDays)
       await conversation.follow(script, minCertificateDays)
+      conversation.throwIfLate()
     } catch (error) {
-      await conversation.close()
+      await conversation?.close()
+      call.cancellation.throwIfRequested()
+      conversation?.throwIfLate()
       throw error
+    } finally {
+      time.end()
     }
     // The verdict stands: no deadline may change it while the connection is ended.
     call.deadline.end()

@@ -176,6 +176,7 @@ async function* results(
 /** Of a target as a whole: as many tries, and the waits between them. */
 const timesOf = (timeout: number, retries: number) => ({
   attemptTimeoutMs: timeout,
+  tryTimeoutMs: timeout,
   timeoutMs: timeout * (1 + retries) + retries * backoffMs,
 })
 

@@ -55,6 +55,15 @@ it('--send and --expect are steps in the order given', async () => {
   expect(wrong.code).toBe(1)
 })
 
+it('--timeout is for one try, and --retries gives each its own', async () => {
+  const steps = ['--expect', 'never', '--timeout', '200ms']
+  const once = await checked(...steps, ports.echo)
+  expect(once.result).toMatchObject({ status: 'down', code: 'ETIMEDOUT', phase: 'expect', attempts: 1 })
+  const twice = await checked(...steps, '--retries', '1', ports.echo)
+  expect(twice.result).toMatchObject({ status: 'down', code: 'ETIMEDOUT', phase: 'expect', attempts: 2 })
+  expect(twice.result.reason).toContain('did not come within 200 ms')
+})
+
 it('--probe http asks for the host, and judges the status', async () => {
   const { result, stdout } = await checked('--probe', 'http', ports.http)
   expect(result).toMatchObject({ status: 'down', code: 'ERR_EXPECT', errnoClass: 'protocol', phase: 'expect', step: 1 })

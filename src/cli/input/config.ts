@@ -39,7 +39,7 @@ export interface ConfigGroup {
 }
 
 /** What a time limit of one try is for a target as a whole, which is the check's matter. */
-export type Times = (timeoutMs: number) => Pick<OwnSettings, 'timeoutMs' | 'attemptTimeoutMs'>
+export type Times = (timeoutMs: number) => Pick<OwnSettings, 'timeoutMs' | 'tryTimeoutMs' | 'attemptTimeoutMs'>
 
 export async function* entriesOfConfig({ groups }: Config): Batches {
   for (const { targets, group, placeOf } of groups) {
