@@ -13,14 +13,19 @@ export interface Probed {
   readonly nameMs?: number
   readonly tlsMs?: number
   readonly stepsMs?: number
+  readonly certificate?: {
+    readonly validTo: number
+    /** Absent where nobody keeps which one it is. */
+    readonly subject?: string
+    readonly issuer?: string
+    readonly fingerprint256?: string
+  }
+}
+
+/** The same, from which its duration can be told. */
+export interface Timed extends Probed {
   readonly attempts: number
   readonly startedAt: number
-  readonly certificate?: {
-    readonly subject: string
-    readonly issuer: string
-    readonly validTo: number
-    readonly fingerprint256: string
-  }
 }
 
 export interface ProbeSubject {
@@ -85,9 +90,9 @@ const others: readonly Family<ProbeSubject>[] = [
     help: 'Which certificate the target has.',
     type: 'gauge',
     samples({ result: { certificate } }, add) {
-      if (!certificate) return
+      if (certificate?.fingerprint256 === undefined) return
       const fingerprint = certificate.fingerprint256.replaceAll(':', '').toLowerCase()
-      const { subject, issuer } = certificate
+      const { subject = '', issuer = '' } = certificate
       const pairs = [labelText('fingerprint_sha256', fingerprint), labelText('issuer', issuer)]
       add(1, [...pairs, labelText('subject', subject)].join(','))
     },
@@ -111,8 +116,8 @@ const others: readonly Family<ProbeSubject>[] = [
   },
 ]
 
-/** Of the last result of a watched target: what cannot be told is left out. */
-export const watchedFamilies: readonly Family<ProbeSubject>[] = [success(undefined), ...others]
+/** Of a result that stands for its target: what cannot be told is left out. */
+export const resultFamilies: readonly Family<ProbeSubject>[] = [success(undefined), ...others]
 
 /** Of a probe that was asked for: whoever asked waits for probe_success, as blackbox_exporter has it. */
 export const probeFamilies: readonly Family<ProbeSubject>[] = [success(0), ...others]
@@ -121,7 +126,7 @@ export const probeFamilies: readonly Family<ProbeSubject>[] = [success(0), ...ot
  * How long it took, as `now`, when its result has just come. Of a target that is up, its phases. Of another one the phase that
  * ended it may have no time of its own, and so it is counted from the beginning.
  */
-export function durationMsOf(result: Probed, now: number): number {
+export function durationMsOf(result: Timed, now: number): number {
   const { status, attempts, startedAt, nameMs = 0, connectMs = 0, tlsMs = 0, stepsMs = 0 } = result
   const phases = nameMs + connectMs + tlsMs + stepsMs
   return status === 'up' || attempts === 0 ? phases : Math.max(phases, now - startedAt)

@@ -1,7 +1,7 @@
 /** What /metrics tells of a watch: of each target, and of all of them together. */
 import { type Family, labelText, seconds } from '../core/exposition.js'
 import type { State } from '../core/health.js'
-import { type ProbeSubject, watchedFamilies } from '../core/probe-metrics.js'
+import { type ProbeSubject, resultFamilies } from '../core/probe-metrics.js'
 import type { TargetHealth, WatchSummary } from '../types.js'
 
 /** A target with series of its own; `result`, its last one, is undefined before the first. */
@@ -17,7 +17,7 @@ const stateLabels = states.map((state) => [state, `state="${state}"`] as const)
 
 const isProbed = (row: Row): row is Row & ProbeSubject => row.result !== undefined
 
-const ofProbes = watchedFamilies.map(
+const ofProbes = resultFamilies.map(
   (family): Family<Row> => ({
     ...family,
     samples(row, add) {

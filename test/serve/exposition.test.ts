@@ -1,7 +1,7 @@
 /** Labels and heads as Prometheus reads them, and which of its formats a scraper wants. */
 import { describe, expect, it } from 'vitest'
 import { dialectFor, type Family, familyText, headOf, linesOf, seconds, seriesOf } from '#internal/core/exposition'
-import { durationMsOf, type Probed, probeFamilies, watchedFamilies } from '#internal/core/probe-metrics'
+import { durationMsOf, type Probed, probeFamilies, resultFamilies } from '#internal/core/probe-metrics'
 
 describe('the labels of a series', () => {
   it.each<[Record<string, string>, string]>([
@@ -70,7 +70,7 @@ it.each<[string | undefined, 'text' | 'openmetrics']>([
 })
 
 describe('the metrics of a probe', () => {
-  const told = (result: Partial<Probed> & Pick<Probed, 'status'>, families = watchedFamilies) => {
+  const told = (result: Partial<Probed> & Pick<Probed, 'status'>, families = resultFamilies) => {
     const subject = { result: { attempts: 1, startedAt: 0, ...result }, durationMs: 12 }
     return families
       .map((family) => linesOf(family, subject))
