@@ -27,17 +27,18 @@ export function onTop<Secured extends Socket>(
   for (const event of events) socket.on(event, (...given) => secured.emit(event, ...given))
   if (timeoutMs === undefined || timeoutMs === Number.POSITIVE_INFINITY) return secured
   const timer = setTimeout(() => {
-    if (!socket.connecting) secured.destroy(handshakeLate(timeoutMs, secured))
+    if (!socket.connecting) secured.destroy(lateError(timeoutMs, secured))
   }, timeoutMs)
   const stop = () => clearTimeout(timer)
   secured.once('secureConnect', stop).once('close', stop)
   return secured
 }
 
-function handshakeLate(timeoutMs: number, secured: Socket): Error {
-  const { servername } = secured as Partial<TLSSocket> & { servername?: string | false }
+/** A connect, or the handshake that follows it, took longer than it may. */
+export function lateError(timeoutMs: number, socket: Socket): Error {
+  const { servername } = socket as Partial<TLSSocket> & { servername?: string | false }
   return deadlineError(timeoutMs, {
-    phase: 'tls',
+    phase: socket.connecting ? 'connect' : 'tls',
     waitedMs: 0,
     attempts: [],
     ...(servername && { hostname: servername }),

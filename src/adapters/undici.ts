@@ -6,12 +6,11 @@ import type { buildConnector, Dispatcher } from 'undici'
 import { clearTimeout, setTimeout } from '../core/clock.js'
 import { withoutDot } from '../core/hostname.js'
 import { isObject, kind, requireKinds, settled, wholeNumber } from '../core/kinds.js'
-import { deadlineError } from '../errors/connect-error.js'
 import { hintFor } from '../options.js'
 import { openSocket } from './net.js'
 import { type NetOptions, type OwnOptions, timeoutMsOf } from './net-options.js'
 import { requireMakersOptions } from './options.js'
-import { onTop } from './tls.js'
+import { lateError, onTop } from './tls.js'
 import { type Connecting, eventOrSignalKind, type Signal, WaitingRequests } from './undici-waiting.js'
 
 /**
@@ -154,10 +153,6 @@ function settleOnce(
     settle(failure ?? Object.assign(new Error('the peer closed the connection'), { code: 'ECONNRESET' }))
   }
   socket.on('error', failed).once(success, connected).once('close', closed)
-}
-
-function lateError(timeoutMs: number, socket: Socket): Error {
-  return deadlineError(timeoutMs, { phase: socket.connecting ? 'connect' : 'tls', waitedMs: 0, attempts: [] })
 }
 
 /** By server name, the newest at the end. */
