@@ -11,11 +11,11 @@
 
 extern "C" {
 #include "attempt.h"
+#include "cancels.h"
 #include "lane_group.h"
 #include "ledger.h"
 #include "outbox.h"
-#include "reactor.h"
-#include "reaper.h"
+#include "reactors.h"
 #include "socket_options.h"
 #include "syscalls.h"
 #include "wire.h"
@@ -62,7 +62,7 @@ void Close(void* data) {
   attempts_sweep(environment->box);
   if (environment->lanes != nullptr) group_close(environment->lanes);
   // What it was given is cancelled by now, and posts to an outbox that stays until its last attempt is over.
-  for (; environment->reactor_users > 0; environment->reactor_users--) reactor_stop();
+  for (; environment->reactor_users > 0; environment->reactor_users--) reactors_stop();
   if (environment->bell != nullptr) napi_release_threadsafe_function(environment->bell, napi_tsfn_abort);
   outbox_drop(environment->box);
   delete environment;
@@ -131,10 +131,10 @@ Value SubmitToLanes(const CallbackInfo& info) {
   return Number(info, group_submit(number, ids.Data(), count) ? 0 : -ESRCH);
 }
 
-// startReactor(): 0, or a negative errno and the call that gave it. One stopReactor for each that was 0; an environment that
-// ends makes up for what is missing.
-Value StartReactor(const CallbackInfo& info) {
-  failure failure = reactor_start();
+// startReactors(atMost): 0, or a negative errno and the call that gave it. One stopReactors for each that was 0; an environment
+// that ends makes up for what is missing. The first user in the process says how many there may be.
+Value StartReactors(const CallbackInfo& info) {
+  failure failure = reactors_start(info[0].As<Napi::Number>().Uint32Value());
   if (failure.error == 0) Of(info).reactor_users++;
   auto told = Napi::Array::New(info.Env(), 2);
   told[uint32_t{0}] = Number(info, -failure.error);
@@ -142,20 +142,20 @@ Value StartReactor(const CallbackInfo& info) {
   return told;
 }
 
-Value StopReactor(const CallbackInfo& info) {
+Value StopReactors(const CallbackInfo& info) {
   Environment& environment = Of(info);
   if (environment.reactor_users == 0) return Number(info, -EINVAL);
   environment.reactor_users--;
-  reactor_stop();
+  reactors_stop();
   return Number(info, 0);
 }
 
-// submitToReactor(ids, count): hands reserved attempts to the reactor. How many are over already: they wait to be drained, unannounced.
-Value SubmitToReactor(const CallbackInfo& info) {
+// submitToReactors(ids, count): hands reserved attempts to the reactors. How many are over already: they wait to be drained, unannounced.
+Value SubmitToReactors(const CallbackInfo& info) {
   auto ids = info[0].As<Napi::Float64Array>();
   size_t count = AtMost(info, 1, ids.ElementLength());
   if (Of(info).reactor_users == 0) return Number(info, -EINVAL);
-  return Number(info, static_cast<double>(reactor_submit(ids.Data(), count)));
+  return Number(info, static_cast<double>(reactors_submit(ids.Data(), count)));
 }
 
 Value Forfeit(const CallbackInfo& info) {
@@ -164,12 +164,12 @@ Value Forfeit(const CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-// cancel(ids, count): asks for the end of each; the outcomes tell when it has come.
+// cancel(ids, count): asks for the end of each; the outcomes tell when it has come. How many are over already: they wait to be
+// drained, unannounced.
 Value Cancel(const CallbackInfo& info) {
   auto ids = info[0].As<Napi::Float64Array>();
   size_t count = AtMost(info, 1, ids.ElementLength());
-  reaper_cancel_paced(&Of(info).pace, ids.Data(), count);
-  return info.Env().Undefined();
+  return Number(info, static_cast<double>(cancels_send(&Of(info).pace, ids.Data(), count)));
 }
 
 // drain(into, room): writes so many outcomes, OUTCOME_FIELDS numbers each, and returns how many there were. One that yields a
@@ -340,9 +340,9 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   Export<Reserve>(exports, "reserve", environment);
   Export<OpenLanes>(exports, "openLanes", environment);
   Export<SubmitToLanes>(exports, "submitToLanes", environment);
-  Export<StartReactor>(exports, "startReactor", environment);
-  Export<StopReactor>(exports, "stopReactor", environment);
-  Export<SubmitToReactor>(exports, "submitToReactor", environment);
+  Export<StartReactors>(exports, "startReactors", environment);
+  Export<StopReactors>(exports, "stopReactors", environment);
+  Export<SubmitToReactors>(exports, "submitToReactors", environment);
   Export<Forfeit>(exports, "forfeit", environment);
   Export<Cancel>(exports, "cancel", environment);
   Export<Drain>(exports, "drain", environment);

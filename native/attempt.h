@@ -21,7 +21,10 @@ enum attempt_state {
   ATTEMPT_RESERVED,  /* the calling environment has an id; nothing is opened */
   ATTEMPT_QUEUED,    /* in a lane group's queue */
   ATTEMPT_TAKEN,     /* on a lane, which owns the descriptor and the address buffer */
-  ATTEMPT_WATCHED,   /* with the reactor, which owns the same */
+  ATTEMPT_SUBMITTED, /* with a reactor, or the submitting thread until that has begun it: the owner of the same */
+  ATTEMPT_UNWANTED,  /* the same, cancelled meanwhile */
+  ATTEMPT_WATCHED,   /* a reactor waits for it; anyone may take it */
+  ATTEMPT_ENDING,    /* taken, by the thread that owns the same from then on */
   ATTEMPT_CONNECTED, /* the registry owns the descriptor, if the attempt yields one */
   ATTEMPT_FAILED,    /* `error` tells why */
   ATTEMPT_CANCELLED, /* at the caller's request */
@@ -75,16 +78,12 @@ void attempt_forfeit(uint64_t id);
 
 /*
  * Asks for the end of an attempt, in whatever state. Idempotent. Comes too late for one that is CONNECTED: its
- * environment claims that, and closes what is no longer wanted. Any thread but a lane and the reactor.
+ * environment claims that, and closes what is no longer wanted. Any thread but a lane.
  */
 void attempt_cancel(uint64_t id);
 
-/*
- * The same for many, of which it sends those that are cheap: what the reactor has is told to it. Others that are under
- * way have a lane or will have one, and each such cancel may end a thread: their ids are written to `left`, which has
- * room for all, and their number is returned.
- */
-size_t attempts_cancel(const double *ids, size_t count, double *left);
+/* The same. True where it is over, and its environment has to drain without being rung. That environment's thread. */
+bool attempt_cancel_unrung(uint64_t id);
 
 /* Outcomes that wait for an environment, oldest first; fewer than `count` means there are no more. That environment's thread. */
 size_t attempt_drain(struct outbox *outbox, struct attempt_outcome *into, size_t count);

@@ -2,8 +2,8 @@
   'targets': [{
     'target_name': 'cancelpoint',
     'sources': [
-      'addon.cc', 'deadlines.c', 'inbox.c', 'lane.c', 'lane_group.c', 'lane_stack.c', 'ledger.c', 'nonblocking.c',
-      'outbox.c', 'poller_epoll.c', 'reactor.c', 'reaper.c', 'registry.c', 'socket.c', 'socket_options.c',
+      'addon.cc', 'cancels.c', 'deadlines.c', 'inbox.c', 'lane.c', 'lane_group.c', 'lane_stack.c', 'ledger.c', 'nonblocking.c',
+      'outbox.c', 'poller_epoll.c', 'reactor.c', 'reactors.c', 'reaper.c', 'registry.c', 'socket.c', 'socket_options.c',
       'syscalls.c', 'wire.c',
     ],
     'include_dirs': ["<!(node -p \"require('node-addon-api').include_dir\")"],

@@ -1,19 +1,33 @@
-/* Attempts by their deadline, the earliest first: a binary heap. The reactor's thread. */
+/*
+ * Deadlines of attempts, the earliest first: a binary heap, a reactor's own. Whoever ends an attempt leaves its deadline
+ * where it is: one whose attempt is watched no more is passed over, and dropped before the heap grows.
+ */
 #ifndef CANCELPOINT_DEADLINES_H
 #define CANCELPOINT_DEADLINES_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
-struct attempt;
+struct deadline {
+  int64_t at_ns; /* CLOCK_MONOTONIC */
+  uint64_t id;
+};
 
-/* False where memory ran out; the attempt is not in it then. */
-bool deadlines_add(struct attempt *attempt);
-void deadlines_remove(struct attempt *attempt);
+/* Begins as zeroes. */
+struct deadlines {
+  struct deadline *heap;
+  uint32_t count, room;
+};
 
-/* NULL where there is none. */
-struct attempt *deadlines_first(void);
+/* False where memory ran out; it is not in it then. */
+bool deadlines_add(struct deadlines *deadlines, struct deadline deadline);
 
-/* Gives the memory back; it is empty by then. */
-void deadlines_free(void);
+/* The earliest of an attempt that is watched, or NULL. Until the next change. */
+const struct deadline *deadlines_first(struct deadlines *deadlines);
+
+void deadlines_drop_first(struct deadlines *deadlines);
+
+/* Gives the memory back. */
+void deadlines_free(struct deadlines *deadlines);
 
 #endif

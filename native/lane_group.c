@@ -161,7 +161,7 @@ static struct attempt *fail_queue(struct lane_group *group, int error) {
 static void end_unstarted(struct attempt *ended) {
   while (ended != NULL) {
     struct attempt *next = ended->next;
-    attempt_end_unstarted(ended);
+    outbox_ring(attempt_end_unstarted(ended));
     ended = next;
   }
 }
@@ -176,16 +176,15 @@ static void summon_and_unlock(struct lane_group *group) {
   bool due = group->first != NULL && !group->summoned && !group->closing;
   struct lane *lane = due ? group->idle : NULL;
   bool start = due && lane == NULL && group->slots_used < group->options.max_lanes;
-  if (lane != NULL) {
-    unlink_idle(group, lane);
-    pthread_cond_signal(&lane->wake);
-  }
+  if (lane != NULL) unlink_idle(group, lane);
   if (lane != NULL || start) group->summoned = true;
   if (start) {
     group->slots_used++;
     group->unjoined++;
   }
   pthread_mutex_unlock(&group->lock);
+  /* Without the lock, for which the lane that wakes would have to wait. Lanes are never freed: at worst another wakes in vain. */
+  if (lane != NULL) pthread_cond_signal(&lane->wake);
   if (!start) return;
 
   lane = lane_new();

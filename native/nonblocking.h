@@ -1,6 +1,6 @@
 /*
  * The steps of one nonblocking attempt. Each is for the thread that owns the attempt, and none of them waits: the thread that
- * submits takes the first ones itself where there are few attempts, the reactor takes the others.
+ * submits takes the first ones itself where there are few attempts, a reactor the others, and who cancels the last.
  */
 #ifndef CANCELPOINT_NONBLOCKING_H
 #define CANCELPOINT_NONBLOCKING_H

@@ -1,133 +1,86 @@
 /*
- * An attempt in the reactor, between the steps of nonblocking.c:
+ * An attempt in a reactor, between the steps of nonblocking.c:
  *
- *   reactor_submit   WATCHED: the reactor's, or the submitting thread's until that has begun it
- *   take_over        begun by now, unless a cancel has come before it
- *   watch            in the poller under its id, among the deadlines
- *     | on_writable  completed, published
- *     | end_late     ETIMEDOUT
- *     | on_cancel    CANCELLED
+ *   reactors_submit  SUBMITTED: the reactor's, or the submitting thread's until that has begun it
+ *     | attempt_cancel  UNWANTED: the reactor ends it as CANCELLED when it comes to it
+ *   take_over        begun by now, unless it is unwanted
+ *   watch            in the poller and among the deadlines under its id, then WATCHED: anyone may take it from here on
+ *     | on_writable     taken, completed, published
+ *     | end_late        taken, ETIMEDOUT
+ *     | attempt_cancel  taken by the thread that cancels it, or in cancel_some by the reactor that is told of it: CANCELLED
  *
  * Events, deadlines and cancels find their attempt by its id, generation included: descriptor numbers and slots are
- * used again, and an event that comes late must not finish the attempt that has them now.
+ * used again, and an event that comes late must not finish the attempt that has them now. Whoever takes an attempt, by one
+ * exchange of its word, owns its descriptor, and ends it.
  */
 #include "reactor.h"
 
 #include <errno.h>
-#include <pthread.h>
 
+#include "cancels.h"
 #include "clock.h"
-#include "deadlines.h"
-#include "inbox.h"
-#include "list.h"
 #include "nonblocking.h"
 #include "outbox.h"
-#include "poller.h"
 #include "socket.h"
 
-/*
- * So few are begun by the thread that asks for them: it waits for them, and a hand-over costs as much as a connect.
- * More are the reactor's, which begins so many before it looks at events, cancels and deadlines again.
- */
-enum { BEGUN_BY_CALLER = 2, BEGUN_AT_ONCE = 32 };
-
 /* Ended by events, cancels or deadlines before the rest has its turn: thousands may be due at once, and rings wait. */
-enum { ENDED_AT_ONCE = 256 };
+enum { ENDED_AT_ONCE = 256, CANCELLED_AT_ONCE = 32 };
 
 enum { STACK_BYTES = 256 * 1024 };
 
-static pthread_mutex_t users_lock = PTHREAD_MUTEX_INITIALIZER;
-static int users;
-static pthread_t thread;
-
-/* The reactor's thread alone. */
-static struct attempt *watched;
-static struct outbox *to_ring;
-
 /* One ring for any number of posts in a row to one outbox. */
-static void ring_soon(struct outbox *outbox) {
-  if (to_ring == outbox) {
+static void ring_soon(struct reactor *reactor, struct outbox *outbox) {
+  if (reactor->to_ring == outbox) {
     outbox_drop(outbox);
     return;
   }
-  if (to_ring != NULL) outbox_ring(to_ring);
-  to_ring = outbox;
+  if (reactor->to_ring != NULL) outbox_ring(reactor->to_ring);
+  reactor->to_ring = outbox;
 }
 
-static void ring_now(void) {
-  if (to_ring != NULL) outbox_ring(to_ring);
-  to_ring = NULL;
+static void ring_now(struct reactor *reactor) {
+  if (reactor->to_ring != NULL) outbox_ring(reactor->to_ring);
+  reactor->to_ring = NULL;
 }
 
-static void unwatch(struct attempt *attempt) {
-  attempt->watched = false;
-  if (attempt->request.timeout_ms > 0) deadlines_remove(attempt);
-  if (attempt->previous != NULL)
-    attempt->previous->next = attempt->next;
-  else
-    watched = attempt->next;
-  if (attempt->next != NULL) attempt->next->previous = attempt->previous;
+/* The deadline first: from the watch on, a failure would have to be undone. */
+static struct failure watch(struct reactor *reactor, struct attempt *attempt, uint64_t id) {
+  struct deadline deadline = {.at_ns = attempt->deadline_ns, .id = id};
+  if (attempt->request.timeout_ms > 0 && !deadlines_add(&reactor->deadlines, deadline))
+    return (struct failure){ENOMEM, CALL_ALLOCATE};
+  return poller_watch(&reactor->poller, atomic_load_explicit(&attempt->fd, memory_order_relaxed), id);
 }
 
-static struct failure watch(struct attempt *attempt) {
-  uint64_t id = word_id(atomic_load_explicit(&attempt->word, memory_order_relaxed));
-  if (attempt->request.timeout_ms > 0 && !deadlines_add(attempt)) return (struct failure){ENOMEM, CALL_ALLOCATE};
-  attempt->watched = true;
-  attempt->previous = NULL;
-  attempt->next = watched;
-  if (watched != NULL) watched->previous = attempt;
-  watched = attempt;
-  struct failure failure = poller_watch(atomic_load_explicit(&attempt->fd, memory_order_relaxed), id);
-  if (failure.error != 0) unwatch(attempt);
-  return failure;
+/* It ends here, as `failure` says. This reactor has taken it, or not yet let it go. */
+static void end(struct reactor *reactor, struct attempt *attempt, struct failure failure) {
+  ring_soon(reactor, nonblocking_publish(attempt, failure));
 }
 
-static void give_up(struct attempt *attempt, enum attempt_state state) {
-  if (attempt->watched) unwatch(attempt);
-  ring_soon(nonblocking_give_up(attempt, state));
-}
-
-/* The attempt that has this id and is watched, or NULL: it is over, not yet here, or its slot in other hands. */
-static struct attempt *find_watched(uint64_t id) {
-  struct attempt *attempt = attempt_find(id);
-  bool here = attempt != NULL && attempt->watched && atomic_load(&attempt->word) == word_of(id, ATTEMPT_WATCHED);
-  return here ? attempt : NULL;
-}
-
-static void end_watched(struct attempt *attempt, struct failure failure) {
-  if (failure.error == 0 && !(attempt->request.flags & ATTEMPT_PROBE))
-    poller_forget(atomic_load_explicit(&attempt->fd, memory_order_relaxed));
-  unwatch(attempt);
-  ring_soon(nonblocking_publish(attempt, failure));
-}
-
-static void on_writable(uint64_t id) {
-  struct attempt *attempt = find_watched(id);
-  if (attempt != NULL) end_watched(attempt, nonblocking_complete(attempt));
-}
-
-static void on_cancel(uint64_t id) {
-  struct attempt *attempt = find_watched(id);
-  if (attempt != NULL)
-    give_up(attempt, ATTEMPT_CANCELLED);
-  else if ((attempt = attempt_find(id)) != NULL)
-    attempt->cancel_noted = id; /* for when it comes here, if it ever does */
-}
-
-/* A cancel came before the attempt did. */
-static bool is_cancelled(const struct attempt *attempt) {
-  return attempt->cancel_noted == word_id(atomic_load_explicit(&attempt->word, memory_order_relaxed));
-}
-
-/* The submitting thread is done with it. */
-static void take_over(struct attempt *attempt) {
+/* The submitting thread is done with it. It is WATCHED last: an event before that would find nothing, but only this thread reads events. */
+static void take_over(struct reactor *reactor, struct attempt *attempt) {
   struct failure failure;
-  if (is_cancelled(attempt))
-    give_up(attempt, ATTEMPT_CANCELLED);
+  uint64_t id = word_id(atomic_load_explicit(&attempt->word, memory_order_relaxed));
+  uint64_t submitted = word_of(id, ATTEMPT_SUBMITTED);
+  if (atomic_load_explicit(&attempt->word, memory_order_acquire) != submitted)
+    ring_soon(reactor, nonblocking_give_up(attempt, ATTEMPT_CANCELLED));
   else if (!nonblocking_has_begun(attempt) && !nonblocking_begin(attempt, &failure))
-    ring_soon(nonblocking_publish(attempt, failure));
-  else if ((failure = watch(attempt)).error != 0)
-    ring_soon(nonblocking_publish(attempt, failure));
+    end(reactor, attempt, failure);
+  else if ((failure = watch(reactor, attempt, id)).error != 0)
+    end(reactor, attempt, failure);
+  else if (!atomic_compare_exchange_strong(&attempt->word, &submitted, word_of(id, ATTEMPT_WATCHED)))
+    ring_soon(reactor, nonblocking_give_up(attempt, ATTEMPT_CANCELLED));
+}
+
+/* Before its descriptor may get another owner. */
+static void end_watched(struct reactor *reactor, struct attempt *attempt, struct failure failure) {
+  if (failure.error == 0 && !(attempt->request.flags & ATTEMPT_PROBE))
+    poller_forget(&reactor->poller, atomic_load_explicit(&attempt->fd, memory_order_relaxed));
+  end(reactor, attempt, failure);
+}
+
+static void on_writable(struct reactor *reactor, uint64_t id) {
+  struct attempt *attempt = attempt_take_watched(id);
+  if (attempt != NULL) end_watched(reactor, attempt, nonblocking_complete(attempt));
 }
 
 /* What has been answered is told as it is, however late: it may be this thread that was. */
@@ -138,105 +91,81 @@ static struct failure judge_late(struct attempt *attempt) {
   return (struct failure){error == EINPROGRESS ? ETIMEDOUT : error, CALL_CONNECT};
 }
 
-static void end_late(void) {
-  struct attempt *attempt = deadlines_first();
-  int64_t now = attempt == NULL ? 0 : now_ns(CLOCK_MONOTONIC);
-  for (int ended = 0; ended < ENDED_AT_ONCE && attempt != NULL && attempt->deadline_ns <= now; ended++) {
-    end_watched(attempt, judge_late(attempt));
-    attempt = deadlines_first();
+static void end_late(struct reactor *reactor) {
+  const struct deadline *first = deadlines_first(&reactor->deadlines);
+  int64_t now = first == NULL ? 0 : now_ns(CLOCK_MONOTONIC);
+  for (int ended = 0; ended < ENDED_AT_ONCE && first != NULL && first->at_ns <= now; ended++) {
+    struct attempt *attempt = attempt_take_watched(first->id);
+    deadlines_drop_first(&reactor->deadlines);
+    if (attempt != NULL) end_watched(reactor, attempt, judge_late(attempt));
+    first = deadlines_first(&reactor->deadlines);
   }
 }
 
-static int64_t until_first_deadline(void) {
-  struct attempt *attempt = deadlines_first();
-  if (attempt == NULL) return -1;
-  int64_t left = attempt->deadline_ns - now_ns(CLOCK_MONOTONIC);
+static int64_t until_first_deadline(struct reactor *reactor) {
+  const struct deadline *first = deadlines_first(&reactor->deadlines);
+  if (first == NULL) return -1;
+  int64_t left = first->at_ns - now_ns(CLOCK_MONOTONIC);
   return left < 0 ? 0 : left;
 }
 
-/* True where that was all. */
-static bool cancel_some(void) {
-  uint64_t ids[ENDED_AT_ONCE];
-  size_t count = inbox_next_cancels(ids, ENDED_AT_ONCE);
-  for (size_t i = 0; i < count; i++) on_cancel(ids[i]);
-  return count < ENDED_AT_ONCE;
+/* Of any reactor's attempts. Few at a time: the other reactors take their share. */
+static void cancel_some(struct reactor *reactor) {
+  uint64_t ids[CANCELLED_AT_ONCE];
+  size_t count = cancels_take(ids, CANCELLED_AT_ONCE);
+  for (size_t i = 0; i < count; i++) {
+    struct attempt *attempt = attempt_take_watched(ids[i]);
+    if (attempt != NULL) ring_soon(reactor, nonblocking_give_up(attempt, ATTEMPT_CANCELLED));
+  }
 }
 
-static void begin_some(void) {
+static void begin_some(struct reactor *reactor) {
   struct attempt *attempt;
-  for (int begun = 0; begun < BEGUN_AT_ONCE && (attempt = inbox_next_submitted()) != NULL; begun++) take_over(attempt);
+  for (int begun = 0; begun < BEGUN_AT_ONCE && (attempt = inbox_next(&reactor->inbox)) != NULL; begun++) {
+    take_over(reactor, attempt);
+    atomic_fetch_sub_explicit(&reactor->inbox.waiting, 1, memory_order_relaxed);
+  }
 }
 
-static void lose_everything(void) {
-  for (struct attempt *attempt; (attempt = inbox_next_submitted()) != NULL;)
-    give_up(attempt, is_cancelled(attempt) ? ATTEMPT_CANCELLED : ATTEMPT_LOST);
-  while (watched != NULL) give_up(watched, ATTEMPT_LOST);
-  ring_now();
-  deadlines_free();
+static void lose_submitted(struct reactor *reactor) {
+  for (struct attempt *attempt; (attempt = inbox_next(&reactor->inbox)) != NULL;) {
+    bool unwanted = word_state(atomic_load_explicit(&attempt->word, memory_order_acquire)) == ATTEMPT_UNWANTED;
+    ring_soon(reactor, nonblocking_give_up(attempt, unwanted ? ATTEMPT_CANCELLED : ATTEMPT_LOST));
+    atomic_fetch_sub_explicit(&reactor->inbox.waiting, 1, memory_order_relaxed);
+  }
 }
 
-static void *react(void *nothing) {
+static void *react(void *argument) {
+  struct reactor *reactor = argument;
   uint64_t keys[ENDED_AT_ONCE];
   pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
   do {
-    /* Cancels that are left may be meant for what was submitted, which need not be begun then. */
-    if (cancel_some()) begin_some();
-    end_late();
-    ring_now();
-    size_t count = poller_wait(keys, ENDED_AT_ONCE, inbox_falls_asleep() ? until_first_deadline() : 0);
-    for (size_t i = 0; i < count; i++) on_writable(keys[i]);
-  } while (!inbox_is_over());
-  lose_everything();
-  return nothing;
+    cancel_some(reactor);
+    begin_some(reactor);
+    end_late(reactor);
+    ring_now(reactor);
+    int64_t wait_ns = inbox_falls_asleep(&reactor->inbox) ? until_first_deadline(reactor) : 0;
+    size_t count = poller_wait(&reactor->poller, keys, ENDED_AT_ONCE, wait_ns);
+    for (size_t i = 0; i < count; i++) on_writable(reactor, keys[i]);
+  } while (!inbox_is_over(&reactor->inbox));
+  lose_submitted(reactor);
+  ring_now(reactor);
+  deadlines_free(&reactor->deadlines);
+  return NULL;
 }
 
-struct failure reactor_start(void) {
-  struct failure failure = no_failure;
-  pthread_mutex_lock(&users_lock);
-  if (users == 0) {
-    failure = poller_open();
-    inbox_open();
-    if (failure.error == 0) {
-      int error = sys_thread_create(&thread, NULL, STACK_BYTES, react, NULL);
-      if (error != 0) {
-        poller_close();
-        failure = (struct failure){error, CALL_THREAD_CREATE};
-      }
-    }
-  }
-  if (failure.error == 0) users++;
-  pthread_mutex_unlock(&users_lock);
-  return failure;
+struct failure reactor_start(struct reactor *reactor) {
+  struct failure failure = poller_open(&reactor->poller);
+  if (failure.error != 0) return failure;
+  inbox_open(&reactor->inbox, &reactor->poller);
+  int error = sys_thread_create(&reactor->thread, NULL, STACK_BYTES, react, reactor);
+  if (error == 0) return no_failure;
+  poller_close(&reactor->poller);
+  return (struct failure){error, CALL_THREAD_CREATE};
 }
 
-void reactor_stop(void) {
-  pthread_mutex_lock(&users_lock);
-  if (--users == 0) {
-    inbox_close();
-    pthread_join(thread, NULL);
-    poller_close();
-  }
-  pthread_mutex_unlock(&users_lock);
-}
-
-size_t reactor_submit(const double *ids, size_t count) {
-  struct {
-    struct attempt *first, *last;
-  } begun = {NULL, NULL};
-  size_t over = 0;
-  for (size_t i = 0; i < count; i++) {
-    uint64_t id = (uint64_t)ids[i];
-    struct attempt *attempt = attempt_find(id);
-    uint64_t word = word_of(id, ATTEMPT_RESERVED);
-    if (attempt == NULL || !atomic_compare_exchange_strong(&attempt->word, &word, word_of(id, ATTEMPT_WATCHED))) continue;
-    struct failure failure;
-    if (count <= BEGUN_BY_CALLER && !nonblocking_begin(attempt, &failure)) {
-      outbox_drop(nonblocking_publish(attempt, failure)); /* the caller drains without being rung */
-      over++;
-      continue;
-    }
-    LIST_APPEND(&begun, attempt, next);
-  }
-  if (begun.first != NULL) inbox_submit(begun.first, begun.last);
-  return over;
+void reactor_stop(struct reactor *reactor) {
+  inbox_close(&reactor->inbox);
+  pthread_join(reactor->thread, NULL);
+  poller_close(&reactor->poller);
 }

@@ -1,25 +1,30 @@
 /*
- * The reactor: one thread a process while it has users, which makes nonblocking attempts, all at once. nonblocking.c is
- * one such attempt, step by step.
+ * A reactor: one thread, which makes nonblocking attempts, all at once. nonblocking.c is one such attempt, step by step;
+ * reactors.c starts and stops them and says which one gets what.
  */
 #ifndef CANCELPOINT_REACTOR_H
 #define CANCELPOINT_REACTOR_H
 
-#include <stddef.h>
+#include "deadlines.h"
+#include "inbox.h"
+#include "poller.h"
 
-#include "syscalls.h"
+/* More are begun at once only after a look at events, cancels and deadlines. */
+enum { BEGUN_AT_ONCE = 32 };
 
-/* One user more, unless it fails; the first starts the thread. Any thread. */
-struct failure reactor_start(void);
+struct reactor {
+  pthread_t thread;
+  struct inbox inbox;
+  struct poller poller;
+  /* Its thread's alone. */
+  struct deadlines deadlines;
+  struct outbox *to_ring;
+};
 
-/* One user less; the last stops the thread and joins it. What it still has, begun or not, is LOST. */
-void reactor_stop(void);
+/* Opens what it waits with, and starts the thread. Under the lock of reactors.c, as the other. */
+struct failure reactor_start(struct reactor *reactor);
 
-/*
- * RESERVED to WATCHED for each id that is still reserved; none of a borrowed descriptor. A few are begun on the calling
- * thread, which no step of a nonblocking attempt blocks: the result is how many of them are over already, posted and not
- * rung for, so the caller must drain. A user, on the thread of the environment that reserved them.
- */
-size_t reactor_submit(const double *ids, size_t count);
+/* Stops the thread and joins it. What it has not taken over is LOST, and what it watches stays so. */
+void reactor_stop(struct reactor *reactor);
 
 #endif

@@ -12,10 +12,6 @@
 #include "lane_stack.h"
 #include "list.h"
 
-/* So many cancels that cost a thread are sent by the thread that asks for them, in so long a time. */
-enum { DIRECT_CANCELS = 64 };
-static const int64_t DIRECT_PERIOD_NS = 5 * 1000000;
-
 /*
  * Cancels under way at once: a lane that wakes to end wants a core, and thousands that do would keep the JavaScript
  * thread off it. More are sent once half of these have ended, or when none has for a while: one that takes long holds up
@@ -158,26 +154,6 @@ bool reaper_cancel(const double *ids, size_t count) {
   pthread_mutex_unlock(&lock);
   if (!taken) free(batch);
   return taken;
-}
-
-/* Whether so many cancels may be sent from the calling thread now. */
-static bool are_few(struct cancel_pace *pace, size_t count) {
-  int64_t now = now_ns(CLOCK_MONOTONIC);
-  if (now - pace->since_ns > DIRECT_PERIOD_NS) *pace = (struct cancel_pace){.since_ns = now};
-  if (count > DIRECT_CANCELS - pace->sent) return false;
-  pace->sent += count;
-  return true;
-}
-
-void reaper_cancel_paced(struct cancel_pace *pace, const double *ids, size_t count) {
-  double left[1024];
-  const size_t room = sizeof left / sizeof left[0];
-  for (size_t at = 0, some; at < count; at += some) {
-    some = count - at < room ? count - at : room;
-    size_t left_count = attempts_cancel(ids + at, some, left);
-    if (left_count == 0 || (!are_few(pace, left_count) && reaper_cancel(left, left_count))) continue;
-    for (size_t i = 0; i < left_count; i++) attempt_cancel((uint64_t)left[i]);
-  }
 }
 
 void reaper_expect(void) { atomic_fetch_add(&ending, 1); }

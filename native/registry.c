@@ -2,28 +2,35 @@
  *                      attempt_reserve
  *            FREE ---------------------> RESERVED ---------------------------+
  *             ^                             | group_submit                   | attempt_cancel: CANCELLED
- *             |             reactor_submit /|                                | attempt_forfeit, group_close: LOST
+ *             |            reactors_submit /|                                | attempt_forfeit, group_close: LOST
  *             |                           / v                                |
  *             |                          | QUEUED ---------------------------+
- *             |                          |  | lane_take                      |
- *             |                          v  v                                |
- *             |                     WATCHED TAKEN -- cancelled there --------+
- *             |               publish \     / lane_publish                   |
- *             |                      +------+-------+                        |
- *             |                      v              v                        v
- *             |                  CONNECTED ----> FAILED                CANCELLED, LOST
+ *             |          attempt_cancel  v  | lane_take                      |
+ *             |    UNWANTED <--- SUBMITTED  v                                |
+ *             |       |    take_over |     TAKEN ---- cancelled there -------+
+ *             |       |              v      |                                |
+ *             |       |          WATCHED    |                                |
+ *             |       |   attempt_ | take   | lane_publish                   |
+ *             |       | publish    v        |                                |
+ *             |       +------->  ENDING     |                                |
+ *             |                    | publish|                                |
+ *             |                    +---+----+--+                             |
+ *             |                        v       v                             v
+ *             |                  CONNECTED   FAILED                    CANCELLED, LOST
  *             |   attempt_claim /    | attempt_discard, at the end of its    |
- *             |                v     v environment: closed, CANCELLED       |
+ *             |                v     v environment: closed, CANCELLED        |
  *             +---------- CLAIMED  (drained) <------+------------------------+
  *               disown                 | outbox_drain gave it to JavaScript
  *             ^------------------------+ attempt_free
  *
- * Who owns the descriptor: nobody before TAKEN and WATCHED; the lane in TAKEN; in WATCHED the thread that submitted the
- * attempt until it has begun it, then the reactor; the registry in CONNECTED; JavaScript in CLAIMED. In FAILED, CANCELLED
- * and LOST it is closed before the state is written.
+ * Who owns the descriptor: nobody before TAKEN and SUBMITTED; the lane in TAKEN; in SUBMITTED and UNWANTED the thread that
+ * submitted the attempt until it has begun it, then the reactor; nobody but the kernel's watch in WATCHED, from where whoever
+ * moves it to ENDING owns it; the registry in CONNECTED; JavaScript in CLAIMED. In FAILED, CANCELLED and LOST it is closed
+ * before the state is written.
  *
- * Who may move a word: RESERVED: anyone, by compare-and-exchange, and the winner releases. QUEUED: under the group's
- * lock. TAKEN: the lane alone, under its own lock. WATCHED: the descriptor's owner alone. CONNECTED: the environment that
+ * Who may move a word: RESERVED and WATCHED: anyone, by compare-and-exchange, and the winner releases. QUEUED: under the group's
+ * lock. TAKEN: the lane alone, under its own lock. SUBMITTED: a cancel to UNWANTED; all else its owner, who may end it from
+ * either. ENDING: its owner alone. CONNECTED: the environment that
  * reserved it, or after its end the thread that posts. Each ended attempt is posted once to its outbox, by the thread that ended it;
  * CONNECTED to CANCELLED is not an end, it was posted already.
  */
@@ -35,19 +42,20 @@
 #include <string.h>
 
 #include "clock.h"
-#include "inbox.h"
 #include "lane.h"
 #include "lane_group.h"
 #include "ledger.h"
+#include "nonblocking.h"
 #include "outbox.h"
 #include "socket.h"
 
-enum { CHUNK = 1024, CHUNKS = 4096, INDEX_BITS = ATTEMPT_INDEX_BITS, WATCHED_AT_ONCE = 256 };
+enum { CHUNK = 1024, CHUNKS = 4096, INDEX_BITS = ATTEMPT_INDEX_BITS };
 _Static_assert(CHUNK * CHUNKS == 1 << INDEX_BITS, "every index fits an id");
 
 static const char *const state_names[ATTEMPT_STATES] = {
     [ATTEMPT_FREE] = "free",           [ATTEMPT_RESERVED] = "reserved", [ATTEMPT_QUEUED] = "queued",
-    [ATTEMPT_TAKEN] = "taken",         [ATTEMPT_WATCHED] = "watched",   [ATTEMPT_CONNECTED] = "connected",
+    [ATTEMPT_TAKEN] = "taken",         [ATTEMPT_SUBMITTED] = "submitted", [ATTEMPT_UNWANTED] = "unwanted",
+    [ATTEMPT_WATCHED] = "watched",     [ATTEMPT_ENDING] = "ending",     [ATTEMPT_CONNECTED] = "connected",
     [ATTEMPT_FAILED] = "failed",       [ATTEMPT_CANCELLED] = "cancelled", [ATTEMPT_LOST] = "lost",
     [ATTEMPT_CLAIMED] = "claimed",
 };
@@ -63,6 +71,19 @@ struct attempt *attempt_find(uint64_t id) {
   uint32_t index = id & ((1u << INDEX_BITS) - 1);
   struct attempt *chunk = atomic_load_explicit(&table[index / CHUNK], memory_order_acquire);
   return chunk == NULL ? NULL : &chunk[index % CHUNK];
+}
+
+enum attempt_state attempt_state_of(uint64_t id) {
+  struct attempt *attempt = attempt_find(id);
+  uint64_t word = attempt == NULL ? 0 : atomic_load_explicit(&attempt->word, memory_order_acquire);
+  return word_id(word) == id ? word_state(word) : ATTEMPT_FREE;
+}
+
+struct attempt *attempt_take_watched(uint64_t id) {
+  struct attempt *attempt = attempt_find(id);
+  uint64_t watched = word_of(id, ATTEMPT_WATCHED);
+  if (attempt == NULL) return NULL;
+  return atomic_compare_exchange_strong(&attempt->word, &watched, word_of(id, ATTEMPT_ENDING)) ? attempt : NULL;
 }
 
 /* One more chunk of slots. Under table_lock. */
@@ -143,16 +164,17 @@ void attempt_release_buffer(struct attempt *attempt) {
   ledger_add(LEDGER_BUFFERS, -1);
 }
 
-void attempt_end_unstarted(struct attempt *attempt) {
+struct outbox *attempt_end_unstarted(struct attempt *attempt) {
   attempt_release_buffer(attempt);
-  outbox_ring(outbox_post(attempt));
+  return outbox_post(attempt);
 }
 
 void attempt_forfeit(uint64_t id) {
   struct attempt *attempt = attempt_find(id);
   if (attempt == NULL) return;
   uint64_t reserved = word_of(id, ATTEMPT_RESERVED);
-  if (atomic_compare_exchange_strong(&attempt->word, &reserved, word_of(id, ATTEMPT_LOST))) attempt_end_unstarted(attempt);
+  if (atomic_compare_exchange_strong(&attempt->word, &reserved, word_of(id, ATTEMPT_LOST)))
+    outbox_ring(attempt_end_unstarted(attempt));
 }
 
 void attempt_discard(struct attempt *attempt, uint64_t word) {
@@ -164,54 +186,48 @@ void attempt_discard(struct attempt *attempt, uint64_t word) {
   ledger_add(LEDGER_DESCRIPTORS, -1);
 }
 
-void attempt_cancel(uint64_t id) {
+/* The outbox to which it was posted, if it ended here; that must be rung. */
+static struct outbox *cancel(uint64_t id) {
   struct attempt *attempt = attempt_find(id);
-  if (attempt == NULL) return;
+  if (attempt == NULL) return NULL;
   for (;;) {
     uint64_t word = atomic_load_explicit(&attempt->word, memory_order_acquire);
-    if (word_id(word) != id) return; /* over, and the slot in other hands */
+    if (word_id(word) != id) return NULL; /* over, and the slot in other hands */
     switch (word_state(word)) {
       case ATTEMPT_RESERVED:
         if (!atomic_compare_exchange_strong(&attempt->word, &word, word_of(id, ATTEMPT_CANCELLED))) continue;
-        attempt_end_unstarted(attempt);
-        return;
+        return attempt_end_unstarted(attempt);
       case ATTEMPT_QUEUED:
         if (!group_withdraw(atomic_load(&attempt->group), attempt, word)) continue;
-        attempt_end_unstarted(attempt);
-        return;
+        return attempt_end_unstarted(attempt);
       case ATTEMPT_TAKEN:
         if (!lane_cancel(atomic_load(&attempt->lane), id, ATTEMPT_CANCELLED)) continue;
-        return;
+        return NULL;
+      case ATTEMPT_SUBMITTED:
+        if (!atomic_compare_exchange_strong(&attempt->word, &word, word_of(id, ATTEMPT_UNWANTED))) continue;
+        return NULL; /* the reactor is on its way to it */
       case ATTEMPT_WATCHED:
-        inbox_cancel(&id, 1);
-        return;
+        if (attempt_take_watched(id) == NULL) continue;
+        return nonblocking_give_up(attempt, ATTEMPT_CANCELLED);
       default:
         /*
-         * Over. CONNECTED too is its environment's alone, which claims it and closes what is not wanted any more: were
-         * it closed here, the environment could drain it while close(2) is still under way, and settle too early.
+         * Over, or ended by another. CONNECTED too is its environment's alone, which claims it and closes what is not wanted
+         * any more: were it closed here, the environment could drain it while close(2) is still under way, and settle too early.
          */
-        return;
+        return NULL;
     }
   }
 }
 
-size_t attempts_cancel(const double *ids, size_t count, double *left) {
-  uint64_t watched[WATCHED_AT_ONCE];
-  size_t left_count = 0, watched_count = 0;
-  for (size_t i = 0; i < count; i++) {
-    uint64_t id = (uint64_t)ids[i];
-    struct attempt *attempt = attempt_find(id);
-    uint64_t word = attempt == NULL ? 0 : atomic_load_explicit(&attempt->word, memory_order_acquire);
-    if (word == word_of(id, ATTEMPT_WATCHED))
-      watched[watched_count++] = id;
-    else if (word == word_of(id, ATTEMPT_RESERVED) || word == word_of(id, ATTEMPT_QUEUED) || word == word_of(id, ATTEMPT_TAKEN))
-      left[left_count++] = ids[i];
-    if (watched_count == WATCHED_AT_ONCE || (i + 1 == count && watched_count > 0)) {
-      inbox_cancel(watched, watched_count);
-      watched_count = 0;
-    }
-  }
-  return left_count;
+void attempt_cancel(uint64_t id) {
+  struct outbox *outbox = cancel(id);
+  if (outbox != NULL) outbox_ring(outbox);
+}
+
+bool attempt_cancel_unrung(uint64_t id) {
+  struct outbox *outbox = cancel(id);
+  if (outbox != NULL) outbox_drop(outbox);
+  return outbox != NULL;
 }
 
 /* What an ended attempt tells; its slot is freed, unless a descriptor waits in it to be claimed. */
@@ -276,11 +292,26 @@ static void sweep_claimed(struct attempt *attempt, uint64_t id) {
   if (handed_over == 0 || (handed_over != SOCKET_UNKNOWN && handed_over == socket_identity(fd))) sys_close(fd);
 }
 
-void attempts_sweep(struct outbox *outbox) {
+static uint32_t slot_count(void) {
   pthread_mutex_lock(&table_lock);
   uint32_t chunks = chunk_count;
   pthread_mutex_unlock(&table_lock);
-  for (uint32_t index = 0; index < chunks * CHUNK; index++) {
+  return chunks * CHUNK;
+}
+
+void attempts_lose_watched(void) {
+  if (ledger_read(LEDGER_ATTEMPTS) == 0) return;
+  uint32_t slots = slot_count();
+  for (uint32_t index = 0; index < slots; index++) {
+    uint64_t word = atomic_load_explicit(&attempt_find(index)->word, memory_order_acquire);
+    struct attempt *lost = word_state(word) == ATTEMPT_WATCHED ? attempt_take_watched(word_id(word)) : NULL;
+    if (lost != NULL) outbox_ring(nonblocking_give_up(lost, ATTEMPT_LOST));
+  }
+}
+
+void attempts_sweep(struct outbox *outbox) {
+  uint32_t slots = slot_count();
+  for (uint32_t index = 0; index < slots; index++) {
     struct attempt *attempt = attempt_find(index);
     /* Before the owner is asked for: a slot that is another environment's by now may have been drained there. */
     bool drained = atomic_load(&attempt->drained);

@@ -24,7 +24,8 @@ export interface Binding {
   // The registry, and this environment's outbox.
   reserve(requests: Float64Array, addresses: Uint8Array, count: number, ids: Float64Array): number
   forfeit(ids: Float64Array): void
-  cancel(ids: Float64Array, count: number): void
+  /** How many are over already, and wait to be drained without a call back. */
+  cancel(ids: Float64Array, count: number): number
   onOutcomes(callback: () => void): number
   /** Whether outcomes to come keep the event loop alive. */
   hold(on: boolean): number
@@ -40,11 +41,12 @@ export interface Binding {
   /** 0, or -ESRCH where that group has closed: the ids are still reserved then. */
   submitToLanes(group: number, ids: Float64Array, count: number): number
 
-  // The reactor.
-  startReactor(): [errno: number, call: number]
-  stopReactor(): number
+  // The reactors.
+  /** The first user in the process says how many there may be. */
+  startReactors(atMost: number): [errno: number, call: number]
+  stopReactors(): number
   /** How many are over already, and wait to be drained without a call back. */
-  submitToReactor(ids: Float64Array, count: number): number
+  submitToReactors(ids: Float64Array, count: number): number
 
   // Descriptors, for cancelpoint/posix and the lab.
   socket(domain: number, type: number): number

@@ -82,7 +82,7 @@ export interface Waiter {
 const waiting: (Waiter | undefined)[] = []
 let waitingCount = 0
 let held = false
-/** Over by the time they were handed on, so that no bell rings for them. */
+/** Over, and no bell rings for them. */
 let undrained = 0
 const { attemptFlags, callNames, slots, stateNames } = binding
 /** Where the numbers of a request and of an outcome stand. */
@@ -173,7 +173,7 @@ function keepAlive(): void {
 function cancel(id: number): void {
   if (!heldBack) {
     ids[0] = id
-    binding.cancel(ids, 1)
+    areOver(binding.cancel(ids, 1))
     return
   }
   heldBack.push(id)
@@ -181,12 +181,16 @@ function cancel(id: number): void {
   if (heldBack.length === attemptsPerBatch) sendCancels()
 }
 
-/** Hands what is reserved to the reactor, which this environment has started. */
-function submitToReactor(waiters: readonly Waiter[]): void {
+/** Hands what is reserved to the reactors, which this environment has started. */
+function submitToReactors(waiters: readonly Waiter[]): void {
   writeIds(waiters)
-  const over = binding.submitToReactor(ids, waiters.length)
-  undrained += over
-  if (over > 0) askForSlice()
+  areOver(binding.submitToReactors(ids, waiters.length))
+}
+
+/** So many ended as they were handed on or cancelled, and no bell rings for them: they settle after this turn's code. */
+function areOver(count: number): void {
+  undrained += count
+  if (count > 0) askForSlice()
 }
 
 /** Hands what is reserved to a group of lanes. False where that group has closed, as its worker ended: nothing was handed over. */
@@ -212,7 +216,7 @@ function batchCancels(run: () => void): void {
 
 function sendCancels(): void {
   ids.set(heldBack!)
-  if (heldBack!.length > 0) binding.cancel(ids, heldBack!.length)
+  if (heldBack!.length > 0) areOver(binding.cancel(ids, heldBack!.length))
   heldBack!.length = 0
 }
 
@@ -284,7 +288,7 @@ class RegistryClaim implements Claim {
   }
 }
 
-const own = { reserve, idsOf, keepAlive, cancel, submitToReactor, submitToLanes, batchCancels }
+const own = { reserve, idsOf, keepAlive, cancel, submitToReactors, submitToLanes, batchCancels }
 
 /**
  * The addon tells one listener an environment, and there may be several copies of this module over it: hot reload, a test's

@@ -14,6 +14,8 @@ export const lanesAtMost = 16_384
 export const autoEngine = 'nonblocking'
 /** Of the nonblocking engine. Descriptors decide before it does: each attempt costs a socket and some memory, and no thread. */
 export const inFlight = 1_048_576
+/** Of the process, one a core. The calling thread has work for no more: `npm run bench -- --scenario connect-rate refuse-rate` shows it. */
+export const reactors = 4
 /** For cancelpoint/posix, whose polls may wait long. */
 export const posixLanes = 1_024
 /** 10 KiB is a lane's high-water mark; more costs address space, not memory. */
@@ -23,6 +25,8 @@ export const laneIdleMs = 2_000
 
 /** One worker owns the lanes and is idle otherwise; the second takes its place while the first still ends. */
 export const workers = 2
+/** Batches of attempts that are started in one turn of the event loop before the rest has to wait for its end. */
+export const startsAtOnce = 8
 /** Attempts that are handed over or cancelled by one native call: keeps a turn of the event loop short. */
 export const attemptsPerBatch = 1_000
 

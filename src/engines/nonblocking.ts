@@ -1,12 +1,12 @@
 /**
  * The nonblocking engine: O_NONBLOCK, connect(2), EINPROGRESS, writability, SO_ERROR, all of it on the process's reactor
- * thread, deadlines included. What cannot be waited for there, an AF_UNIX listener whose backlog is full, goes to a lane.
+ * threads, deadlines included. What cannot be waited for there, an AF_UNIX listener whose backlog is full, goes to a lane.
  */
-import { constants } from 'node:os'
+import { availableParallelism, constants } from 'node:os'
 import { binding } from '../bridge/binding.js'
 import { type NativeRequest, type Outcome, registry, type Waiter } from '../bridge/registry.js'
 import * as limits from '../core/limits.js'
-import type { Attempt, Engine, EngineLoad, Queued } from './engine.js'
+import type { Asker, Attempt, Engine, EngineLoad } from './engine.js'
 import { type GiveUp, Staging } from './staging.js'
 
 export interface NonblockingOptions {
@@ -14,6 +14,11 @@ export interface NonblockingOptions {
   inFlight?: number | undefined
   /** What attempts that need a lane are given to. */
   lanes: () => Engine
+}
+
+/** One a core, and no more than four. CANCELPOINT_REACTORS is for tests and benchmarks. */
+function reactorsAtMost(): number {
+  return Number(process.env.CANCELPOINT_REACTORS) || Math.min(availableParallelism(), limits.reactors)
 }
 
 const busy = -constants.errno.EAGAIN
@@ -25,7 +30,7 @@ export class NonblockingEngine implements Engine {
   readonly #staging: Staging
   /** Attempts that went on to a lane. */
   readonly #onLanes = new Set<Attempt>()
-  #usesReactor = false
+  #usesReactors = false
   #closing: Promise<void> | undefined
   #left: (() => void) | undefined
 
@@ -34,10 +39,8 @@ export class NonblockingEngine implements Engine {
     this.#staging = new Staging(inFlight, (batch, giveUp) => this.#start(batch, giveUp))
   }
 
-  submit(request: NativeRequest, settle: (outcome: Outcome) => void, queued?: Queued): Attempt {
-    return request.family === 'unix'
-      ? this.#submitUnix(request, settle, queued)
-      : this.#staging.submit(request, settle, queued)
+  submit(request: NativeRequest, asker: Asker): Attempt {
+    return request.family === 'unix' ? this.#submitUnix(request, asker) : this.#staging.submit(request, asker)
   }
 
   load(): EngineLoad {
@@ -50,23 +53,22 @@ export class NonblockingEngine implements Engine {
   }
 
   #start(batch: readonly Waiter[], giveUp: GiveUp): void {
-    const [errno, call] = this.#usesReactor ? [0, 0] : binding.startReactor()
-    this.#usesReactor ||= errno === 0
-    if (this.#usesReactor) registry.submitToReactor(batch)
+    const [errno, call] = this.#usesReactors ? [0, 0] : binding.startReactors(reactorsAtMost())
+    this.#usesReactors ||= errno === 0
+    if (this.#usesReactors) registry.submitToReactors(batch)
     else giveUp({ errno, call: binding.callNames[call]! })
   }
 
-  #submitUnix(request: NativeRequest, settle: (outcome: Outcome) => void, queued?: Queued): Attempt {
+  #submitUnix(request: NativeRequest, asker: Asker): Attempt {
     let cancelled = false
-    let running = this.#staging.submit(
-      request,
-      (outcome) => {
-        if (!isBusy(outcome)) settle(outcome)
-        else if (cancelled) settle(cancelledAfter(outcome))
-        else running = this.#goOnOnLane(request, outcome, settle, queued)
+    let running = this.#staging.submit(request, {
+      settle: (outcome) => {
+        if (!isBusy(outcome)) asker.settle(outcome)
+        else if (cancelled) asker.settle(cancelledAfter(outcome))
+        else running = this.#goOnOnLane(request, outcome, asker)
       },
-      queued,
-    )
+      queued: (waits) => asker.queued?.(waits),
+    })
     return {
       cancel: () => {
         cancelled = true
@@ -76,17 +78,12 @@ export class NonblockingEngine implements Engine {
   }
 
   /** One attempt to its caller, with what is left of its time. Of that a wait for a lane is no part: it is not the target's doing. */
-  #goOnOnLane(
-    request: NativeRequest,
-    first: Outcome,
-    settle: (outcome: Outcome) => void,
-    queued: Queued | undefined,
-  ): Attempt {
+  #goOnOnLane(request: NativeRequest, first: Outcome, asker: Asker): Attempt {
     const { startedAt, waitedMs, durationMs } = first
     const timeoutMs = request.timeoutMs && Math.max(1, Math.ceil(request.timeoutMs - durationMs))
-    const settled = (outcome: Outcome) => {
+    const settle = (outcome: Outcome) => {
       this.#onLanes.delete(attempt)
-      settle({
+      asker.settle({
         ...outcome,
         startedAt,
         waitedMs: waitedMs + outcome.waitedMs,
@@ -94,7 +91,8 @@ export class NonblockingEngine implements Engine {
       })
       if (this.#onLanes.size === 0) this.#left?.()
     }
-    const attempt = this.#lanes().submit({ ...request, timeoutMs }, settled, queued)
+    const queued = (waits: boolean) => asker.queued?.(waits)
+    const attempt = this.#lanes().submit({ ...request, timeoutMs }, { settle, queued })
     this.#onLanes.add(attempt)
     return attempt
   }
@@ -106,8 +104,8 @@ export class NonblockingEngine implements Engine {
       await new Promise<void>((resolve) => {
         this.#left = resolve
       })
-    if (this.#usesReactor) binding.stopReactor()
-    this.#usesReactor = false
+    if (this.#usesReactors) binding.stopReactors()
+    this.#usesReactors = false
   }
 }
 

@@ -202,7 +202,7 @@ describe.each(engines)('%s engine', (engine) => {
       const sizes: number[] = []
       binding.cancel = (ids, count) => {
         sizes.push(count)
-        cancel(ids, count)
+        return cancel(ids, count)
       }
       try {
         controller.abort()

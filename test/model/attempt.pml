@@ -1,6 +1,6 @@
 /*
  * The life of an attempt, for spin: every interleaving of the calling environment, the reaper, and what runs attempts: a
- * worker's lanes, or, NONBLOCKING, the reactor. One file a file of native/, one inline a function; run.mjs checks that
+ * worker's lanes, or, NONBLOCKING, the reactors. One file a file of native/, one inline a function; run.mjs checks that
  * those names exist there.
  *
  * A transition is what one thread does between two points where another could notice. What a lock guards alone is
@@ -10,8 +10,8 @@
  *
  * Sizes come from run.mjs: SLOTS of the registry, ATTEMPTS in all, LANES at once, THREADS that may exist at once
  * (more than LANES: retired ones wait to be joined), REPEATS (second or stale cancels). BORROWED: the descriptor is
- * the caller's. ENVIRONMENT_MAY_DIE, WORKER_MAY_DIE, REACTOR_MAY_STOP: at any moment, not at the end. OTHER_USER: the
- * reactor goes on after the environment's end until nothing of it is left. To keep larger sizes small enough,
+ * the caller's. REACTORS at once. ENVIRONMENT_MAY_DIE, WORKER_MAY_DIE, REACTOR_MAY_STOP: at any moment, not at the end. OTHER_USER: the
+ * reactors go on after the environment's end until nothing of it is left. To keep larger sizes small enough,
  * CALM: threads are always to be had and connect(2) is never interrupted. NO_BATCHES: the reaper joins, and cancels nothing.
  */
 #define NONE 255
@@ -21,12 +21,15 @@
 #define RESERVED 1
 #define QUEUED 2
 #define TAKEN 3
-#define WATCHED 4
-#define CONNECTED 5
-#define FAILED 6
-#define CANCELLED 7
-#define LOST 8
-#define CLAIMED 9
+#define SUBMITTED 4
+#define UNWANTED 5
+#define WATCHED 6
+#define ENDING 7
+#define CONNECTED 8
+#define FAILED 9
+#define CANCELLED 10
+#define LOST 11
+#define CLAIMED 12
 
 /* An id is a generation and a slot's index; generations begin at 1, so no id is 0. */
 #define IDS (SLOTS * (ATTEMPTS + 1))
@@ -45,12 +48,7 @@ typedef Slot {
   bool drained;
   bool addresses; /* not NULL */
   bool handed_over;
-#ifdef NONBLOCKING
-  byte cancel_asked;
-  byte cancel_noted;
-  bool watched;
-  bool limited;   /* among the deadlines */
-#else
+#ifndef NONBLOCKING
   byte lane;
   bool grouped;   /* `group` is the worker's */
 #endif
@@ -105,7 +103,7 @@ inline compare_and_exchange(slot, expected, desired) {
 }
 
 bool environment_gone, reaper_gone;
-bool engine_gone, engine_joined; /* the worker or the reactor is ending; it has ended, and nothing of it runs any more */
+bool engine_gone, engine_joined; /* the worker or the reactors are ending; it has ended, and nothing of it runs any more */
 
 #include "outbox.pml"
 #include "registry.pml"

@@ -8,9 +8,10 @@ const bothDie = { ...small, WORKER_MAY_DIE: 1, ENVIRONMENT_MAY_DIE: 1 }
 const twoSlots = { ...reuse, SLOTS: 2 }
 const twoLanes = { ...twoSlots, LANES: 2, THREADS: 2 }
 
-const watched = { NONBLOCKING: 1, SLOTS: 1, ATTEMPTS: 1, REPEATS: 0 }
+const watched = { NONBLOCKING: 1, SLOTS: 1, ATTEMPTS: 1, REPEATS: 0, REACTORS: 1 }
 const watchedAgain = { ...watched, ATTEMPTS: 2 }
-const watchedAtOnce = { ...watchedAgain, SLOTS: 2, NO_BATCHES: 1 }
+const watchedAtOnce = { ...watchedAgain, SLOTS: 2 }
+const twoReactors = { ...watched, REACTORS: 2 }
 const reactorStops = { ...watched, REACTOR_MAY_STOP: 1 }
 const watchedStale = { ...watched, REPEATS: 1, ENVIRONMENT_MAY_DIE: 1 }
 const reactorGoesOn = { ...watched, ENVIRONMENT_MAY_DIE: 1, OTHER_USER: 1 }
@@ -53,18 +54,21 @@ export const mutants = [
   { name: 'post_ignores_close', sizes: environmentDies, fails: ['nothing_is_left'] },
   { name: 'handler_forgets_success', sizes: { ...small, BORROWED: 1 }, fails: ['success_stands'] },
   { name: 'events_by_descriptor', sizes: watchedAgain, fails: ['reaches_only_its_attempt'] },
-  { name: 'found_by_slot', sizes: watchedAgain, fails: ['reaches_only_its_attempt'] },
-  { name: 'cancel_noted_by_slot', sizes: watchedAgain, fails: ['cancel_reaches_only_its_attempt'] },
-  { name: 'cancel_not_noted', sizes: watched, fails: [deadlock] },
-  { name: 'cancel_asked_unchecked', sizes: watchedAgain, fails: [deadlock] },
+  {
+    name: 'taken_by_slot',
+    sizes: watchedAgain,
+    fails: ['reaches_only_its_attempt', 'cancel_reaches_only_its_attempt'],
+  },
+  { name: 'cancel_without_taking', sizes: watched, fails: ['reaches_only_its_attempt', 'settled_once', deadlock] },
+  { name: 'unwanted_overwritten', sizes: watched, fails: [deadlock] },
+  { name: 'unrung_and_undrained', sizes: watched, fails: [deadlock] },
   { name: 'published_before_closed', sizes: watched, fails: ['settled_implies_released'] },
-  { name: 'unwatch_forgotten', sizes: watchedAgain, fails: ['reaches_only_its_attempt', 'nothing_is_left'] },
-  { name: 'deadline_kept', sizes: watchedAgain, fails: ['reaches_only_its_attempt', 'nothing_is_left'] },
   { name: 'submit_does_not_wake', sizes: watched, fails: [deadlock] },
-  { name: 'cancel_does_not_wake', sizes: watched, fails: [deadlock] },
+  { name: 'cancels_do_not_wake', sizes: twoReactors, fails: [deadlock] },
+  { name: 'asleep_past_cancels', sizes: twoReactors, fails: [deadlock] },
   { name: 'asleep_without_lock', sizes: watched, fails: [deadlock] },
   { name: 'sleeps_without_ringing', sizes: watched, fails: [deadlock] },
-  { name: 'submitted_before_begun', sizes: watched, fails: ['settled_implies_released'] },
+  { name: 'submitted_before_begun', sizes: watched, fails: ['settled_implies_released', 'reaches_only_its_attempt'] },
   { name: 'sweep_forgets_watched', sizes: reactorGoesOn, fails: [deadlock] },
   { name: 'stop_keeps_watched', sizes: reactorStops, fails: [deadlock] },
   { name: 'stop_forgets_submitted', sizes: reactorStops, fails: [deadlock] },
@@ -81,10 +85,12 @@ export const models = [
   { name: 'every run ends', sizes: stale, liveness: true },
   { name: 'reactor, environment dies at any moment', sizes: watchedStale },
   { name: 'reactor goes on for another when its environment dies', sizes: reactorGoesOn },
-  { name: 'reactor stops at any moment, reused', sizes: { ...reactorStops, ATTEMPTS: 2, NO_BATCHES: 1 } },
+  { name: 'reactor stops at any moment, reused', sizes: { ...reactorStops, ATTEMPTS: 2 } },
   { name: 'reactor, one slot, reused', sizes: watchedAgain },
-  { name: 'reactor, two slots, without batches', sizes: watchedAtOnce },
+  { name: 'reactor, two slots', sizes: watchedAtOnce },
   { name: 'reactor, every run ends', sizes: watched, liveness: true },
+  { name: 'two reactors, stale cancels', sizes: { ...twoReactors, REPEATS: 1 } },
+  { name: 'two reactors stop at any moment', sizes: { ...reactorStops, REACTORS: 2 } },
 ]
 
 /** With --full: the same with more of everything. */
@@ -99,7 +105,9 @@ export const fullModels = [
   { name: 'reused, environment dies', sizes: { ...reuse, ENVIRONMENT_MAY_DIE: 1 } },
   { name: 'every run ends, two slots', sizes: twoSlots, liveness: true },
   { name: 'reactor goes on for another when its environment dies, reused', sizes: { ...reactorGoesOn, ATTEMPTS: 2 } },
-  { name: 'reactor stops at any moment, reused, with batches', sizes: { ...reactorStops, ATTEMPTS: 2 } },
-  { name: 'reactor, one slot, reused twice', sizes: { ...watchedAgain, ATTEMPTS: 3, NO_BATCHES: 1 } },
-  { name: 'reactor, two slots', sizes: { ...watchedAgain, SLOTS: 2 } },
+  { name: 'reactor, one slot, reused twice', sizes: { ...watchedAgain, ATTEMPTS: 3 } },
+  { name: 'two reactors, one slot, reused', sizes: { ...watchedAgain, REACTORS: 2 } },
+  { name: 'two reactors, two slots', sizes: { ...watchedAtOnce, REACTORS: 2, NO_BATCHES: 1 } },
+  { name: 'two reactors go on for another', sizes: { ...reactorGoesOn, REACTORS: 2 } },
+  { name: 'two reactors, environment dies at any moment', sizes: { ...watchedStale, REACTORS: 2 } },
 ]

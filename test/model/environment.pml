@@ -4,27 +4,34 @@
  */
 #define MAY_CANCEL(an_id) (!content && reserved[an_id] && (!asked[an_id] || repeats < REPEATS))
 
-/* registry.ts:cancel and reaper.c:reaper_cancel_paced: at once on this thread, or by the reaper */
+#define SEEN_ON_LANES (seen == WORD(id, QUEUED) || seen == WORD(id, TAKEN))
+
+/* registry.ts:cancel and cancels.c:cancels_send: at once on this thread (cancels.c:carry_out), or shared out (cancels.c:share_out) */
 inline cancel_one() {
   atomic {
     if
     :: asked[id] -> repeats++
     :: else -> asked[id] = true
     fi;
-    attempts_cancel(id)
+    seen = slots[SLOT_OF(id)].word;
+    shared = false;
+    if
+    :: true
+#ifndef NO_BATCHES
+    :: SEEN_ON_LANES -> reaper_cancel(id); shared = exchanged
+    :: seen == WORD(id, WATCHED) -> shared = true
+#endif
+    fi;
+    seen = 0
   };
   if
-  :: exchanged
-  :: !exchanged
-#ifndef NO_BATCHES
-  :: !exchanged -> reaper_cancel(id)
+  :: !shared -> attempt_cancel_unrung(id)
+#ifdef NONBLOCKING
+  :: shared -> leave_to_reactors(id)
 #endif
+  :: else
   fi;
-  if
-  :: exchanged
-  :: else -> attempt_cancel(id)
-  fi;
-  atomic { id = 0; exchanged = false }
+  atomic { id = 0; exchanged = false; shared = false }
 }
 
 /* registry.ts:settleOne, told `outcome` */
@@ -110,10 +117,10 @@ inline end_claim() {
 }
 
 proctype Environment() {
-  byte id, slot, target, seen, fd, on_lane, outcome, made, unsettled, repeats;
-  bool exchanged, burying, yields, more, was_drained, content, handed_over, ended;
+  byte id, slot, target, seen, fd, on_lane, taken, outcome, made, unsettled, repeats;
+  bool exchanged, burying, yields, more, is_over, shared, was_drained, content, handed_over, ended;
 #ifdef NONBLOCKING
-  byte begun;
+  byte begun, to;
 #else
   byte other, started, ending;
   bool starting, refused;
@@ -163,10 +170,10 @@ proctype Environment() {
        slot = (STATE_OF(slots[0].word) == RESERVED -> 0 : SLOTS - 1);
        id = ID_OF(slots[slot].word)
      };
-     reactor_submit();
-     atomic { id = 0; slot = 0; begun = 0; exchanged = false }
+     reactors_submit();
+     atomic { id = 0; slot = 0; begun = 0; to = 0; exchanged = false }
 #ifdef REACTOR_MAY_STOP
-  :: !engine_gone -> reactor_stop()
+  :: !engine_gone -> reactors_stop(); attempts_lose_watched(); atomic { id = 0; slot = 0; taken = 0; exchanged = false }
 #endif
   :: engine_gone && SOME_SLOT(RESERVED) -> /* staging.ts:#startBatch gives up */
      atomic {
@@ -202,7 +209,7 @@ proctype Environment() {
 #if defined(NONBLOCKING) && !defined(OTHER_USER)
   if
   :: engine_gone
-  :: else -> reactor_stop()
+  :: else -> reactors_stop(); attempts_lose_watched()
   fi;
 #endif
   environment_gone = true

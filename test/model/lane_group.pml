@@ -56,7 +56,7 @@ inline start_lane() {
 inline end_taken() {
   for (other : 0 .. SLOTS - 1) {
     if
-    :: IS_ENDING(other) -> attempt_end_unstarted(other)
+    :: IS_ENDING(other) -> attempt_end_unstarted(other); outbox_ring()
     :: else
     fi
   };

@@ -40,30 +40,35 @@ inline nonblocking_complete() {
 }
 
 /* nonblocking.c:close_descriptor */
-inline close_descriptor() {
+inline close_descriptor(a_slot) {
   if
-  :: slots[slot].fd != 0 -> close_descriptor_of(slots[slot].fd); slots[slot].fd = 0
+  :: slots[a_slot].fd != 0 -> close_descriptor_of(slots[a_slot].fd); slots[a_slot].fd = 0
   :: else
   fi
 }
 
-/* nonblocking.c:publish, for nonblocking.c:nonblocking_publish and nonblocking.c:nonblocking_give_up */
-inline publish(state) {
-  holds(reaches_only_its_attempt, slots[slot].word == WORD(id, WATCHED));
+#define OWNED_BY_A_THREAD(state) ((state) == SUBMITTED || (state) == UNWANTED || (state) == ENDING)
+
+/*
+ * nonblocking.c:publish, for nonblocking.c:nonblocking_publish and nonblocking.c:nonblocking_give_up, by whoever owns the
+ * attempt: its submitter, its reactor, or who has taken it.
+ */
+inline publish(a_slot, an_id, state) {
+  holds(reaches_only_its_attempt, ID_OF(slots[a_slot].word) == an_id && OWNED_BY_A_THREAD(STATE_OF(slots[a_slot].word)));
 #ifdef MUTANT_published_before_closed
-  slots[slot].word = WORD(id, state);
-  outbox_post(slot);
+  slots[a_slot].word = WORD(an_id, state);
+  outbox_post(a_slot);
   outbox_ring();
 #endif
   atomic {
     if
-    :: state != CONNECTED -> close_descriptor()
+    :: state != CONNECTED -> close_descriptor(a_slot)
     :: else
     fi;
-    attempt_release_buffer(slot)
+    attempt_release_buffer(a_slot)
   };
 #ifndef MUTANT_published_before_closed
-  slots[slot].word = WORD(id, state);
-  outbox_post(slot)
+  slots[a_slot].word = WORD(an_id, state);
+  outbox_post(a_slot)
 #endif
 }

@@ -1,23 +1,46 @@
-/* native/reactor.c: the thread that waits for all attempts at once. */
+/* native/reactor.c: a thread that waits for many attempts at once. native/reactors.c: which one gets what. */
 
 /*
- * What the poller has, by the id of whose descriptor it is: the key that it will report, once; 0 for none. It outlives
+ * What the pollers have, by the id of whose descriptor it is: the key that will be reported, once; 0 for none. It outlives
  * the close: the socket may be open under another number as well, in a child process.
  */
 byte key_of[IDS];
-#define MAY_REPORT(an_id) (key_of[an_id] != 0 && answers[an_id])
+byte reactor_of[IDS];
+bool limited[IDS]; /* has a deadline in its reactor's heap; it stays there when the attempt is over */
+#define IS_MINE(an_id) (reactor_of[an_id] == me)
+#define MAY_REPORT(an_id) (key_of[an_id] != 0 && answers[an_id] && IS_MINE(an_id))
+#define IS_LIMITED(an_id) (limited[an_id] && IS_MINE(an_id))
+#if IDS > 4
+#define SOME_LIMITED (IS_LIMITED(1) || IS_LIMITED(2) || IS_LIMITED(3) || IS_LIMITED(4) || IS_LIMITED(5))
+#elif IDS > 3
+#define SOME_LIMITED (IS_LIMITED(1) || IS_LIMITED(2) || IS_LIMITED(3))
+#elif IDS > 2
+#define SOME_LIMITED (IS_LIMITED(1) || IS_LIMITED(2))
+#else
+#define SOME_LIMITED IS_LIMITED(1)
+#endif
 
-#define SOME_WATCHED (slots[0].watched || slots[SLOTS - 1].watched)
-#define SOME_LIMITED (slots[0].limited || slots[SLOTS - 1].limited)
+byte reactors_joined;
 
-/* reactor.c:reactor_submit, of one: begun by the caller, or by the reactor */
-inline reactor_submit() {
-  compare_and_exchange(slot, WORD(id, RESERVED), WORD(id, WATCHED));
+/* reactors.c:choose: either of them */
+inline choose() {
+  if
+  :: to = 0
+#if REACTORS > 1
+  :: to = 1
+#endif
+  fi
+}
+
+/* reactors.c:reactors_submit, of one, with reactors.c:hand_over: begun by the caller, or by the reactor */
+inline reactors_submit() {
+  compare_and_exchange(slot, WORD(id, RESERVED), WORD(id, SUBMITTED));
   if
   :: exchanged ->
+     choose();
      begun = WATCHED;
 #ifdef MUTANT_submitted_before_begun
-     inbox_submit(slot);
+     inbox_submit(to, slot);
      if
      :: nonblocking_begin()
      :: skip
@@ -28,27 +51,30 @@ inline reactor_submit() {
      :: skip
      fi;
      if
-     :: begun == WATCHED -> inbox_submit(slot)
-     :: else -> publish(begun); more = true /* drained unrung: registry.ts:submitToReactor */
+     :: begun == WATCHED -> inbox_submit(to, slot)
+     :: else -> publish(slot, id, begun); more = true /* drained unrung: registry.ts:submitToReactors */
      fi
 #endif
   :: else
   fi
 }
 
-/* reactor.c:reactor_stop, by the last user */
-inline reactor_stop() {
+/* reactors.c:reactors_stop, by the last user, and reactor.c:reactor_stop */
+inline reactors_stop() {
   engine_gone = true;
-  inbox_close();
-  engine_joined
+  inbox_close(0);
+#if REACTORS > 1
+  inbox_close(1);
+#endif
+  reactors_joined == REACTORS
 }
 
 /* reactor.c:watch, or its failure */
 inline watch() {
   if
-  :: slots[slot].watched = true;
+  :: reactor_of[id] = me;
      if
-     :: slots[slot].limited = true
+     :: limited[id] = true
      :: skip
      fi;
 #ifdef MUTANT_events_by_descriptor
@@ -60,56 +86,35 @@ inline watch() {
   fi
 }
 
-/* reactor.c:unwatch */
-inline unwatch() {
-#ifdef MUTANT_unwatch_forgotten
-  skip
-#else
-#ifndef MUTANT_deadline_kept
-  slots[slot].limited = false;
-#endif
-  slots[slot].watched = false
-#endif
+/* reactor.c:end, and reactor.c:ring_soon */
+inline end(state) {
+  publish(slot, id, state);
+  to_ring = true
 }
 
-/* reactor.c:give_up */
-inline give_up(state) {
-  unwatch();
-  publish(state);
-  to_ring = true /* reactor.c:ring_soon */
-}
-
-/* reactor.c:find_watched, into `slot`, of what the poller or the inbox said; NONE where it is over, or not here yet */
-inline find_watched(key) {
+/* Who takes what a key says, as `id` and `slot`: the poller's, a deadline's or a cancel's. NONE where there is nothing to take. */
+inline take(key) {
+  attempt_take_watched(key);
   atomic {
-    slot = SLOT_OF(key);
-    if
-#ifdef MUTANT_found_by_slot
-    :: slots[slot].watched -> id = ID_OF(slots[slot].word)
-#else
-    :: slots[slot].watched && slots[slot].word == WORD(key, WATCHED) -> id = key
-#endif
-    :: else -> slot = NONE
-    fi
+    slot = (exchanged -> SLOT_OF(taken) : NONE);
+    id = (exchanged -> taken : 0)
   }
 }
 
 inline find_by_descriptor(key) {
   atomic {
-    slot = (slots[0].watched && number_of[slots[0].fd] == key -> 0 : SLOTS - 1);
-    if
-    :: slots[slot].watched && number_of[slots[slot].fd] == key -> id = slots[slot].fd
-    :: else -> slot = NONE
-    fi
+    slot = (number_of[slots[0].fd] == key -> 0 : SLOTS - 1);
+    taken = ID_OF(slots[slot].word);
+    attempt_take_watched(taken);
+    slot = (exchanged -> slot : NONE);
+    id = (exchanged -> taken : 0)
   }
 }
 
 /* reactor.c:end_watched */
 inline end_watched() {
   key_of[id] = 0; /* poller_forget, or it is closed */
-  unwatch();
-  publish(begun);
-  to_ring = true
+  end(begun)
 }
 
 /* reactor.c:on_writable, of what poller_wait reported as `key` */
@@ -117,7 +122,7 @@ inline on_writable() {
 #ifdef MUTANT_events_by_descriptor
   find_by_descriptor(key);
 #else
-  find_watched(key);
+  take(key);
 #endif
   if
   :: slot == NONE
@@ -128,34 +133,28 @@ inline on_writable() {
   fi
 }
 
-/* reactor.c:on_cancel */
-inline on_cancel() {
-  key = id;
-  find_watched(key);
+/* reactor.c:cancel_some, of one */
+inline cancel_some() {
+  cancels_take();
   if
-  :: slot != NONE ->
-     holds(reaches_only_its_attempt, id == key);
-     give_up(CANCELLED)
-#ifdef MUTANT_cancel_not_noted
+  :: id != 0 ->
+     key = id;
+     take(key);
+     if
+     :: slot == NONE
+     :: else ->
+        holds(reaches_only_its_attempt, id == key);
+        end(CANCELLED)
+     fi
   :: else
-#else
-  :: else -> slots[SLOT_OF(key)].cancel_noted = key
-#endif
   fi
 }
-
-/* reactor.c:is_cancelled */
-#ifdef MUTANT_cancel_noted_by_slot
-#define IS_CANCELLED (slots[slot].cancel_noted != 0)
-#else
-#define IS_CANCELLED (slots[slot].cancel_noted == id)
-#endif
 
 /* reactor.c:take_over */
 inline take_over() {
   id = ID_OF(slots[slot].word);
   if
-  :: IS_CANCELLED -> give_up(CANCELLED)
+  :: slots[slot].word != WORD(id, SUBMITTED) -> end(CANCELLED)
   :: else ->
      atomic {
        begun = WATCHED;
@@ -169,25 +168,57 @@ inline take_over() {
        fi
      };
      if
-     :: begun != WATCHED -> publish(begun); to_ring = true
-     :: else
+     :: begun != WATCHED -> end(begun)
+     :: else ->
+#ifdef MUTANT_unwanted_overwritten
+        slots[slot].word = WORD(id, WATCHED)
+#else
+        compare_and_exchange(slot, WORD(id, SUBMITTED), WORD(id, WATCHED));
+        if
+        :: exchanged
+        :: else -> end(CANCELLED)
+        fi
+#endif
      fi
   fi
 }
 
+inline pick_limited(an_id) { key = an_id; limited[an_id] = false }
+
 /* reactor.c:judge_late and reactor.c:end_late, of one at most; of one at least, if the wait has ended for it. What was answered is told so. */
 inline end_late() {
+  key = 0;
   if
-  :: atomic { SOME_LIMITED -> slot = (slots[0].limited -> 0 : SLOTS - 1) };
-     id = ID_OF(slots[slot].word);
-     if
-     :: answers[id] -> nonblocking_complete()
-     :: begun = FAILED
-     fi;
-     end_watched()
+  :: atomic { IS_LIMITED(1) -> pick_limited(1) }
+#if IDS > 2
+  :: atomic { IS_LIMITED(2) -> pick_limited(2) }
+#endif
+#if IDS > 3
+  :: atomic { IS_LIMITED(3) -> pick_limited(3) }
+#endif
+#if IDS > 4
+  :: atomic { IS_LIMITED(4) -> pick_limited(4) }
+  :: atomic { IS_LIMITED(5) -> pick_limited(5) }
+#endif
   :: !late || !SOME_LIMITED
   fi;
-  late = false
+  late = false;
+  if
+  :: key != 0 ->
+     take(key);
+     if
+     :: slot == NONE
+     :: else ->
+        holds(reaches_only_its_attempt, id == key);
+        if
+        :: answers[id] -> nonblocking_complete()
+        :: begun = FAILED
+        fi;
+        end_watched()
+     fi
+  :: else
+  fi;
+  key = 0
 }
 
 /* reactor.c:ring_now */
@@ -219,52 +250,37 @@ inline poller_wait() {
     :: MAY_REPORT(5) -> report(5)
 #endif
     :: sleeps && SOME_LIMITED -> late = true
-    :: woken || !sleeps -> woken = false
+    :: inboxes[me].woken || !sleeps -> inboxes[me].woken = false
     fi
   }
 }
 
-/* reactor.c:lose_everything */
-inline lose_everything() {
+/* reactor.c:lose_submitted */
+inline lose_submitted() {
 #ifndef MUTANT_stop_forgets_submitted
   do
-  :: atomic { submitted?slot -> id = ID_OF(slots[slot].word) };
+  :: atomic { inboxes[me].submitted?slot -> id = ID_OF(slots[slot].word) };
      if
-     :: IS_CANCELLED -> give_up(CANCELLED)
-     :: else -> give_up(LOST)
+     :: slots[slot].word == WORD(id, UNWANTED) -> end(CANCELLED)
+     :: else -> end(LOST)
      fi
-  :: len(submitted) == 0 -> break
-  od;
-#endif
-#ifndef MUTANT_stop_keeps_watched
-  do
-  :: atomic { SOME_WATCHED -> slot = (slots[0].watched -> 0 : SLOTS - 1); id = ID_OF(slots[slot].word) };
-     give_up(LOST)
-  :: !SOME_WATCHED -> break
+  :: len(inboxes[me].submitted) == 0 -> break
   od;
 #endif
   ring_now()
 }
 
 /* reactor.c:react */
-proctype Reactor() {
-  byte id, slot, key, reported, begun, seen, fd;
-  bool exchanged, burying, all, sleeps, late, to_ring, over;
+proctype Reactor(byte me) {
+  byte id, slot, key, reported, begun, seen, fd, taken;
+  bool exchanged, burying, sleeps, late, to_ring, over;
   do
   :: over -> break
   :: else ->
-     inbox_next_cancels(); /* reactor.c:cancel_some */
+     cancel_some();
+     inbox_next(); /* reactor.c:begin_some */
      if
-     :: id != 0 -> on_cancel()
-     :: else
-     fi;
-     if
-     :: all -> /* reactor.c:begin_some */
-        inbox_next_submitted();
-        if
-        :: slot != NONE -> take_over()
-        :: else
-        fi
+     :: slot != NONE -> take_over()
      :: else
      fi;
      end_late();
@@ -275,27 +291,34 @@ proctype Reactor() {
      :: key != 0 -> on_writable()
      :: else
      fi;
-     atomic { id = 0; slot = 0; key = 0; reported = 0; begun = 0; seen = 0; fd = 0; exchanged = false; burying = false; all = false; sleeps = false };
+     atomic { id = 0; slot = 0; key = 0; reported = 0; begun = 0; seen = 0; fd = 0; taken = 0; exchanged = false; burying = false; sleeps = false };
      inbox_is_over()
   od;
-  lose_everything();
-  engine_joined = true
+  lose_submitted();
+  reactors_joined++
 }
 
-inline start_engine() { run Reactor() }
+inline start_engine() {
+  run Reactor(0);
+#if REACTORS > 1
+  run Reactor(1)
+#endif
+}
 
 inline end_engine() {
 #ifdef OTHER_USER
   STATE_OF(slots[0].word) == FREE && STATE_OF(slots[SLOTS - 1].word) == FREE;
   if
   :: engine_gone
-  :: else -> reactor_stop()
+  :: else -> reactors_stop()
   fi;
 #endif
   reaper_stopping = true
 }
 
 inline nothing_is_left_of_engine() {
-  for (i : 0 .. SLOTS - 1) { holds(nothing_is_left, !slots[i].watched && !slots[i].limited) }
-  holds(nothing_is_left, len(submitted) == 0) /* a cancel may lie there for the next reactor, for whom it is over */
+  holds(nothing_is_left, len(inboxes[0].submitted) == 0);
+#if REACTORS > 1
+  holds(nothing_is_left, len(inboxes[1].submitted) == 0)
+#endif
 }

@@ -24,13 +24,13 @@ inline reaper_stop() {
 
 /* reaper.c:reap, with reaper.c:cancel_some and reaper.c:join_all */
 proctype Reaper() {
-  byte id, target, seen, fd, on_lane;
-  bool exchanged, burying;
+  byte id, target, seen, fd, on_lane, taken;
+  bool exchanged, burying, is_over;
   do
-  :: batches?id -> attempt_cancel(id); id = 0
-#ifdef NONBLOCKING
+#ifdef NONBLOCKING /* it is left nothing: cancels.c:share_out */
   :: atomic { reaper_stopping && len(batches) == 0 -> reaper_gone = true; break }
 #else
+  :: batches?id -> attempt_cancel(id); id = 0
   :: len(batches) == 0 && lanes[0].thread == ENDED -> group_lane_joined(0)
 #if THREADS > 1
   :: len(batches) == 0 && lanes[1].thread == ENDED -> group_lane_joined(1)

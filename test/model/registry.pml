@@ -56,18 +56,17 @@ inline attempt_free(slot) {
   }
 }
 
-/* registry.c:attempt_end_unstarted */
+/* registry.c:attempt_end_unstarted; to be rung */
 inline attempt_end_unstarted(slot) {
   attempt_release_buffer(slot);
-  outbox_post(slot);
-  outbox_ring()
+  outbox_post(slot)
 }
 
 /* registry.c:attempt_forfeit */
 inline attempt_forfeit(id) {
   compare_and_exchange(SLOT_OF(id), WORD(id, RESERVED), WORD(id, LOST));
   if
-  :: exchanged -> attempt_end_unstarted(SLOT_OF(id))
+  :: exchanged -> attempt_end_unstarted(SLOT_OF(id)); outbox_ring()
   :: else
   fi
 }
@@ -94,8 +93,39 @@ inline attempt_discard(slot) {
   fi
 }
 
-/* registry.c:attempt_cancel, by its own locals `seen` and `target` */
-inline attempt_cancel(id) {
+#ifdef NONBLOCKING
+/* registry.c:attempt_take_watched, of an id: `exchanged` where it is the caller's from now on, as `taken` */
+inline attempt_take_watched(an_id) {
+#ifdef MUTANT_taken_by_slot
+  atomic {
+    taken = ID_OF(slots[SLOT_OF(an_id)].word);
+    compare_and_exchange(SLOT_OF(an_id), WORD(taken, WATCHED), WORD(taken, ENDING))
+  }
+#else
+  taken = an_id;
+  compare_and_exchange(SLOT_OF(an_id), WORD(an_id, WATCHED), WORD(an_id, ENDING))
+#endif
+}
+
+/* registry.c:attempts_lose_watched, once the reactors have ended */
+inline attempts_lose_watched() {
+#ifndef MUTANT_stop_keeps_watched
+  for (slot : 0 .. SLOTS - 1) {
+    id = ID_OF(slots[slot].word);
+    attempt_take_watched(id);
+    if
+    :: exchanged -> publish(slot, id, LOST); outbox_ring()
+    :: else
+    fi
+  }
+#else
+  skip
+#endif
+}
+#endif
+
+/* registry.c:cancel, by its own locals `seen`, `target` and `taken`: posted where it is over, and to be rung */
+inline end_by_cancel(id) {
   target = id;
   do
   :: seen = slots[SLOT_OF(target)].word;
@@ -115,7 +145,23 @@ inline attempt_cancel(id) {
         :: else
         fi
 #ifdef NONBLOCKING
-     :: ID_OF(seen) == target && STATE_OF(seen) == WATCHED -> inbox_cancel(target); break
+     :: ID_OF(seen) == target && STATE_OF(seen) == SUBMITTED ->
+        compare_and_exchange(SLOT_OF(target), seen, WORD(target, UNWANTED));
+        if
+        :: exchanged -> break
+        :: else
+        fi
+     :: ID_OF(seen) == target && STATE_OF(seen) == WATCHED ->
+#ifdef MUTANT_cancel_without_taking
+        slots[SLOT_OF(target)].word = WORD(target, ENDING);
+        break
+#else
+        attempt_take_watched(target);
+        if
+        :: exchanged -> break
+        :: else
+        fi
+#endif
 #else
      :: ID_OF(seen) == target && STATE_OF(seen) == QUEUED ->
         group_withdraw(SLOT_OF(target));
@@ -139,23 +185,35 @@ inline attempt_cancel(id) {
   od;
   if
   :: ID_OF(seen) == target && (STATE_OF(seen) == RESERVED || STATE_OF(seen) == QUEUED) ->
-     attempt_end_unstarted(SLOT_OF(target))
+     attempt_end_unstarted(SLOT_OF(target));
+     is_over = true
+#ifdef NONBLOCKING
+  :: ID_OF(seen) == target && STATE_OF(seen) == WATCHED ->
+     publish(SLOT_OF(target), target, CANCELLED);
+     is_over = true
+#endif
   :: else
   fi;
-  atomic { seen = 0; target = 0; fd = 0; on_lane = 0; exchanged = false }
+  atomic { seen = 0; target = 0; fd = 0; on_lane = 0; taken = 0; exchanged = false }
 }
 
-/* registry.c:attempts_cancel, of one id; false where it is left to the caller: `exchanged` */
-inline attempts_cancel(id) {
-  seen = slots[SLOT_OF(id)].word;
-  exchanged = (ID_OF(seen) != id || STATE_OF(seen) > WATCHED);
-#ifdef NONBLOCKING
+/* registry.c:attempt_cancel */
+inline attempt_cancel(id) {
+  end_by_cancel(id);
   if
-  :: seen == WORD(id, WATCHED) -> inbox_cancel(id); exchanged = true
+  :: is_over -> outbox_ring(); is_over = false
   :: else
-  fi;
+  fi
+}
+
+/* registry.c:attempt_cancel_unrung, by the environment, which drains: registry.ts:areOver */
+inline attempt_cancel_unrung(id) {
+  end_by_cancel(id);
+#ifdef MUTANT_unrung_and_undrained
+  is_over = false
+#else
+  atomic { more = (more || is_over); is_over = false }
 #endif
-  seen = 0
 }
 
 /* registry.c:read_outcome, of what registry.c:attempt_drain took; `outcome` is what JavaScript is told. Frees what does not yield. */
@@ -217,7 +275,7 @@ inline attempts_sweep() {
           if
           :: outcome == CONNECTED -> seen = WORD(id, CONNECTED); attempt_discard(slot)
 #ifdef MUTANT_sweep_forgets_watched
-          :: outcome == WATCHED
+          :: outcome == WATCHED || outcome == SUBMITTED
 #endif
           :: else -> attempt_cancel(id)
           fi;

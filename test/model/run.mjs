@@ -46,7 +46,7 @@ function movers(file) {
   const text = readFileSync(join(root, 'native', file), 'utf8')
   const functions = text.matchAll(/^[a-z][\w *]*?(\w+)\([^;{]*\) \{$([\s\S]*?)^\}$/gm)
   const moves =
-    /word_of\(|\bsettle\(|attempt_free\(|outbox_post\(|pthread_cancel\(lane|nonblocking_\w+\(|cancel_(asked|noted)/
+    /word_of\(|\bsettle\(|attempt_free\(|outbox_post\(|pthread_cancel\(lane|nonblocking_\w+\(|attempt_take_watched\(/
   return [...functions].filter(([, , body]) => moves.test(body)).map(([, name]) => `${file}:${name}`)
 }
 
@@ -66,9 +66,11 @@ function checkNames() {
     'lane_group.c',
     'outbox.c',
     'reaper.c',
+    'cancels.c',
     'inbox.c',
     'nonblocking.c',
     'reactor.c',
+    'reactors.c',
   ].flatMap(movers)
   const unnamed = moving.filter((reference) => !named.has(reference))
   report(

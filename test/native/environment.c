@@ -9,7 +9,7 @@
 #include "check.h"
 #include "guard.h"
 #include "ledger.h"
-#include "reactor.h"
+#include "reactors.h"
 #include "registry.h"
 
 #if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
@@ -44,7 +44,7 @@ void environment_close(struct environment *environment) {
   outbox_close(environment->outbox);
   attempts_sweep(environment->outbox);
   if (environment->lanes != NULL) group_close(environment->lanes);
-  if (environment->uses_reactor) reactor_stop();
+  if (environment->uses_reactors) reactors_stop();
   outbox_drop(environment->outbox);
   pthread_cond_destroy(&environment->bell);
   pthread_mutex_destroy(&environment->lock);
@@ -75,12 +75,12 @@ uint64_t reserve(struct environment *environment, const struct peer *to, struct 
 
 /* As src/engines/nonblocking.ts and registry.ts do. What is over already is drained without a ring. */
 static int submit_all(struct environment *environment, const double *ids, size_t count) {
-  if (!environment->uses_reactor) {
-    struct failure failure = reactor_start();
+  if (!environment->uses_reactors) {
+    struct failure failure = reactors_start(2);
     if (failure.error != 0) return failure.error;
-    environment->uses_reactor = true;
+    environment->uses_reactors = true;
   }
-  if (reactor_submit(ids, count) > 0) ring(environment);
+  if (reactors_submit(ids, count) > 0) environment_drains(environment);
   return 0;
 }
 
@@ -108,6 +108,8 @@ uint64_t connected_undrained(struct environment *environment, const struct peer 
   while (word_state(atomic_load(&attempt->word)) != ATTEMPT_CONNECTED) pause_ms(1);
   return id;
 }
+
+void environment_drains(struct environment *environment) { ring(environment); }
 
 /* Only what rings wakes, as in Node: an outcome whose ring is lost is an outcome lost. */
 static void wait_for_bell(struct environment *environment) {

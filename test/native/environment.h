@@ -28,8 +28,8 @@ struct environment {
   struct outbox *outbox;
   struct lane_group *lanes;
   struct lane_options options;
-  bool nonblocking; /* what it starts goes to the reactor */
-  bool uses_reactor;
+  bool nonblocking; /* what it starts goes to the reactors */
+  bool uses_reactors;
   pthread_mutex_t lock; /* rung */
   pthread_cond_t bell;
   bool rung;
@@ -46,7 +46,7 @@ struct how {
 };
 
 void environment_open(struct environment *environment);
-/* One that starts its attempts in the reactor. */
+/* One that starts its attempts in the reactors, of which there are two. */
 void environment_open_nonblocking(struct environment *environment);
 /* As addon.cc's Close. */
 void environment_close(struct environment *environment);
@@ -54,13 +54,15 @@ void environment_close(struct environment *environment);
 /* 0 where the registry has none to give. */
 uint64_t try_reserve(struct environment *environment, const struct peer *to, struct how how);
 uint64_t reserve(struct environment *environment, const struct peer *to, struct how how);
-/* Hands reserved ids to this environment's lanes, or to the reactor. 0 or an errno. */
+/* Hands reserved ids to this environment's lanes, or to the reactors. 0 or an errno. */
 int start_all(struct environment *lanes_of, const uint64_t *ids, size_t count);
 void start(struct environment *lanes_of, uint64_t id);
 uint64_t reserve_and_start(struct environment *environment, const struct peer *to, struct how how);
 /* An attempt that has connected, its outcome not yet drained. */
 uint64_t connected_undrained(struct environment *environment, const struct peer *to);
 
+/* As registry.ts does where outcomes are told of by a native call's result: no ring will come for them. */
+void environment_drains(struct environment *environment);
 /* The next outcome, in the order they came; waits for the bell if there is none. */
 struct settled settle_next(struct environment *environment);
 /* The outcome of `id`; others stay for later. */

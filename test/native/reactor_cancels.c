@@ -1,11 +1,13 @@
-/* Cancels in the reactor: each moment at which one may come, thousands in one call, and events that come late. */
+/* Cancels in the reactors: each moment at which one may come, thousands in one call, and events that come late. */
 #include <fcntl.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "cancels.h"
 #include "check.h"
 #include "environment.h"
 #include "ledger.h"
@@ -14,17 +16,58 @@
 
 enum { MANY = 100 };
 
+static void await_watched(uint64_t id) {
+  while (!attempt_is_watched(id)) pause_ms(1);
+}
+
+/* By the thread that asks for it: everything is released when the call returns, and no other thread was needed. */
 static void cancel_waiting(void) {
   struct environment environment;
   environment_open_nonblocking(&environment);
   struct peer peer = peer_hanging(AF_INET);
   seam_watch();
   uint64_t id = reserve_and_start(&environment, &peer, (struct how){.timeout_ms = 60000});
-  await_calls(CALL_EPOLL_CTL, 2);
+  await_watched(id);
+  uint32_t wakes = seam_calls(CALL_WRITE);
   attempt_cancel(id);
+  EXPECT_STATE(attempt_state_of(id), ATTEMPT_CANCELLED);
+  EXPECT_EQUAL(ledger_read(LEDGER_DESCRIPTORS), 0);
+  EXPECT_EQUAL(ledger_read(LEDGER_BUFFERS), 0);
+  EXPECT_EQUAL(seam_calls(CALL_WRITE), wakes);
   attempt_cancel(id);
   expect_cancelled(settle(&environment, id));
   attempt_cancel(id);
+  peer_close(&peer);
+  environment_close(&environment);
+}
+
+/* Unrung: the caller is told that it has to drain. */
+static void cancel_unrung(void) {
+  struct environment environment;
+  environment_open_nonblocking(&environment);
+  struct peer peer = peer_hanging(AF_INET);
+  uint64_t id = reserve_and_start(&environment, &peer, (struct how){.timeout_ms = 60000});
+  await_watched(id);
+  EXPECT(attempt_cancel_unrung(id));
+  EXPECT(!attempt_cancel_unrung(id));
+  environment_drains(&environment);
+  expect_cancelled(settle(&environment, id));
+  peer_close(&peer);
+  environment_close(&environment);
+}
+
+/* After its descriptor was given to the poller, before anyone may take it: the reactor finds that it is unwanted. */
+static void cancel_while_watch_begins(void) {
+  struct environment environment;
+  environment_open_nonblocking(&environment);
+  struct peer peer = peer_hanging(AF_INET);
+  seam_watch();
+  seam_inject(CALL_EPOLL_CTL, 2, 0, 50000); /* after the one for the reactor's own wake */
+  uint64_t id = reserve_and_start(&environment, &peer, (struct how){.timeout_ms = 500});
+  await_calls(CALL_EPOLL_CTL, 2);
+  attempt_cancel(id);
+  EXPECT_STATE(attempt_state_of(id), ATTEMPT_UNWANTED);
+  expect_cancelled(settle(&environment, id));
   peer_close(&peer);
   environment_close(&environment);
 }
@@ -83,15 +126,15 @@ struct thousands {
   double ids[THOUSANDS];
   size_t count;
   _Atomic bool under_way;
-  size_t left;
+  struct environment *environment;
 };
 
-/* All in one call, of which none is left to the caller: each is the reactor's, or over. */
+/* All in one call, so that the reactors share them. */
 static void *cancel_all(void *argument) {
   struct thousands *thousands = argument;
-  static double left[THOUSANDS];
+  struct cancel_pace pace = {0};
   while (!atomic_load(&thousands->under_way)) pause_ms(1);
-  thousands->left = attempts_cancel(thousands->ids, thousands->count, left);
+  if (cancels_send(&pace, thousands->ids, thousands->count) > 0) environment_drains(thousands->environment);
   return NULL;
 }
 
@@ -110,7 +153,7 @@ static size_t make_room(struct rlimit *before) {
   return most.rlim_max - 100 < THOUSANDS ? most.rlim_max - 100 : THOUSANDS;
 }
 
-/* While the reactor begins, completes and times out the very same. */
+/* While two reactors begin, complete and time out the very same. */
 static void cancel_thousands(void) {
   static struct thousands thousands;
   static uint64_t ids[THOUSANDS];
@@ -124,6 +167,7 @@ static void cancel_thousands(void) {
   struct peer accepting = peer_accepting(), refusing = peer_refusing(), hanging = peer_hanging(AF_INET);
   const struct peer *peers[KINDS] = {&accepting, &refusing, &hanging, &hanging};
   thousands.count = count;
+  thousands.environment = &environment;
   atomic_store(&thousands.under_way, false);
   for (size_t i = 0; i < count; i++) {
     struct how how = {.timeout_ms = i % KINDS == LIMITED ? 1 + i % 50 : 60000};
@@ -145,7 +189,6 @@ static void cancel_thousands(void) {
     discard(&ended);
   }
   join(canceller);
-  EXPECT_EQUAL((long long)thousands.left, 0);
   EXPECT_EQUAL(ledger_read(LEDGER_DESCRIPTORS), 0);
   EXPECT_EQUAL(ledger_read(LEDGER_BUFFERS), 0);
   EXPECT_EQUAL(ledger_read(LEDGER_ATTEMPTS), 0);
@@ -186,8 +229,59 @@ static void late_event(void) {
   environment_close(&environment);
 }
 
+/* Their deadlines are an hour away, behind one that is nearer, and do not wait for it in memory. */
+static void deadlines_of_the_cancelled(void) {
+  enum { ROUNDS = 5000 };
+  struct environment environment;
+  environment_open_nonblocking(&environment);
+  struct peer peer = peer_hanging(AF_INET);
+  uint64_t nearer = reserve_and_start(&environment, &peer, (struct how){.timeout_ms = 600000});
+  seam_watch();
+  for (int i = 0; i < ROUNDS; i++) {
+    uint64_t id = reserve_and_start(&environment, &peer, (struct how){.timeout_ms = 3600000});
+    while (!attempt_is_watched(id)) sched_yield();
+    attempt_cancel(id);
+    EXPECT_STATE(settle(&environment, id).state, ATTEMPT_CANCELLED);
+  }
+  EXPECT(seam_calls(CALL_ALLOCATE) <= ROUNDS + 1); /* an address each, and a heap of a few */
+  attempt_cancel(nearer);
+  EXPECT_STATE(settle(&environment, nearer).state, ATTEMPT_CANCELLED);
+  peer_close(&peer);
+  environment_close(&environment);
+}
+
+/* What waits for its end longest is not forgotten among those that are dropped. */
+static void deadlines_among_the_cancelled(void) {
+  enum { KEPT = 10, ROUNDS = 500 };
+  struct environment environment;
+  environment_open_nonblocking(&environment);
+  struct peer peer = peer_hanging(AF_INET);
+  uint64_t kept[KEPT];
+  for (uint32_t i = 0; i < ROUNDS; i++) {
+    uint32_t every = ROUNDS / KEPT;
+    bool keep_it = i % every == 0;
+    uint64_t id = reserve_and_start(&environment, &peer, (struct how){.timeout_ms = keep_it ? 700 + i : 60000 - i});
+    while (!attempt_is_watched(id)) sched_yield();
+    if (keep_it)
+      kept[i / every] = id;
+    else
+      attempt_cancel(id);
+  }
+  for (int i = 0; i < ROUNDS - KEPT; i++) EXPECT_STATE(settle_next(&environment).state, ATTEMPT_CANCELLED);
+  for (int i = 0; i < KEPT; i++) {
+    struct settled ended = settle_next(&environment);
+    EXPECT(ended.id == kept[i] && ended.by_deadline);
+  }
+  peer_close(&peer);
+  environment_close(&environment);
+}
+
 const struct scenario reactor_cancel_scenarios[] = {
     {"reactor: cancel while waiting", cancel_waiting},
+    {"reactor: cancel, unrung", cancel_unrung},
+    {"reactor: cancel while the watch begins", cancel_while_watch_begins},
+    {"reactor: deadlines of the cancelled", deadlines_of_the_cancelled},
+    {"reactor: deadlines among the cancelled", deadlines_among_the_cancelled},
     {"reactor: cancel when submitted", cancel_submitted},
     {"reactor: cancel while begun", cancel_while_begun},
     {"reactor: cancel of thousands", cancel_thousands},

@@ -5,7 +5,7 @@
 #include "check.h"
 #include "environment.h"
 #include "ledger.h"
-#include "reactor.h"
+#include "reactors.h"
 #include "scenarios.h"
 
 enum { MANY = 100 };
@@ -120,13 +120,39 @@ static void cannot_start(void) {
   for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
     seam_watch();
     seam_inject(steps[i].call, 1, steps[i].error, 0);
-    struct failure failure = reactor_start();
+    struct failure failure = reactors_start(2);
     EXPECT_EQUAL(failure.error, steps[i].error);
     EXPECT_EQUAL(failure.call, steps[i].call);
   }
   seam_clear();
-  EXPECT_EQUAL(reactor_start().error, 0);
-  reactor_stop();
+  EXPECT_EQUAL(reactors_start(2).error, 0);
+  reactors_stop();
+}
+
+/* As many as load asks for, and as are allowed. Where the second cannot be had, the first does it all, and none is asked for again. */
+static void how_many(void) {
+  static const struct {
+    uint32_t attempts;
+    int second_fails;
+    uint32_t started;
+  } cases[] = {{1, 0, 1}, {32, 0, 1}, {33, 0, 2}, {MANY, 0, 2}, {MANY, EMFILE, 2}};
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    struct environment environment;
+    environment_open_nonblocking(&environment);
+    struct peer peer = peer_hanging(AF_INET);
+    uint64_t ids[MANY];
+    seam_watch();
+    if (cases[i].second_fails) seam_inject(CALL_EPOLL_CREATE, 2, cases[i].second_fails, 0);
+    for (int round = 0; round < 2; round++) {
+      for (uint32_t j = 0; j < cases[i].attempts; j++) ids[j] = reserve(&environment, &peer, (struct how){0});
+      REQUIRE(start_all(&environment, ids, cases[i].attempts) == 0);
+      for (uint32_t j = 0; j < cases[i].attempts; j++) attempt_cancel(ids[j]);
+      for (uint32_t j = 0; j < cases[i].attempts; j++) EXPECT_STATE(settle_next(&environment).state, ATTEMPT_CANCELLED);
+    }
+    EXPECT_EQUAL(seam_calls(CALL_EPOLL_CREATE), cases[i].started);
+    peer_close(&peer);
+    environment_close(&environment);
+  }
 }
 
 /* An environment ends with attempts in every state; the reactor goes on for another. */
@@ -166,8 +192,8 @@ static void stops(void) {
   REQUIRE(start_all(&environment, ids, MANY) == 0);
   await_calls(CALL_SOCKET, 10);
   attempt_cancel(cancelled);
-  reactor_stop();
-  environment.uses_reactor = false;
+  reactors_stop();
+  environment.uses_reactors = false;
   for (int i = 0; i < MANY; i++) {
     struct settled ended = settle_next(&environment);
     EXPECT_STATE(ended.state, ended.id == cancelled ? ATTEMPT_CANCELLED : ATTEMPT_LOST);
@@ -183,6 +209,7 @@ const struct scenario reactor_ending_scenarios[] = {
     {"reactor: no memory is to be had", no_memory},
     {"reactor: a call fails while others wait", fails_while_others_wait},
     {"reactor: cannot start", cannot_start},
+    {"reactor: how many", how_many},
     {"reactor: caller ends", caller_ends},
     {"reactor: stops", stops},
     {NULL, NULL},

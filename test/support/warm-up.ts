@@ -13,5 +13,12 @@ export async function warmManager(accepting: string, options: ManagerOptions = {
   const manager = new ConnectionManager({ retry: false, engine: 'blocking', ...options })
   for (const engine of new Set(['blocking', options.engine ?? 'blocking'] as const))
     await closeSocket(await manager.connect(accepting, { engine }))
+  if (options.engine === 'nonblocking') await startReactors(manager)
   return manager
+}
+
+/** So many at once that there is a second reactor, which vitest.config.ts allows. */
+async function startReactors(manager: ConnectionManager): Promise<void> {
+  const refusing = Array.from({ length: 64 }, () => '127.0.0.1:1')
+  for await (const _ of manager.check(refusing, { engine: 'nonblocking', concurrency: refusing.length }));
 }
