@@ -1,5 +1,6 @@
 /** How connects a second are counted: loops that go on until their time is over. */
-import type { Metrics, Settings } from './scenario.js'
+import { readFileSync } from 'node:fs'
+import { type Metrics, micro, type Settings } from './scenario.js'
 
 export const inFlight = 256
 
@@ -23,7 +24,7 @@ export async function rateOf(loop: Loop, targets: readonly string[], settings: S
 async function measure(clock: Clock, settings: Settings): Promise<Metrics> {
   const { warmUpMs, ms } = durations(settings)
   await after(warmUpMs)
-  const [done, startedAt, cpu] = [clock.done, performance.now(), process.cpuUsage()]
+  const [done, startedAt, cpu, main] = [clock.done, performance.now(), process.cpuUsage(), mainThreadMs()]
   // On a busy machine nothing may be done in the smoke run's time; who never does anything is the harness's to end.
   do await after(ms)
   while (clock.done === done)
@@ -31,7 +32,13 @@ async function measure(clock: Clock, settings: Settings): Promise<Metrics> {
   const { user, system } = process.cpuUsage(cpu)
   const seconds = (performance.now() - startedAt) / 1000
   clock.over = true
-  return { perSecond: count / seconds, cpuUs: (user + system) / count }
+  const mainUs = ((mainThreadMs() - main) * micro) / count
+  return { perSecond: count / seconds, cpuUs: (user + system) / count, mainUs }
+}
+
+/** CPU time of the thread that runs JavaScript: proc_pid_schedstat(5), whose first number is in nanoseconds. */
+function mainThreadMs(): number {
+  return Number.parseInt(readFileSync(`/proc/self/task/${process.pid}/schedstat`, 'latin1'), 10) / 1e6
 }
 
 const after = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))

@@ -1,9 +1,20 @@
 /** Connects a second, accepted and refused: three public ways over both engines, Node's own, and bare C. */
+import { availableParallelism } from 'node:os'
+import * as limits from '../../src/core/limits.js'
 import { type CheckResult, ConnectionManager } from '../../src/index.js'
 import { type EngineName, engineNames } from '../../src/types.js'
 import { type PeerName, runPeer } from '../peers.js'
 import { type Clock, durations, inFlight, type Loop, loops, rateOf, turns } from '../rates.js'
-import { type Aim, betweenEngines, type Contestant, ratio, type Scenario, Skipped, stageOf } from '../scenario.js'
+import {
+  type Aim,
+  betweenEngines,
+  type Contestant,
+  type Figure,
+  ratio,
+  type Scenario,
+  Skipped,
+  stageOf,
+} from '../scenario.js'
 import {
   type Accepting,
   asNodeTarget,
@@ -52,10 +63,28 @@ const netConnect = 'net.connect'
 const over = (call: string) => (engine: EngineName) => `${call}, ${engine}`
 const [check, open, connect] = [over('check()'), over('open()'), over('connect()')]
 const create = over('createConnection()')
+const oneReactor = 'check(), nonblocking, one reactor'
 const cEpoll = 'C, epoll'
 const cLook = 'C, epoll, a look first'
 const cReuse = 'C, epoll, descriptors reused'
 const cUring = 'C, io_uring, with linked timeouts'
+
+/**
+ * All cores at work: each connect costs what the C loop pays for it and what JavaScript adds on its thread. Refused, nothing of it
+ * is another process's. Reactors are at most four.
+ */
+const ofTheBound: Figure = {
+  says: `refused: ${check('nonblocking')}, of what all cores could do: cores / (CPU in C + CPU in JavaScript)`,
+  unit: 'x',
+  digits: 2,
+  of(value) {
+    const [rate, ours] = [value(check('nonblocking'), 'perSecond'), value(check('nonblocking'), 'mainUs')]
+    const inC = value(cEpoll, 'cpuUs')
+    if (rate === undefined || ours === undefined || inC === undefined) return undefined
+    return (rate * (inC + ours)) / (Math.min(availableParallelism(), limits.reactors) * 1e6)
+  },
+  atLeast: 0.9,
+}
 
 export const connectRate: Scenario<Accepting> = {
   name: 'connect-rate',
@@ -71,11 +100,11 @@ export const connectRate: Scenario<Accepting> = {
 export const refuseRate: Scenario<Accepting> = {
   name: 'refuse-rate',
   about: 'The same where nothing listens and every connect is refused; connect() and open() reject, without retries.',
-  ...rates(refuse),
+  ...rates(refuse, {}, [ofTheBound]),
   open: async () => stageOf(await openRefusing()),
 }
 
-function rates(answer: Answer, againstNode: Aim = {}) {
+function rates(answer: Answer, againstNode: Aim = {}, more: readonly Figure[] = []) {
   const against = (mine: string, theirs: string, aim?: Aim) =>
     ratio(`${answer.says}: ${mine}, against ${theirs}`, 'perSecond', mine, theirs, aim)
   return {
@@ -83,6 +112,7 @@ function rates(answer: Answer, againstNode: Aim = {}) {
     columns: [
       { key: 'perSecond', title: 'connects', unit: '/s' },
       { key: 'cpuUs', title: 'CPU a connect', unit: 'µs', digits: 1 },
+      { key: 'mainUs', title: 'in JavaScript', unit: 'µs', digits: 1 },
     ],
     figures: [
       against(check('blocking'), netConnect, againstNode),
@@ -92,6 +122,8 @@ function rates(answer: Answer, againstNode: Aim = {}) {
       against(check('blocking'), 'C, 1 thread'),
       against(check('blocking'), 'C, 2 threads'),
       against(check('nonblocking'), cEpoll, { atLeast: 1 }),
+      against(check('nonblocking'), oneReactor),
+      ...more,
       against(check('nonblocking'), cLook),
       against(check('nonblocking'), cReuse),
       against(cUring, cEpoll),
@@ -100,6 +132,7 @@ function rates(answer: Answer, againstNode: Aim = {}) {
     ],
     contestants: () => [
       ...engineNames.flatMap((engine) => overEngine(engine, answer)),
+      checking(oneReactor, 'nonblocking', answer, '1'),
       contestant(netConnect, throughNode(answer)),
       peer('C, 1 thread', 'connect_blocking', answer, 1),
       peer('C, 2 threads', 'connect_blocking', answer, 2),
@@ -118,26 +151,34 @@ const contestant = (name: string, loop: Loop): Contestant<Accepting> => ({
 
 type Managed = (manager: ConnectionManager, targets: readonly string[], clock: Clock) => Promise<void>
 
-function overEngine(engine: EngineName, { ended, asExpected }: Answer): Contestant<Accepting>[] {
-  const managed = (name: string, loop: Managed) =>
-    contestant(name, async (targets, clock) => {
-      await using manager = new ConnectionManager({ engine, maxInFlight: inFlight, retry: false })
-      await loop(manager, targets, clock)
-    })
+function managed(name: string, engine: EngineName, loop: Managed): Contestant<Accepting> {
+  return contestant(name, async (targets, clock) => {
+    await using manager = new ConnectionManager({ engine, maxInFlight: inFlight, retry: false })
+    await loop(manager, targets, clock)
+  })
+}
+
+function checking(name: string, engine: EngineName, { asExpected }: Answer, reactors?: string): Contestant<Accepting> {
+  return managed(name, engine, async (manager, targets, clock) => {
+    if (reactors) process.env.CANCELPOINT_REACTORS = reactors
+    for await (const result of manager.check(turns(targets, clock), { concurrency: inFlight })) {
+      if (!asExpected(result)) throw new Error(result.reason ?? `${result.target} is ${result.status}`)
+      clock.done++
+    }
+  })
+}
+
+function overEngine(engine: EngineName, answer: Answer): Contestant<Accepting>[] {
+  const { ended } = answer
   return [
-    managed(check(engine), async (manager, targets, clock) => {
-      for await (const result of manager.check(turns(targets, clock), { concurrency: inFlight })) {
-        if (!asExpected(result)) throw new Error(result.reason ?? `${result.target} is ${result.status}`)
-        clock.done++
-      }
-    }),
-    managed(open(engine), (manager, targets, clock) =>
+    checking(check(engine), engine, answer),
+    managed(open(engine), engine, (manager, targets, clock) =>
       loops(targets, clock, (target) => ended(manager.open(target), (descriptor) => descriptor.close())),
     ),
-    managed(connect(engine), (manager, targets, clock) =>
+    managed(connect(engine), engine, (manager, targets, clock) =>
       loops(targets, clock, (target) => ended(manager.connect(target), reset)),
     ),
-    managed(create(engine), (manager, targets, clock) =>
+    managed(create(engine), engine, (manager, targets, clock) =>
       loops(targets.map(asNodeTarget), clock, (target) => ended(ourConnect(target, manager), reset)),
     ),
   ]

@@ -9,6 +9,7 @@ import { memory } from './memory.js'
 import { naive } from './naive.js'
 import { type ScenarioName, scenarioNames } from './names.js'
 import { retryStorm } from './retry-storm.js'
+import { scale } from './scale.js'
 import { sideBySide } from './side-by-side.js'
 import { singleCall } from './single-call.js'
 import { tlsProbes } from './tls-probes.js'
@@ -25,6 +26,7 @@ const byName: Record<ScenarioName, unknown> = {
   'tls-probes': tlsProbes,
   'dead-address': deadAddress,
   'retry-storm': retryStorm,
+  scale,
   watch: watching,
   naive,
   'side-by-side': sideBySide,

@@ -10,6 +10,7 @@ export const scenarioNames = [
   'tls-probes',
   'dead-address',
   'retry-storm',
+  'scale',
   'watch',
   'naive',
   'side-by-side',
