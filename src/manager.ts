@@ -2,7 +2,6 @@
 import type { Socket } from 'node:net'
 
 import { closeSocket, Descriptor } from './bridge/descriptor.js'
-import type { Call } from './call/call.js'
 import { Calls, type Work } from './call/calls.js'
 import { establish } from './call/connect.js'
 import { type CallSettings, type CheckSettings, checkDefaults, connectDefaults, settle } from './call/settings.js'
@@ -32,20 +31,17 @@ import { Watch } from './watch/watch.js'
 
 /** An ordinary socket, TLS on top where that is asked for. */
 const socketWork: Work<Socket> = {
-  async run(call) {
-    const socket = await open(call).then((descriptor) => descriptor.adopt())
-    return call.settings.tls ? secure(socket, call) : socket
-  },
+  run: (call) =>
+    establish(call).then<Socket>(({ claim }) => {
+      const socket = new Descriptor(claim, call.settings).adopt()
+      return call.settings.tls ? secure(socket, call) : socket
+    }),
   discard: closeSocket,
 }
 
 const descriptorWork: Work<Descriptor> = {
-  run: open,
+  run: (call) => establish(call).then(({ claim }) => new Descriptor(claim, call.settings)),
   discard: (descriptor) => descriptor.close(),
-}
-
-async function open(call: Call): Promise<Descriptor> {
-  return new Descriptor(await establish(call), call.settings)
 }
 
 /** What a manager's own adapters need of it. */

@@ -170,7 +170,7 @@ async function onLane(request: NativeRequest, signal: AbortSignal | undefined): 
   const cancellation = new Cancellation(signal)
   try {
     return await new Promise<Outcome>((resolve) => {
-      const running = engine!.submit(request, resolve)
+      const running = engine!.submit(request, { settle: resolve })
       cancellation.onRequest(() => running.cancel())
     })
   } finally {

@@ -11,7 +11,7 @@ import type { Claim } from '../bridge/registry.js'
 import { safely } from '../bridge/settling.js'
 import type { Call, Observer } from '../call/call.js'
 import type { Calls, Work } from '../call/calls.js'
-import { establish } from '../call/connect.js'
+import { type Established, establish } from '../call/connect.js'
 import type { CallSettings } from '../call/settings.js'
 import { nextTick } from '../core/clock.js'
 import type { Endpoint, InetEndpoint } from '../core/endpoint.js'
@@ -106,7 +106,7 @@ export function turn(handle: Handle): boolean {
 
 export const isUnderWay = (handle: ConnectingHandle | null | undefined): boolean => handle?.[underWay] !== undefined
 
-export class Connecting implements Observer, Work<Claim> {
+export class Connecting implements Observer, Work<Established> {
   readonly #socket: NodesSocket
   readonly #handle: ConnectingHandle
   readonly #way: Way
@@ -167,12 +167,12 @@ export class Connecting implements Observer, Work<Claim> {
     this.#call?.cancellation.request(destroyed)
   }
 
-  run(call: Call): Promise<Claim> {
+  run(call: Call): Promise<Established> {
     this.#call = call
     return establish(call)
   }
 
-  discard(claim: Claim): void {
+  discard({ claim }: Established): void {
     claim.close()
   }
 
@@ -205,14 +205,14 @@ export class Connecting implements Observer, Work<Claim> {
 
   #begin(targetOf: () => ParsedTarget): void {
     this.#isCalling = true
-    let delivered: Promise<Claim>
+    let delivered: Promise<Established>
     try {
       delivered = this.#way.calls.deliver(targetOf(), this.#way.settings, this)
     } catch (error) {
       delivered = Promise.reject(error)
     }
     delivered.then(
-      (claim) => this.#connected(claim),
+      ({ claim }) => this.#connected(claim),
       (error) => this.#failed(error),
     )
   }

@@ -61,7 +61,7 @@ export class Call {
   /** Every attempt that has ended so far, of all tries, in the order of their starts. */
   readonly attempts: AttemptRecord[] = []
   /** When each of them started, as performance.now() has it. */
-  readonly #starts: number[] = []
+  #starts: number[] | undefined
   #phase: Phase = 'connect'
   /** An attempt was made, or waits for its turn. */
   #begun = false
@@ -81,8 +81,7 @@ export class Call {
     this.settings = settings
     this.means = means
     this.cancellation = new Cancellation(settings.signal)
-    const pausedMs = () => this.#pausedMs()
-    this.deadline = new Deadline(settings.timeoutMs, this.startedAt, pausedMs, () => this.#expire())
+    this.deadline = new Deadline(this)
     const { timeoutMs, attemptTimeoutMs, tls } = settings
     // Without these the call may be one attempt, and then its engine keeps the limit.
     if (!means.engine.startsAtOnce || timeoutMs < attemptTimeoutMs || tls) this.deadline.arm()
@@ -142,8 +141,9 @@ export class Call {
       Object.assign(record, { code: 'ETIMEDOUT', errnoClass: 'timed-out' })
     // Attempts that race end in any order. The wall clock may be set meanwhile, so it does not tell which began first.
     const startedAt = performance.now() - record.durationMs
-    const later = this.#starts.findIndex((other) => other > startedAt)
-    const at = later < 0 ? this.#starts.length : later
+    this.#starts ??= []
+    let at = this.#starts.length
+    while (at > 0 && this.#starts[at - 1]! > startedAt) at -= 1
     this.#starts.splice(at, 0, startedAt)
     this.attempts.splice(at, 0, record)
   }
@@ -177,16 +177,21 @@ export class Call {
     this.cancellation.end()
   }
 
-  /** For how long the clock of `timeoutMs` has stood. */
-  #pausedMs(): number {
+  get timeoutMs(): number {
+    return this.settings.timeoutMs
+  }
+
+  /** For how long the clock of `timeoutMs` has stood. Milliseconds. */
+  get pausedMs(): number {
     if (!this.means.clockStops) return 0
     return Math.min(this.patience.waitedMs(performance.now()), limits.pauseAtMostMs)
   }
 
-  #expire(): void {
+  /** Its deadline has passed. */
+  expire(): void {
     this.#timedOut = true
     const phase = this.#phase
-    const pausedMs = this.#pausedMs()
+    const { pausedMs } = this
     // Made once everything is released, so that it knows every attempt, and what each had to wait for.
     this.cancellation.request(() => {
       // A wait for which the clock stood took none of the target's time.

@@ -25,13 +25,17 @@ interface Connected {
   endpoint: Endpoint
 }
 
+/** What a call that is no probe has come to: its descriptor, and the endpoint that took it. */
+export interface Established extends Connected {
+  claim: Claim
+}
+
 /**
  * Connects to the first address that takes it. The caller of this owns the claim.
  * @throws ConnectError with every attempt; the cancellation's error once everything is released.
  */
-export async function establish(call: Call): Promise<Claim> {
-  const { claim } = await firstToConnect(call, false)
-  return claim!
+export function establish(call: Call): Promise<Established> {
+  return firstToConnect(call, false) as Promise<Established>
 }
 
 /** The same by a probe, which closes what it has connected: the endpoint that took it. */
@@ -135,7 +139,6 @@ async function raceFor(target: NamedTarget, call: Call, asProbe: boolean): Promi
 
 /** One connect(2) of a call, repeated while this machine is what fails. */
 class CallAttempt extends SupervisedAttempt {
-  readonly endpoint: string
   readonly #endpoint: Endpoint
   readonly #call: Call
   readonly #asProbe: boolean
@@ -150,12 +153,15 @@ class CallAttempt extends SupervisedAttempt {
     started?: () => void,
   ) {
     super(call.means.engine, call.means.supervision, call.patience, call.startsAttempt(endpoint))
-    this.endpoint = formatEndpoint(endpoint)
     this.#endpoint = endpoint
     this.#call = call
     this.#asProbe = asProbe
     this.#done = done
     this.#started = started
+  }
+
+  get endpoint(): string {
+    return formatEndpoint(this.#endpoint)
   }
 
   protected get host(): string {

@@ -1,40 +1,37 @@
 /**
- * A call's deadline, by p-timeout. A call that is one attempt, begun at once and with a shorter limit of its own, needs no
+ * A call's deadline. A call that is one attempt, begun at once and with a shorter limit of its own, needs no
  * timer. The deadline is armed when the call has to wait for something else: a name, a place, a backoff, a handshake.
  */
-import pTimeout, { type Options } from 'p-timeout'
-
 import { isBehind } from '../bridge/settling.js'
-import { clearTimeout, performance, setImmediate, setTimeout } from '../core/clock.js'
+import { performance, setImmediate } from '../core/clock.js'
 import * as limits from '../core/limits.js'
-import { withoutStack } from '../errors/abort-error.js'
+import { Alarm, clearAlarm, setAlarm } from './alarm.js'
 import { heldUpMs, startBeat, stopBeat } from './heartbeat.js'
 
-const customTimers = { setTimeout, clearTimeout } as Options<unknown>['customTimers']
+/** Whose deadline it is. */
+export interface Timed {
+  /** From `startedAt` on, as performance.now() has it; Infinity for none. */
+  readonly timeoutMs: number
+  readonly startedAt: number
+  /** Time that does not count, beside that in which the process was held up. Asked for when the time seems to be over. */
+  readonly pausedMs: number
+  /** Asks for its end. */
+  expire(): void
+}
 
-export class Deadline {
-  readonly #timeoutMs: number
-  readonly #startedAt: number
-  readonly #pausedMs: () => number
-  readonly #expire: () => void
+export class Deadline extends Alarm {
+  readonly #timed: Timed
   #state: 'unarmed' | 'armed' | 'over' = 'unarmed'
   #heldUpBefore = 0
-  #stop: (() => void) | undefined
 
-  /**
-   * `timeoutMs` from `startedAt` (performance.now()); Infinity for none. Time in which the process was held up does not
-   * count, nor does `pausedMs()`, which is asked when the time seems to be over. `expire` asks for the end of the call.
-   */
-  constructor(timeoutMs: number, startedAt: number, pausedMs: () => number, expire: () => void) {
-    this.#timeoutMs = timeoutMs
-    this.#startedAt = startedAt
-    this.#pausedMs = pausedMs
-    this.#expire = expire
+  constructor(timed: Timed) {
+    super()
+    this.#timed = timed
   }
 
   /** From now on a timer keeps it, until `end`. Idempotent. */
   arm(): void {
-    if (this.#state !== 'unarmed' || this.#timeoutMs === Number.POSITIVE_INFINITY) return
+    if (this.#state !== 'unarmed' || this.#timed.timeoutMs === Number.POSITIVE_INFINITY) return
     this.#state = 'armed'
     startBeat()
     this.#heldUpBefore = heldUpMs()
@@ -50,25 +47,14 @@ export class Deadline {
   end(): void {
     if (this.#state === 'armed') stopBeat()
     this.#state = 'over'
-    this.#stop?.()
+    clearAlarm(this)
   }
 
   #wait(): void {
-    const milliseconds = Math.max(1, Math.min(this.#leftMs(), limits.timerAtMostMs))
-    const stopped = new Promise<void>((resolve) => {
-      this.#stop = resolve
-    })
-    // p-timeout makes an error of its own in advance, which nobody sees where there is a fallback.
-    const ring = () => this.#ring()
-    const timed = withoutStack(() => pTimeout(stopped, { milliseconds, fallback: ring, customTimers }))
-    // The process may have replaced Error.captureStackTrace, by which it does so, with one that throws.
-    timed.catch(() => {
-      const timer = setTimeout(ring, milliseconds)
-      stopped.then(() => clearTimeout(timer))
-    })
+    setAlarm(this, Math.max(1, Math.min(this.#leftMs(), limits.timerAtMostMs)))
   }
 
-  #ring(): void {
+  ring(): void {
     if (this.#leftMs() > 0) this.#wait()
     // The answer may have come and not been read: the loop reads what has arrived before it comes to this.
     else setImmediate(() => this.#lastLook())
@@ -78,10 +64,11 @@ export class Deadline {
     if (this.#state !== 'armed') return
     if (isBehind()) return void setImmediate(() => this.#lastLook())
     if (this.#leftMs() > 0) this.#wait()
-    else this.#expire()
+    else this.#timed.expire()
   }
 
   #leftMs(): number {
-    return this.#timeoutMs - (performance.now() - this.#startedAt) + this.heldUpMs + this.#pausedMs()
+    const { timeoutMs, startedAt, pausedMs } = this.#timed
+    return timeoutMs - (performance.now() - startedAt) + this.heldUpMs + pausedMs
   }
 }

@@ -34,20 +34,23 @@ const cancel = channel('cancelpoint:attempt:cancel')
 const retries = channel('cancelpoint:retry')
 const deliveries = channel('cancelpoint:delivery')
 
-export function attemptStart({ endpoint, engine }: Subject): void {
-  if (start.hasSubscribers) start.publish({ endpoint, engine: engine.name })
+export function attemptStart(attempt: Subject): void {
+  if (start.hasSubscribers) start.publish(told(attempt))
 }
 
-export function attemptEnd({ endpoint, engine }: Subject, outcome: Outcome, failure: Failure | undefined): void {
+export function attemptEnd(attempt: Subject, outcome: Outcome, failure: Failure | undefined): void {
   if (!end.hasSubscribers) return
   const { state, startedAt, durationMs } = outcome
   const why = failure && { code: failure.code, errnoClass: failure.errnoClass }
-  end.publish({ endpoint, engine: engine.name, state, startedAt, durationMs, ...why })
+  end.publish({ ...told(attempt), state, startedAt, durationMs, ...why })
 }
 
-export function attemptCancel({ endpoint, engine }: Subject): void {
-  if (cancel.hasSubscribers) cancel.publish({ endpoint, engine: engine.name })
+export function attemptCancel(attempt: Subject): void {
+  if (cancel.hasSubscribers) cancel.publish(told(attempt))
 }
+
+/** Its endpoint is put into words here, where somebody listens. */
+const told = ({ endpoint, engine }: Subject) => ({ endpoint, engine: engine.name })
 
 export function retry(target: string, { code, errnoClass }: Failure, decision: Decision): void {
   if (retries.hasSubscribers) retries.publish({ target, code, errnoClass, ...decision })

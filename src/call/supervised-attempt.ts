@@ -9,7 +9,7 @@ import { Linked } from '../core/list.js'
 import type { Random } from '../core/random.js'
 import { Patience, type RetryBudget } from '../core/retry.js'
 import type { Verdict } from '../core/verdict.js'
-import type { Attempt, Engine } from '../engines/engine.js'
+import type { Asker, Attempt, Engine } from '../engines/engine.js'
 import type { Cancellable } from './cancellation.js'
 import * as diagnostics from './diagnostics.js'
 import type { Gate, Place } from './gate.js'
@@ -30,7 +30,7 @@ export interface Supervision {
  * Runs an attempt, requeued while this machine is what fails, until its outcome stands: `done` is called once, later than
  * `begin`. A subclass says what to ask an engine for, and what an outcome means.
  */
-export abstract class SupervisedAttempt extends Linked implements Cancellable {
+export abstract class SupervisedAttempt extends Linked implements Cancellable, Asker {
   readonly engine: Engine
   readonly #supervision: Supervision
   readonly #again: boolean
@@ -94,13 +94,15 @@ export abstract class SupervisedAttempt extends Linked implements Cancellable {
   /** Through the gates, then onto the engine. */
   #wait(): void {
     const { checkGate } = this.#supervision
-    this.#patience?.waits(performance.now())
     // The call already holds this host's place in the check's gate: entering with the host again, it would wait for itself.
     if (checkGate && (this.#again || this.#attempts > 0)) {
       this.#checkPlace = checkGate.enter(undefined, () => this.#enter())
     } else this.#enter()
     if (this.#over) this.#leave()
-    else if (!this.#running) this.waits()
+    else if (!this.#running) {
+      this.#patience?.waits(performance.now())
+      this.waits()
+    }
   }
 
   #enter(): void {
@@ -111,17 +113,16 @@ export abstract class SupervisedAttempt extends Linked implements Cancellable {
 
   #run(): void {
     this.#attempts += 1
-    this.#patience?.runs(performance.now())
+    if (this.#patience?.isWaiting) this.#patience.runs(performance.now())
     diagnostics.attemptStart(this)
     this.started()
     // A subscriber that was told of the start may have cancelled it.
     if (this.#over) return
-    const queued = this.#patience && ((waits: boolean) => this.#queued(waits))
-    this.#running = this.engine.submit(this.request(), (outcome) => this.#settle(outcome), queued)
+    this.#running = this.engine.submit(this.request(), this)
   }
 
-  /** It waits inside the engine, for a lane say. That is not the target's time. */
-  #queued(waits: boolean): void {
+  /** Asker: it waits inside the engine, for a lane say. That is not the target's time. */
+  queued(waits: boolean): void {
     if (waits) this.#patience?.waits(performance.now())
     else this.#patience?.runs(performance.now())
   }
@@ -137,7 +138,8 @@ export abstract class SupervisedAttempt extends Linked implements Cancellable {
     this.#place = this.#checkPlace = undefined
   }
 
-  #settle(outcome: Outcome): void {
+  /** Asker: how the attempt ended, or this machine failed. */
+  settle(outcome: Outcome): void {
     this.#noteWait(outcome)
     const failure = this.judge(outcome)
     diagnostics.attemptEnd(this, outcome, failure)

@@ -18,9 +18,20 @@ export function supervise<T>(
   succeed: (value: T) => void,
   fail: (error: unknown) => void,
 ): void {
+  if (call.settings.retry !== false) call.means.supervision.budget.deposit(performance.now())
+  makeTry().then(succeed, (error) => afterFailures(call, makeTry, succeed, fail)(error))
+}
+
+/** What is to be done about each failed try. Few calls come to it, and the others do not hold it. */
+function afterFailures<T>(
+  call: Call,
+  makeTry: () => Promise<T>,
+  succeed: (value: T) => void,
+  fail: (error: unknown) => void,
+): (error: unknown) => void {
   const { cancellation, deadline, settings } = call
   const { budget, random, onDecision } = call.means.supervision
-  const plan = new RetryPlan(settings.retry ?? {}, budget, random, performance.now())
+  const plan = new RetryPlan(settings.retry ?? {}, budget, random)
   const retry = (error: unknown) => {
     if (cancellation.requested || !(error instanceof ConnectError)) return fail(error)
     const decision = plan.after(error, performance.now())
@@ -33,7 +44,7 @@ export function supervise<T>(
   const again = () => {
     makeTry().then(succeed, retry)
   }
-  again()
+  return retry
 }
 
 /**

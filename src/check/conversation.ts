@@ -103,7 +103,7 @@ export class Conversation {
   #cut(): void {
     const { attempts, endpoint, hostname } = this.#call
     const progress = { phase: this.#phase, waitedMs: 0, attempts, endpoint, hostname, heard: this.#heard }
-    this.#late = deadlineError(this.#time.limitMs, progress)
+    this.#late = deadlineError(this.#time.timeoutMs, progress)
     this.#top.destroy()
     this.#plain.destroy()
   }

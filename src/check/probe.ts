@@ -33,7 +33,7 @@ function speakingProbe(settings: CheckSettings): Probe {
     const time = new TryTime(call, tryTimeoutMs)
     let conversation: Conversation | undefined
     try {
-      const descriptor = new Descriptor(await establish(call))
+      const descriptor = new Descriptor((await establish(call)).claim)
       const { fd } = descriptor
       conversation = new Conversation(descriptor.adopt(), fd, call, spoken, time)
       if (tlsOptions) await conversation.secure(tlsOptions, minCertificateDays)

@@ -37,7 +37,7 @@ export class Delivery {
   readonly #rules: DeliveryRules
   readonly #plan: RetryPlan
 
-  constructor(rules: DeliveryRules, random: Random, now: number) {
+  constructor(rules: DeliveryRules, random: Random) {
     this.#rules = rules
     const { tries, triesAtFault, baseMs, capMs } = rules
     const policy: RetryPolicy = {
@@ -49,7 +49,7 @@ export class Delivery {
       // A name may come to exist within hours.
       errnos: { ENOTFOUND: { tries }, [fault]: { tries: triesAtFault } },
     }
-    this.#plan = new RetryPlan(policy, new RetryBudget(), random, now)
+    this.#plan = new RetryPlan(policy, new RetryBudget(), random)
   }
 
   after(outcome: Outcome, now: number): Next {

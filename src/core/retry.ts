@@ -81,7 +81,7 @@ function defined({ tries, baseMs, capMs }: RetryRule): RetryRule {
   }
 }
 
-/** One call's tries. */
+/** One call's tries. Its first is counted by the budget, as it starts: see RetryBudget.deposit. */
 export class RetryPlan {
   readonly #policy: RetryPolicy | false
   readonly #budget: RetryBudget
@@ -90,12 +90,10 @@ export class RetryPlan {
   #failed = 0
   #failedByClass: Map<ErrnoClass, number> | undefined
 
-  /** At the start of the first try, which the budget counts. */
-  constructor(policy: RetryPolicy | false, budget: RetryBudget, random: Random, now: number) {
+  constructor(policy: RetryPolicy | false, budget: RetryBudget, random: Random) {
     this.#policy = policy
     this.#budget = budget
     this.#random = random
-    if (policy !== false) budget.deposit(now)
   }
 
   /** What to do about a try that failed. A retry that is granted is taken from the budget. */
@@ -156,6 +154,10 @@ export class Patience {
   /** The call waits for its turn from now on. */
   waits(now: number): void {
     this.#waitingSince ??= now
+  }
+
+  get isWaiting(): boolean {
+    return this.#waitingSince !== undefined
   }
 
   /** Its turn has come. */

@@ -2,11 +2,11 @@
  * The blocking engine: connect(2) on native lanes. This thread hands ids to a group of lanes natively; outcomes and cancels go
  * between the registry and this thread (bridge/registry.ts). Where the group comes from: lane-pool.ts.
  */
-import type { NativeRequest, Outcome } from '../bridge/registry.js'
+import type { NativeRequest } from '../bridge/registry.js'
 import { performance } from '../core/clock.js'
 import * as limits from '../core/limits.js'
 import { codeOf } from '../errors/errnos.js'
-import type { Attempt, Engine, EngineLoad, Queued } from './engine.js'
+import type { Asker, Attempt, Engine, EngineLoad } from './engine.js'
 import { LanePool } from './lane-pool.js'
 import { Staging } from './staging.js'
 
@@ -44,12 +44,14 @@ export class BlockingEngine implements Engine {
     this.#staging = new Staging(lanes, (batch, giveUp) => this.#pool.submit(batch, giveUp))
   }
 
-  submit(request: NativeRequest, settle: (outcome: Outcome) => void, queued?: Queued): Attempt {
-    const settled = (outcome: Outcome) => {
-      if (outcome.state === 'failed' && outcome.call === 'pthread_create') this.#onLaneFailure(outcome.errno)
-      settle(outcome)
-    }
-    return this.#staging.submit(request, settled, queued)
+  submit(request: NativeRequest, asker: Asker): Attempt {
+    return this.#staging.submit(request, {
+      settle: (outcome) => {
+        if (outcome.state === 'failed' && outcome.call === 'pthread_create') this.#onLaneFailure(outcome.errno)
+        asker.settle(outcome)
+      },
+      queued: (waits) => asker.queued?.(waits),
+    })
   }
 
   load(): EngineLoad {

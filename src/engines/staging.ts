@@ -9,7 +9,7 @@ import { settleSoon } from '../bridge/settling.js'
 import { epochMs, nextTick, setImmediate } from '../core/clock.js'
 import * as limits from '../core/limits.js'
 import { Linked, List } from '../core/list.js'
-import type { Attempt, EngineLoad, Queued } from './engine.js'
+import type { Asker, Attempt, EngineLoad } from './engine.js'
 
 /** Why an attempt never came to its connect(2). */
 export interface Refusal {
@@ -26,18 +26,16 @@ class Job extends Linked implements Attempt, Waiter {
   readonly #staging: Staging
   /** Until it is reserved: copied then. */
   request: NativeRequest | undefined
-  readonly done: (outcome: Outcome) => void
-  readonly queued: Queued | undefined
+  readonly asker: Asker
   /** 0 until reserved. */
   id = 0
   refusal: Refusal | undefined
 
-  constructor(staging: Staging, request: NativeRequest, done: (outcome: Outcome) => void, queued?: Queued) {
+  constructor(staging: Staging, request: NativeRequest, asker: Asker) {
     super()
     this.#staging = staging
     this.request = request
-    this.done = done
-    this.queued = queued
+    this.asker = asker
   }
 
   cancel(): void {
@@ -58,7 +56,7 @@ export class Staging {
   readonly #queued = new List<Job>()
   readonly #running = new List<Job>()
   #inFlight = 0
-  #startedInTurn = false
+  #startsInTurn = 0
   #idle: (() => void) | undefined
 
   /** At most `limit` attempts are under way at once. `start` hands a reserved batch to native code, or gives it up. */
@@ -67,12 +65,12 @@ export class Staging {
     this.#start = start
   }
 
-  submit(request: NativeRequest, done: (outcome: Outcome) => void, queued?: Queued): Attempt {
-    const job = new Job(this, request, done, queued)
+  submit(request: NativeRequest, asker: Asker): Attempt {
+    const job = new Job(this, request, asker)
     if (this.#inFlight < this.#limit) this.#stage(job)
     else {
       this.#queued.add(job)
-      queued?.(true)
+      asker.queued?.(true)
     }
     return job
   }
@@ -95,7 +93,7 @@ export class Staging {
     // Without an id it holds nothing. It settles a little later all the same, as every attempt does.
     if (job.id !== 0) registry.cancel(job.id)
     else if (this.#staged.delete(job)) settleSoon(() => this.settle(job, cancelledBeforeStart()))
-    else if (this.#queued.delete(job)) settleSoon(() => job.done(cancelledBeforeStart()))
+    else if (this.#queued.delete(job)) settleSoon(() => job.asker.settle(cancelledBeforeStart()))
   }
 
   /** Job.settle. */
@@ -104,10 +102,10 @@ export class Staging {
     this.#inFlight--
     const next = this.#queued.shift()
     if (next) {
-      next.queued?.(false)
+      next.asker.queued?.(false)
       this.#stage(next)
     }
-    job.done(outcome.state === 'lost' && job.refusal ? refused(job.refusal) : outcome)
+    job.asker.settle(outcome.state === 'lost' && job.refusal ? refused(job.refusal) : outcome)
     if (this.#inFlight === 0) this.#idle?.()
   }
 
@@ -118,15 +116,17 @@ export class Staging {
   }
 
   /**
-   * The first submissions of a turn of the event loop start as soon as this callback and its microtasks are over, the others at the
-   * turn's end: the timers that go off together make one batch.
+   * The first submissions of a turn of the event loop start as soon as this callback and its microtasks are over, and so do those of
+   * the next few callbacks: one who connects again and again waits for no turn. The others start at the turn's end: the timers
+   * that go off together make one batch.
    */
   #scheduleStart(): void {
-    if (this.#startedInTurn) return
-    this.#startedInTurn = true
+    if (this.#startsInTurn === limits.startsAtOnce) return
+    this.#startsInTurn += 1
     nextTick(() => this.#startStaged())
+    if (this.#startsInTurn > 1) return
     setImmediate(() => {
-      this.#startedInTurn = false
+      this.#startsInTurn = 0
       this.#startStaged()
     })
   }

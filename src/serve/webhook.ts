@@ -170,7 +170,7 @@ export class Webhook implements AsyncDisposable {
     // The same on each try: the receiver knows by the id what it has taken already.
     const id = `msg_${randomUUID()}`
     const body = Buffer.from(bodyOf(batch))
-    const delivery = new Delivery(this.#limits, Math.random, performance.now())
+    const delivery = new Delivery(this.#limits, Math.random)
     for (;;) {
       const next = await this.#try(delivery, id, body)
       if (next.action === 'delivered') {

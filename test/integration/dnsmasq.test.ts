@@ -109,7 +109,7 @@ describe.skipIf(lackingDnsmasq)(`names from a real name server${lackingDnsmasq ?
     const blockList = new BlockList()
     blockList.addAddress('127.0.8.202')
     const connect = () => establish(callOver(`rebound.test:${port}`, engine, resolver, { blockList }))
-    ;(await connect()).close()
+    ;(await connect()).claim.close()
     upstream['rebound.test']![typeA] = [[127, 0, 8, 202]]
     await expect(connect()).rejects.toMatchObject({ code: 'ERR_BLOCKED', address: '127.0.8.202', attempts: [] })
     await engine.close()

@@ -15,7 +15,7 @@ it('opens every engine under its name, and closes one before those that it hands
   // With a full backlog the nonblocking engine hands the attempt to a lane, which has it when both are closed.
   const remote = encodeEndpoint({ family: 'unix', path: targets.stall.replace('unix:@', '\0') })
   const outcome = new Promise<Outcome>((resolve) => {
-    engines.nonblocking.submit({ family: 'unix', remote, timeoutMs: 0 }, resolve)
+    engines.nonblocking.submit({ family: 'unix', remote, timeoutMs: 0 }, { settle: resolve })
   })
   await expect.poll(() => engines.blocking.load().inFlight).toBe(1)
   await closeEngines(engines)

@@ -197,9 +197,9 @@ describe('an AF_UNIX backlog that is full', () => {
       const lanes: Engine = {
         name: 'blocking',
         startsAtOnce: false,
-        submit(request, settle) {
+        submit(request, asker) {
           asked.push(request)
-          setImmediate(() => settle({ ...late, startedAt: Date.now() + 60_000, waitedMs: 60_000 }))
+          setImmediate(() => asker.settle({ ...late, startedAt: Date.now() + 60_000, waitedMs: 60_000 }))
           return { cancel() {} }
         },
         load: () => ({ inFlight: 0, queued: 0, limit: 1 }),
@@ -214,7 +214,7 @@ describe('an AF_UNIX backlog that is full', () => {
       const remote = encodeEndpoint({ family: 'unix', path: targets.stall.replace('unix:@', '\0') })
       let attempt: Attempt
       const outcome = new Promise<Outcome>((resolve) => {
-        attempt = engine.submit({ family: 'unix', remote, timeoutMs }, resolve)
+        attempt = engine.submit({ family: 'unix', remote, timeoutMs }, { settle: resolve })
       })
       return { outcome, cancel: () => attempt.cancel() }
     }

@@ -33,7 +33,7 @@ describe.each(engines)('a probe closes, %s engine', (name) => {
     const { port } = server.address() as AddressInfo
     const remote = encodeEndpoint({ family: 'inet', address: '127.0.0.1', port })
     const outcome = await new Promise<Outcome>((resolve) => {
-      engineOf[name].submit({ family: 'inet', remote, timeoutMs: 5_000, probe: true, closeWith }, resolve)
+      engineOf[name].submit({ family: 'inet', remote, timeoutMs: 5_000, probe: true, closeWith }, { settle: resolve })
     })
     expect(outcome).toMatchObject({ state: 'connected' })
     return seen

@@ -254,7 +254,7 @@ describe.each(engines)('%s engine', (name) => {
 
     const connect = async (name: string, options?: Parameters<typeof callOver>[3]) => {
       const call = callOver(`${name}:${stage.port}`, engine, resolver, options)
-      return { claim: await establish(call), endpoint: call.endpoint }
+      return establish(call)
     }
 
     it.skipIf(lackingIpv6).each([

@@ -50,7 +50,7 @@ function attempt(
       localPort === undefined
         ? undefined
         : encodeSocketAddress({ family: 'inet', address: '127.0.0.1', port: localPort })
-    attempt = engine.submit({ family: 'inet', remote, local, timeoutMs: 5_000 }, resolve)
+    attempt = engine.submit({ family: 'inet', remote, local, timeoutMs: 5_000 }, { settle: resolve })
   })
   return { outcome, cancel: () => attempt.cancel() }
 }

@@ -86,7 +86,7 @@ describe('a race', () => {
     const { port } = inetName(sockets.listener('inet', { address: inet(0, '127.0.0.2') }))
     const told = listen()
     binding.inject('connect', 1, constants.errno.ENETUNREACH, 0)
-    const claim = await establish(callOver(`two.test:${port}`, engine, resolver, options))
+    const { claim } = await establish(callOver(`two.test:${port}`, engine, resolver, options))
     claim.close()
     told.stop()
     expect(told.of('attempt:start').map(({ endpoint }) => endpoint)).toEqual(

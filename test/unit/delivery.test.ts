@@ -9,7 +9,7 @@ const failed = (errnoClass: ErrnoClass, code = 'ECODE'): Outcome => ({ code, err
 
 /** What is done about each of these, the pauses without jitter. */
 function play(outcomes: Outcome[]): string[] {
-  const delivery = new Delivery(rules, () => 1, 0)
+  const delivery = new Delivery(rules, () => 1)
   return outcomes.map((outcome, second) => {
     const next = delivery.after(outcome, second * 1_000)
     return next.action === 'again' ? `again ${next.delayMs}${next.isAsked ? ' asked' : ''}` : next.action
@@ -32,7 +32,7 @@ describe('answers', () => {
   })
 
   it('410 says that no more are wanted, and the reasons say what to do', () => {
-    const next = (status: number) => new Delivery(rules, () => 1, 0).after({ status }, 0)
+    const next = (status: number) => new Delivery(rules, () => 1).after({ status }, 0)
     expect(next(410)).toMatchObject({ isGone: true, why: 'it answered with status 410: it wants no more webhooks' })
     expect(next(404)).toMatchObject({ isGone: false })
     expect(next(301)).toMatchObject({ why: expect.stringContaining('redirects are not followed') })
@@ -69,7 +69,7 @@ describe('no answer', () => {
   })
 
   it('pauses end at their cap, and the default rules go on for hours', () => {
-    const delivery = new Delivery(limits.webhook, () => 1, 0)
+    const delivery = new Delivery(limits.webhook, () => 1)
     let totalMs = 0
     for (let tries = 1; ; tries += 1) {
       const next = delivery.after(refused, totalMs)

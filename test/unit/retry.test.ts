@@ -19,7 +19,7 @@ const whole = () => 1
 
 /** What a plan says to these failures, one a second; 'retry 100' or why it gave up. */
 function decisions(policy: RetryPolicy | false, failures: Failure[]): string[] {
-  const plan = new RetryPlan(policy, new RetryBudget(), whole, 0)
+  const plan = new RetryPlan(policy, new RetryBudget(), whole)
   return failures.map((each, second) => {
     const decision = plan.after(each, second * 1000)
     return decision.action === 'give-up' ? decision.because : `${decision.action} ${decision.delayMs}`
@@ -255,7 +255,7 @@ describe('the budget', () => {
   it('stops a plan, which says so', () => {
     const budget = new RetryBudget()
     spend(budget, 0, 0)
-    const plan = new RetryPlan({ budget: 0 }, budget, whole, 0)
+    const plan = new RetryPlan({ budget: 0 }, budget, whole)
     expect(plan.after(failure('refused'), 0)).toEqual({ action: 'give-up', because: 'budget' })
   })
 })
