@@ -5,6 +5,7 @@ import { cancelLatency } from './cancel-latency.js'
 import { connectRate, refuseRate } from './connect-rate.js'
 import { deadAddress } from './dead-address.js'
 import { fetches } from './fetch.js'
+import { lookups } from './lookups.js'
 import { memory } from './memory.js'
 import { naive } from './naive.js'
 import { type ScenarioName, scenarioNames } from './names.js'
@@ -27,6 +28,7 @@ const byName: Record<ScenarioName, unknown> = {
   'dead-address': deadAddress,
   'retry-storm': retryStorm,
   scale,
+  lookups,
   watch: watching,
   naive,
   'side-by-side': sideBySide,

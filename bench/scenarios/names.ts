@@ -11,6 +11,7 @@ export const scenarioNames = [
   'dead-address',
   'retry-storm',
   'scale',
+  'lookups',
   'watch',
   'naive',
   'side-by-side',
