@@ -13,6 +13,7 @@
 #include "reaper.h"
 
 struct lane_group {
+  _Atomic bool stirred; /* for the lane that looks: there is work, or the group closes */
   _Atomic uint64_t number; /* which opening it is; 0 while it is closed. Written under the lock */
   struct lane_group *next; /* of all that were ever made; written before the group is among them */
 
@@ -25,9 +26,15 @@ struct lane_group {
   uint32_t unjoined;   /* threads of lanes, and threads that start one: the group stays until there are none */
   uint32_t slots_used; /* lanes that run or will take an attempt: at most options.max_lanes */
   bool summoned;       /* a lane was woken or started and has not yet come for work */
+  bool looking;        /* a lane looks for work without the lock, and will take what comes */
+  bool brisk;          /* the last work came soon after the queue was empty */
+  int64_t empty_since_ns;
   bool closing;
   struct lane_group *next_unused;
 };
+
+/* As long as JavaScript takes from one outcome to the next connect. */
+static const int64_t LOOK_NS = 100000;
 
 static pthread_mutex_t unused_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct lane_group *unused_groups;
@@ -173,7 +180,7 @@ static void end_unstarted(struct attempt *ended) {
  * counted as unjoined meanwhile. The count goes down last: after that the group may close, and be another worker's.
  */
 static void summon_and_unlock(struct lane_group *group) {
-  bool due = group->first != NULL && !group->summoned && !group->closing;
+  bool due = group->first != NULL && !group->summoned && !group->looking && !group->closing;
   struct lane *lane = due ? group->idle : NULL;
   bool start = due && lane == NULL && group->slots_used < group->options.max_lanes;
   if (lane != NULL) unlink_idle(group, lane);
@@ -216,6 +223,7 @@ static void summon_and_unlock(struct lane_group *group) {
 bool group_submit(uint64_t number, const double *ids, size_t count) {
   struct lane_group *group = lock_open(number);
   if (group == NULL) return false;
+  if (group->first == NULL) group->brisk = now_ns(CLOCK_MONOTONIC) - group->empty_since_ns < LOOK_NS;
   for (size_t i = 0; i < count; i++) {
     uint64_t id = (uint64_t)ids[i];
     struct attempt *attempt = attempt_find(id);
@@ -224,6 +232,7 @@ bool group_submit(uint64_t number, const double *ids, size_t count) {
     append(group, attempt);
     atomic_store(&attempt->group, group);
   }
+  atomic_store_explicit(&group->stirred, true, memory_order_relaxed);
   summon_and_unlock(group);
   return true;
 }
@@ -253,6 +262,23 @@ static struct attempt *take_first(struct lane_group *group, struct lane *lane) {
   atomic_store_explicit(&attempt->word, word_of(id, ATTEMPT_TAKEN), memory_order_release);
   pthread_mutex_unlock(&lane->lock);
   return attempt;
+}
+
+/*
+ * A caller that connects again and again comes back at once, and to wake a lane for it takes longer than the connect. So one lane
+ * goes on looking for a moment where the last work came as soon. It costs nothing where nothing comes. Under the group's lock,
+ * which it lets go of meanwhile.
+ */
+static void look_for_work(struct lane_group *group) {
+  group->empty_since_ns = now_ns(CLOCK_MONOTONIC);
+  if (!group->brisk || group->looking) return;
+  int64_t until_ns = group->empty_since_ns + LOOK_NS;
+  group->looking = true;
+  atomic_store_explicit(&group->stirred, false, memory_order_relaxed);
+  pthread_mutex_unlock(&group->lock);
+  while (!atomic_load_explicit(&group->stirred, memory_order_relaxed) && now_ns(CLOCK_MONOTONIC) < until_ns) continue;
+  pthread_mutex_lock(&group->lock);
+  group->looking = false;
 }
 
 /* Waits to be summoned. False when it was idle for too long. Under the group's lock. */
@@ -286,7 +312,8 @@ struct attempt *lane_take(struct lane *lane) {
       attempt = take_first(group, lane);
       break;
     }
-    if (!wait_idle(group, lane)) break;
+    look_for_work(group);
+    if (group->first == NULL && !group->closing && !wait_idle(group, lane)) break;
   }
   if (attempt == NULL) return_slot(lane);
   summon_and_unlock(group);
@@ -339,6 +366,7 @@ static struct attempt *lose_queue(struct lane_group *group) {
 void group_close(struct lane_group *group) {
   pthread_mutex_lock(&group->lock);
   group->closing = true;
+  atomic_store_explicit(&group->stirred, true, memory_order_relaxed);
   struct attempt *lost = lose_queue(group);
   while (group->idle != NULL) {
     struct lane *lane = group->idle;

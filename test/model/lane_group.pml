@@ -28,7 +28,7 @@ LaneStruct lanes[THREADS];
 #define NO_LANE(state) (lanes[0].thread != (state) && lanes[THREADS - 1].thread != (state))
 
 chan queue = [SLOTS] of { byte };
-bool group_lock, summoned, closing;
+bool group_lock, summoned, looking, closing;
 byte slots_used, unjoined;
 
 #define IS_ENDING(slot) ((ending >> (slot)) & 1)
@@ -87,7 +87,7 @@ inline summon_and_unlock() {
   atomic {
     starting = false;
     if
-    :: len(queue) > 0 && !summoned && !closing ->
+    :: len(queue) > 0 && !summoned && !looking && !closing ->
        if
        :: lanes[0].idle -> lanes[0].idle = false; summoned = true
 #if THREADS > 1
@@ -206,6 +206,18 @@ inline take_first(me) {
   slots[slot].word = WORD(id, TAKEN)
 }
 
+/* lane_group.c:look_for_work, or not: for as long as it lasts nobody is summoned */
+inline look_for_work() {
+  if
+  :: !looking ->
+     atomic { looking = true; release(group_lock) };
+     /* others run here */
+     acquire(group_lock);
+     looking = false
+  :: true
+  fi
+}
+
 /* lane_group.c:lane_take, into `slot`; lane_group.c:wait_idle ends by a summons or by time */
 inline lane_take(me) {
   atomic {
@@ -215,19 +227,26 @@ inline lane_take(me) {
     :: else
     fi;
     slot = NONE;
-    id = 0;
-    do
-    :: closing -> break
-    :: !closing && len(queue) > 0 -> take_first(me); break
-    :: !closing && len(queue) == 0 ->
-       lanes[me].idle = true;
-       release(group_lock);
-       acquire(group_lock); /* others run here */
-       if
-       :: !lanes[me].idle -> summoned = false
-       :: else -> lanes[me].idle = false; break
-       fi
-    od;
+    id = 0
+  };
+  do
+  :: closing -> break
+  :: !closing && len(queue) > 0 -> atomic { take_first(me) }; break
+  :: !closing && len(queue) == 0 ->
+     look_for_work();
+     if
+     :: closing || len(queue) > 0
+     :: else ->
+        atomic { lanes[me].idle = true; release(group_lock) };
+        /* others run here */
+        acquire(group_lock);
+        if
+        :: !lanes[me].idle -> summoned = false
+        :: else -> lanes[me].idle = false; break
+        fi
+     fi
+  od;
+  atomic {
     if
     :: slot == NONE -> return_slot(me)
     :: else

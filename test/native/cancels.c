@@ -205,7 +205,8 @@ static void of_every_kind(size_t idle) {
   uint64_t watched = reserve_and_start(&environment, &hanging, (struct how){0});
   while (!attempt_is_watched(watched)) pause_ms(1);
 
-  double all[AT_MOST] = {(double)over, (double)taken, (double)watched, (double)queued, (double)reserved};
+  /* The one that a lane has comes last: as it ends, the lane's place goes to what is queued. */
+  double all[AT_MOST] = {(double)over, (double)watched, (double)queued, (double)reserved, (double)taken};
   for (size_t i = 0; i < idle; i++) all[OTHERS + i] = (double)over;
   struct cancel_pace pace = {0};
   size_t at_once = cancels_send(&pace, all, OTHERS + idle);
