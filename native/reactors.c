@@ -59,16 +59,33 @@ static uint32_t waiting_for(size_t reactor) {
   return atomic_load_explicit(&reactors[reactor].inbox.waiting, memory_order_relaxed);
 }
 
-/* The first that has less to do than it begins at once; where none has, one more; at last the one that has least. */
-static struct reactor *choose(void) {
+/* The first of those not in `used` that has less to do than it begins at once, or the one that has least; `count` where all are used. */
+static size_t least_busy(size_t count, uint32_t used) {
+  size_t least = count;
+  for (size_t i = 0; i < count; i++) {
+    if (used & 1u << i) continue;
+    if (least == count || waiting_for(i) < waiting_for(least)) least = i;
+    if (waiting_for(least) < BEGUN_AT_ONCE) break;
+  }
+  return least;
+}
+
+/* One that is not busy, and that has no other portion of this batch: `used`. Where there is none one more is started, if it may be. */
+static struct reactor *choose(uint32_t *used) {
   size_t count = atomic_load_explicit(&running, memory_order_acquire);
-  size_t least = 0;
-  for (size_t i = 0; i < count && waiting_for(least) >= BEGUN_AT_ONCE; i++)
-    if (waiting_for(i) < waiting_for(least)) least = i;
-  if (waiting_for(least) < BEGUN_AT_ONCE) return &reactors[least];
-  start_another(count);
-  size_t more = atomic_load_explicit(&running, memory_order_acquire);
-  return &reactors[more > count ? more - 1 : least];
+  size_t chosen = least_busy(count, *used);
+  if (chosen == count || waiting_for(chosen) >= BEGUN_AT_ONCE) {
+    start_another(count);
+    size_t more = atomic_load_explicit(&running, memory_order_acquire);
+    if (more > count) {
+      chosen = more - 1;
+    } else if (chosen == count) {
+      *used = 0;
+      chosen = least_busy(count, 0);
+    }
+  }
+  *used |= 1u << chosen;
+  return &reactors[chosen];
 }
 
 /* Attempts on their way to one reactor. */
@@ -77,13 +94,14 @@ struct portion {
   uint32_t count;
 };
 
-static void hand_over(struct portion *portion) {
-  if (portion->count > 0) inbox_submit(&choose()->inbox, portion->first, portion->last, portion->count);
+static void hand_over(struct portion *portion, uint32_t *used) {
+  if (portion->count > 0) inbox_submit(&choose(used)->inbox, portion->first, portion->last, portion->count);
   *portion = (struct portion){0};
 }
 
 size_t reactors_submit(const double *ids, size_t count) {
   struct portion portion = {0};
+  uint32_t used = 0;
   size_t over = 0;
   for (size_t i = 0; i < count; i++) {
     uint64_t id = (uint64_t)ids[i];
@@ -97,9 +115,9 @@ size_t reactors_submit(const double *ids, size_t count) {
       continue;
     }
     LIST_APPEND(&portion, attempt, next);
-    if (++portion.count == BEGUN_AT_ONCE) hand_over(&portion);
+    if (++portion.count == BEGUN_AT_ONCE) hand_over(&portion, &used);
   }
-  hand_over(&portion);
+  hand_over(&portion, &used);
   return over;
 }
 
