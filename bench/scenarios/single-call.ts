@@ -39,7 +39,7 @@ export const singleCall: Scenario<Accepting> = {
     ratio('a single createConnection(), against net.connect: p50', 'p50', create('nonblocking'), netConnect, {
       atMost: 1.1,
     }),
-    against('blocking', netConnect),
+    against('blocking', netConnect, { atMost: 1.7 }),
     against('blocking', undici),
     betweenEngines('a single connect(), p50', 'p50', connect),
     betweenEngines('a single connect(), p99', 'p99', connect),

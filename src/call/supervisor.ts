@@ -19,7 +19,10 @@ export function supervise<T>(
   fail: (error: unknown) => void,
 ): void {
   if (call.settings.retry !== false) call.means.supervision.budget.deposit(performance.now())
-  makeTry().then(succeed, (error) => afterFailures(call, makeTry, succeed, fail)(error))
+  makeTry().then(succeed, (error) => {
+    if (call.cancellation.requested) fail(error)
+    else afterFailures(call, makeTry, succeed, fail)(error)
+  })
 }
 
 /** What is to be done about each failed try. Few calls come to it, and the others do not hold it. */
