@@ -4,8 +4,8 @@ import { labelsText, labelText } from '../core/exposition.js'
 import type { State } from '../core/health.js'
 import { History } from '../core/history.js'
 import { durationMsOf } from '../core/probe-metrics.js'
+import { keyOf } from '../core/target-key.js'
 import type { CheckResult, HealthChange, TargetHealth } from '../types.js'
-import { keyOf } from '../watch/settings.js'
 import { Watch } from '../watch/watch.js'
 
 type Labels = NonNullable<TargetHealth['labels']>

@@ -9,9 +9,9 @@ import { clearTimeout, epochMs, performance, setTimeout } from '../core/clock.js
 import { Delivery, type Next } from '../core/delivery.js'
 import * as limits from '../core/limits.js'
 import { type Batch, Outbox } from '../core/outbox.js'
+import { keyOf } from '../core/target-key.js'
 import type { HealthChange } from '../types.js'
 import { type ChangeRecord, recordOf } from '../watch/record.js'
-import { keyOf } from '../watch/settings.js'
 import { post } from './post.js'
 import { secretBytes, signed } from './signature.js'
 

@@ -5,6 +5,7 @@ import { scriptOf } from '../check/script.js'
 import type { Intervals, Rules } from '../core/health.js'
 import * as limits from '../core/limits.js'
 import { type ReadTarget, readTarget, type Target } from '../core/target.js'
+import { keyOf } from '../core/target-key.js'
 import { settledWatchTarget } from '../options.js'
 import type { WatchOptions, WatchTarget } from '../types.js'
 
@@ -18,13 +19,6 @@ export const watchDefaults: WatchSettings = {
   rise: limits.rise,
   fall: limits.fall,
   jitter: limits.jitter,
-}
-
-/** What a watched target is known by: two with other labels are two. */
-export function keyOf(text: string, labels: WatchTarget['labels']): string {
-  if (!labels) return text
-  const sorted = Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1))
-  return sorted.length === 0 ? text : `${text}\n${JSON.stringify(sorted)}`
 }
 
 /** What a watch takes: what a check takes, and an interval. */

@@ -15,10 +15,11 @@ import * as limits from '../core/limits.js'
 import { Overload } from '../core/overload.js'
 import { Schedule } from '../core/schedule.js'
 import { firstDelay, jittered } from '../core/spread.js'
+import { keyOf } from '../core/target-key.js'
 import { abortError } from '../errors/abort-error.js'
 import type { CheckResult, HealthChange, TargetHealth, WatchSummary } from '../types.js'
 import { Changes } from './changes.js'
-import { type Entry, entryOf, keyOf, type Watchable, type WatchSettings } from './settings.js'
+import { type Entry, entryOf, type Watchable, type WatchSettings } from './settings.js'
 import { Watched } from './watched.js'
 
 export type ResultListener = (key: string, result: CheckResult, state: State) => void

@@ -7,9 +7,10 @@ import { afterAll, describe, expect, it } from 'vitest'
 import { PlannedTarget } from '#internal/check/planned-target'
 import { type Journal, openJournal } from '#internal/cli/resume/journal'
 import { readJournal } from '#internal/cli/resume/read'
-import { isTorn, journalLine, keyOf, recordOf } from '#internal/cli/resume/record'
+import { isTorn, journalLine, recordOf } from '#internal/cli/resume/record'
 import { Tally } from '#internal/core/tally'
 import { readTarget } from '#internal/core/target'
+import { keyOf } from '#internal/core/target-key'
 
 const directory = mkdtempSync(join(tmpdir(), 'cancelpoint-resume-'))
 afterAll(() => rmSync(directory, { recursive: true }))
@@ -113,7 +114,6 @@ describe('the lines', () => {
     expect(keyOf('a:1', { x: '1', y: '2' })).toBe(keyOf('a:1', { y: '2', x: '1' }))
     const labels: (Record<string, string> | undefined)[] = [
       undefined,
-      {},
       { x: '1' },
       { x: '2' },
       { x: '1', y: '2' },
@@ -121,6 +121,8 @@ describe('the lines', () => {
     ]
     const keys = labels.map((each) => keyOf('a:1', each))
     expect(new Set(keys).size).toBe(keys.length)
+    // No labels are none, however they are written.
+    expect(keyOf('a:1', {})).toBe('a:1')
   })
 })
 

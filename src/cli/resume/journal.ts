@@ -19,6 +19,7 @@ import {
 
 import { PlannedTarget } from '../../check/planned-target.js'
 import { Tally } from '../../core/tally.js'
+import { keyOf } from '../../core/target-key.js'
 import { printable } from '../../core/text.js'
 import type { CheckResult } from '../../types.js'
 import { UsageError } from '../exit-code.js'
@@ -26,7 +27,7 @@ import { reasonOf } from '../input/entry.js'
 import type { Readied } from '../input/words.js'
 import { type Lock, lock } from './lock.js'
 import { readJournal } from './read.js'
-import { isOfNoTarget, type JournalRecord, journalLine, keyOf } from './record.js'
+import { isOfNoTarget, type JournalRecord, journalLine } from './record.js'
 
 const syncMs = 1_000
 const damagedShown = 10

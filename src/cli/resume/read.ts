@@ -2,7 +2,8 @@
 import { read as readCallback } from 'node:fs'
 import { promisify } from 'node:util'
 
-import { isTorn, type JournalRecord, keyOf, recordOf } from './record.js'
+import { keyOf } from '../../core/target-key.js'
+import { isTorn, type JournalRecord, recordOf } from './record.js'
 
 const read = promisify(readCallback)
 

@@ -5,14 +5,6 @@ import type { CheckResult } from '../../types.js'
 /** `more`: the next line is of the same target, which has a result for each of its addresses. */
 export type JournalRecord = CheckResult & { more?: true }
 
-type Labels = Readonly<Record<string, string>> | undefined
-
-/** What tells one target from another: what was written, and the labels. A list may have the same one several times. */
-export function keyOf(target: string, labels: Labels): string {
-  if (labels === undefined) return target
-  return JSON.stringify([target, Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1))])
-}
-
 /** A result, or undefined where the line is none. */
 export function recordOf(line: string): JournalRecord | undefined {
   let value: Partial<JournalRecord> | null
