@@ -5,7 +5,7 @@
 import pTimeout, { type Options } from 'p-timeout'
 
 import { clearTimeout, mayLoseTimers, performance, setTimeout } from '../core/clock.js'
-import { Due, Schedule } from '../core/schedule.js'
+import { Due, Schedule, tickMs } from '../core/schedule.js'
 import { withoutStack } from '../errors/abort-error.js'
 
 const customTimers = { setTimeout, clearTimeout } as Options<unknown>['customTimers']
@@ -31,7 +31,8 @@ export function setAlarm(alarm: Alarm, ms: number): void {
   // Nothing has turned the wheel while there was nothing in it.
   if (schedule.size === 0) schedule.take(now)
   schedule.add(alarm, now + ms)
-  if (!timer || timer.dueAt > alarm.dueAt) startTimer(now)
+  // It is taken at the end of its tick.
+  if (!timer || timer.dueAt > alarm.dueAt + tickMs) startTimer(now)
 }
 
 /** Idempotent. */
