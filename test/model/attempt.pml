@@ -12,7 +12,9 @@
  * (more than LANES: retired ones wait to be joined), REPEATS (second or stale cancels). BORROWED: the descriptor is
  * the caller's. REACTORS at once. ENVIRONMENT_MAY_DIE, WORKER_MAY_DIE, REACTOR_MAY_STOP: at any moment, not at the end. OTHER_USER: the
  * reactors go on after the environment's end until nothing of it is left. To keep larger sizes small enough,
- * CALM: threads are always to be had and connect(2) is never interrupted. NO_BATCHES: the reaper joins, and cancels nothing.
+ * CALM: threads and descriptors are always to be had, connect(2) is never interrupted, and nothing that is nonblocking is
+ * over at once. IN_TURN: the reactors get attempts by turns. NO_BATCHES: the reaper joins, and cancels nothing. ANY_CANCELS: another thread than the environment's and the
+ * reactors' cancels too, as attempt.h allows: what it is told of may be in any state when it comes to it.
  */
 #define NONE 255
 

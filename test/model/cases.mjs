@@ -60,6 +60,14 @@ export const mutants = [
     fails: ['reaches_only_its_attempt', 'cancel_reaches_only_its_attempt'],
   },
   { name: 'cancel_without_taking', sizes: watched, fails: ['reaches_only_its_attempt', 'settled_once', deadlock] },
+  {
+    name: 'batch_by_slot',
+    sizes: watchedAgain,
+    fails: ['reaches_only_its_attempt', 'cancel_reaches_only_its_attempt'],
+  },
+  { name: 'deadline_by_slot', sizes: watchedAgain, fails: ['reaches_only_its_attempt'] },
+  { name: 'watched_before_poller', sizes: watched, fails: ['reaches_only_its_attempt'] },
+  { name: 'lost_before_joined', sizes: reactorStops, fails: [deadlock] },
   { name: 'unwanted_overwritten', sizes: watched, fails: [deadlock] },
   { name: 'unrung_and_undrained', sizes: watched, fails: [deadlock] },
   { name: 'published_before_closed', sizes: watched, fails: ['settled_implies_released'] },
@@ -91,6 +99,7 @@ export const models = [
   { name: 'reactor, every run ends', sizes: watched, liveness: true },
   { name: 'two reactors, stale cancels', sizes: { ...twoReactors, REPEATS: 1 } },
   { name: 'two reactors stop at any moment', sizes: { ...reactorStops, REACTORS: 2 } },
+  { name: 'reactor, cancels of any thread', sizes: { ...watchedAgain, ANY_CANCELS: 1 } },
 ]
 
 /** With --full: the same with more of everything. */

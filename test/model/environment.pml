@@ -21,17 +21,20 @@ inline cancel_one() {
     :: SEEN_ON_LANES -> reaper_cancel(id); shared = exchanged
     :: seen == WORD(id, WATCHED) -> shared = true
 #endif
+#ifdef ANY_CANCELS
+    :: reaper_cancel(id); elsewhere = true
+#endif
     fi;
     seen = 0
   };
   if
-  :: !shared -> attempt_cancel_unrung(id)
+  :: !shared && !elsewhere -> attempt_cancel_unrung(id)
 #ifdef NONBLOCKING
   :: shared -> leave_to_reactors(id)
 #endif
   :: else
   fi;
-  atomic { id = 0; exchanged = false; shared = false }
+  atomic { id = 0; exchanged = false; shared = false; elsewhere = false }
 }
 
 /* registry.ts:settleOne, told `outcome` */
@@ -118,7 +121,7 @@ inline end_claim() {
 
 proctype Environment() {
   byte id, slot, target, seen, fd, on_lane, taken, outcome, made, unsettled, repeats;
-  bool exchanged, burying, yields, more, is_over, shared, was_drained, content, handed_over, ended;
+  bool exchanged, burying, yields, more, is_over, shared, elsewhere, was_drained, content, handed_over, ended;
 #ifdef NONBLOCKING
   byte begun, to;
 #else

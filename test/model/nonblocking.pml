@@ -19,11 +19,15 @@ inline open_descriptor() {
 inline nonblocking_begin() {
   atomic {
     if
+#ifndef CALM
     :: begun = FAILED
+#endif
     :: open_descriptor();
        if
+#ifndef CALM
        :: begun = CONNECTED
        :: begun = FAILED
+#endif
        :: begun = WATCHED; answers[id] = true
        :: begun = WATCHED
        fi
@@ -54,13 +58,15 @@ inline close_descriptor(a_slot) {
  * attempt: its submitter, its reactor, or who has taken it.
  */
 inline publish(a_slot, an_id, state) {
-  holds(reaches_only_its_attempt, ID_OF(slots[a_slot].word) == an_id && OWNED_BY_A_THREAD(STATE_OF(slots[a_slot].word)));
 #ifdef MUTANT_published_before_closed
   slots[a_slot].word = WORD(an_id, state);
   outbox_post(a_slot);
   outbox_ring();
 #endif
   atomic {
+#ifndef MUTANT_published_before_closed
+    holds(reaches_only_its_attempt, ID_OF(slots[a_slot].word) == an_id && OWNED_BY_A_THREAD(STATE_OF(slots[a_slot].word)));
+#endif
     if
     :: state != CONNECTED -> close_descriptor(a_slot)
     :: else

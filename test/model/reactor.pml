@@ -22,14 +22,18 @@ bool limited[IDS]; /* has a deadline in its reactor's heap; it stays there when 
 
 byte reactors_joined;
 
-/* reactors.c:choose: either of them */
+/* reactors.c:choose: either of them, or IN_TURN */
 inline choose() {
+#ifdef IN_TURN
+  to = (SLOT_OF(id) + id / SLOTS) % REACTORS
+#else
   if
   :: to = 0
 #if REACTORS > 1
   :: to = 1
 #endif
   fi
+#endif
 }
 
 /* reactors.c:reactors_submit, of one, with reactors.c:hand_over: begun by the caller, or by the reactor */
@@ -59,18 +63,26 @@ inline reactors_submit() {
   fi
 }
 
-/* reactors.c:reactors_stop, by the last user, and reactor.c:reactor_stop */
-inline reactors_stop() {
-  engine_gone = true;
-  inbox_close(0);
-#if REACTORS > 1
-  inbox_close(1);
+/* reactor.c:reactor_stop: the next is closed only after this one was joined */
+inline reactor_stop(which) {
+  inbox_close(which);
+#ifndef MUTANT_lost_before_joined
+  reactors_joined == which + 1
 #endif
-  reactors_joined == REACTORS
 }
 
-/* reactor.c:watch, or its failure */
+/* reactors.c:reactors_stop, by the last user */
+inline reactors_stop() {
+  engine_gone = true;
+  reactor_stop(0);
+#if REACTORS > 1
+  reactor_stop(1)
+#endif
+}
+
+/* reactor.c:watch, or its failure. Were the descriptor closed by now, its number could be another's. */
 inline watch() {
+  holds(reaches_only_its_attempt, descriptor_open[id]);
   if
   :: reactor_of[id] = me;
      if
@@ -82,7 +94,9 @@ inline watch() {
 #else
      key_of[id] = id
 #endif
+#ifndef CALM
   :: begun = FAILED
+#endif
   fi
 }
 
@@ -113,7 +127,10 @@ inline find_by_descriptor(key) {
 
 /* reactor.c:end_watched */
 inline end_watched() {
-  key_of[id] = 0; /* poller_forget, or it is closed */
+  if
+  :: begun == CONNECTED -> key_of[id] = 0 /* poller_forget */
+  :: else
+  fi;
   end(begun)
 }
 
@@ -138,12 +155,15 @@ inline cancel_some() {
   cancels_take();
   if
   :: id != 0 ->
-     key = id;
+     atomic { key = id; reported = id };
+#ifdef MUTANT_batch_by_slot
+     key = ID_OF(slots[SLOT_OF(key)].word);
+#endif
      take(key);
      if
      :: slot == NONE
      :: else ->
-        holds(reaches_only_its_attempt, id == key);
+        holds(reaches_only_its_attempt, id == reported);
         end(CANCELLED)
      fi
   :: else
@@ -162,10 +182,12 @@ inline take_over() {
        :: slots[slot].fd == 0 -> nonblocking_begin()
        :: else
        fi;
+#ifndef MUTANT_watched_before_poller
        if
        :: begun == WATCHED -> watch()
        :: else
        fi
+#endif
      };
      if
      :: begun != WATCHED -> end(begun)
@@ -175,7 +197,11 @@ inline take_over() {
 #else
         compare_and_exchange(slot, WORD(id, SUBMITTED), WORD(id, WATCHED));
         if
+#ifdef MUTANT_watched_before_poller
+        :: exchanged -> watch()
+#else
         :: exchanged
+#endif
         :: else -> end(CANCELLED)
         fi
 #endif
@@ -183,7 +209,7 @@ inline take_over() {
   fi
 }
 
-inline pick_limited(an_id) { key = an_id; limited[an_id] = false }
+inline pick_limited(an_id) { key = an_id; reported = an_id; limited[an_id] = false }
 
 /* reactor.c:judge_late and reactor.c:end_late, of one at most; of one at least, if the wait has ended for it. What was answered is told so. */
 inline end_late() {
@@ -205,11 +231,14 @@ inline end_late() {
   late = false;
   if
   :: key != 0 ->
+#ifdef MUTANT_deadline_by_slot
+     key = ID_OF(slots[SLOT_OF(key)].word);
+#endif
      take(key);
      if
      :: slot == NONE
      :: else ->
-        holds(reaches_only_its_attempt, id == key);
+        holds(reaches_only_its_attempt, id == reported);
         if
         :: answers[id] -> nonblocking_complete()
         :: begun = FAILED
@@ -217,8 +246,7 @@ inline end_late() {
         end_watched()
      fi
   :: else
-  fi;
-  key = 0
+  fi
 }
 
 /* reactor.c:ring_now */
@@ -270,6 +298,11 @@ inline lose_submitted() {
   ring_now()
 }
 
+/* What a step leaves in its locals would tell states apart that are the same. */
+inline forget() {
+  atomic { id = 0; slot = 0; key = 0; reported = 0; begun = 0; seen = 0; fd = 0; taken = 0; exchanged = false; burying = false }
+}
+
 /* reactor.c:react */
 proctype Reactor(byte me) {
   byte id, slot, key, reported, begun, seen, fd, taken;
@@ -278,12 +311,15 @@ proctype Reactor(byte me) {
   :: over -> break
   :: else ->
      cancel_some();
+     forget();
      inbox_next(); /* reactor.c:begin_some */
      if
      :: slot != NONE -> take_over()
      :: else
      fi;
+     forget();
      end_late();
+     forget();
      ring_now();
      inbox_falls_asleep();
      poller_wait();
@@ -291,7 +327,8 @@ proctype Reactor(byte me) {
      :: key != 0 -> on_writable()
      :: else
      fi;
-     atomic { id = 0; slot = 0; key = 0; reported = 0; begun = 0; seen = 0; fd = 0; taken = 0; exchanged = false; burying = false; sleeps = false };
+     forget();
+     sleeps = false;
      inbox_is_over()
   od;
   lose_submitted();

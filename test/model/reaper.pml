@@ -27,7 +27,10 @@ proctype Reaper() {
   byte id, target, seen, fd, on_lane, taken;
   bool exchanged, burying, is_over;
   do
-#ifdef NONBLOCKING /* it is left nothing: cancels.c:share_out */
+#ifdef ANY_CANCELS
+  :: batches?id -> attempt_cancel(id); id = 0
+#endif
+#ifdef NONBLOCKING /* cancels.c:share_out leaves it nothing that a reactor has */
   :: atomic { reaper_stopping && len(batches) == 0 -> reaper_gone = true; break }
 #else
   :: batches?id -> attempt_cancel(id); id = 0
