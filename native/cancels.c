@@ -80,7 +80,7 @@ static size_t carry_out(const double *ids, size_t count) {
   return over;
 }
 
-/* What a reactor watches is closed; of the others a lane may have to end. What is neither costs next to nothing. */
+/* WATCHED goes to the reactors, QUEUED and TAKEN to the reaper. The rest is cancelled here, which costs next to nothing. */
 static size_t share_out(const double *ids, size_t count) {
   uint64_t watched[SORTED_AT_ONCE];
   double on_lanes[SORTED_AT_ONCE];

@@ -29,7 +29,7 @@ void inbox_close(struct inbox *inbox);
 /* A list by `next`, of so many. SUBMITTED, or UNWANTED by now, and the reactor's from now on. A user of the reactor. */
 void inbox_submit(struct inbox *inbox, struct attempt *first, struct attempt *last, uint32_t count);
 
-/* Wakes the reactor if it sleeps: there is something for every reactor. Any thread, at any time. */
+/* Wakes the reactor if it sleeps: cancels wait, which any reactor may take. Any thread, at any time. */
 void inbox_wake(struct inbox *inbox);
 
 /* The rest is the reactor's. */

@@ -11,7 +11,7 @@
 
 enum { REACTORS_AT_MOST = 16 };
 
-/* One user more, unless it fails. The first starts a reactor, and says how many there may be. Any thread. */
+/* One user more, unless it fails. The first starts a reactor, and says how many there may be until there are no users. Any thread. */
 struct failure reactors_start(size_t at_most);
 
 /* One user less; the last stops the threads and joins them. What they still have, begun or not, is LOST. */

@@ -1,5 +1,5 @@
 /*
- * The process-wide registry of attempts, as lanes, groups, the reactor and outboxes see it. registry.c draws the state machine.
+ * The process-wide registry of attempts, as lanes, groups, reactors and outboxes see it. registry.c draws the state machine.
  * Slots are type-stable memory: they are reused, never returned, so a stale id can be looked at safely and
  * is told by its generation.
  */
@@ -31,7 +31,7 @@ struct attempt {
   bool by_deadline;
   int16_t polled;
   double started_at; /* CLOCK_REALTIME, for people */
-  int64_t reserved_ns, started_ns; /* CLOCK_MONOTONIC; started_ns is 0 until a lane, the reactor or its caller begins it */
+  int64_t reserved_ns, started_ns; /* CLOCK_MONOTONIC; started_ns is 0 until a lane, a reactor or its caller begins it */
   int64_t duration_ns;
   uint64_t handed_over; /* CLAIMED, and on its way into a net.Socket: which socket it is. Otherwise 0 */
 

@@ -1,6 +1,6 @@
 /*
  * The socket calls of one attempt: open and prepare, verify, hand over or reset. No cancellation point is
- * entered with cancellation enabled here. Lanes and the reactor, each on descriptors of its own.
+ * entered with cancellation enabled here. Lanes, reactors and who submits or cancels, each on descriptors of its own.
  */
 #ifndef CANCELPOINT_SOCKET_H
 #define CANCELPOINT_SOCKET_H

@@ -43,7 +43,7 @@ export interface Times {
   /** For people: milliseconds since the epoch. The wall clock may be set meanwhile, so nothing is reckoned with it. */
   startedAt: number
   /**
-   * From the reservation to the start, on the monotonic clock: what a thread, a worker or the reactor was late by. Of an attempt
+   * From the reservation to the start, on the monotonic clock: what a thread, a worker or a reactor was late by. Of an attempt
    * that never started, all its time.
    */
   waitedMs: number

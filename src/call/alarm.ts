@@ -4,6 +4,7 @@
  */
 import pTimeout, { type Options } from 'p-timeout'
 
+import { safely } from '../bridge/settling.js'
 import { clearTimeout, mayLoseTimers, performance, setTimeout } from '../core/clock.js'
 import { Due, Schedule, tickMs } from '../core/schedule.js'
 import { withoutStack } from '../errors/abort-error.js'
@@ -58,7 +59,10 @@ function stopTimer(): void {
 function ringAll(): void {
   timer = undefined
   const now = performance.now()
-  for (let alarm = schedule.take(now); alarm; alarm = schedule.take(now)) alarm.ring()
+  for (let alarm = schedule.take(now); alarm; alarm = schedule.take(now)) {
+    const due = alarm
+    safely(() => due.ring())
+  }
   startTimer(performance.now())
 }
 

@@ -16,6 +16,8 @@ export const autoEngine = 'nonblocking'
 export const inFlight = 1_048_576
 /** Of the process, one a core. The calling thread has work for no more: `npm run bench -- --scenario connect-rate refuse-rate` shows it. */
 export const reactors = 4
+/** What CANCELPOINT_REACTORS may ask for: native/reactors.h has room for no more. */
+export const reactorsAtMost = 16
 /** For cancelpoint/posix, whose polls may wait long. */
 export const posixLanes = 1_024
 /** 10 KiB is a lane's high-water mark; more costs address space, not memory. */

@@ -18,7 +18,9 @@ export interface NonblockingOptions {
 
 /** One a core, and no more than four. CANCELPOINT_REACTORS is for tests and benchmarks. */
 function reactorsAtMost(): number {
-  return Number(process.env.CANCELPOINT_REACTORS) || Math.min(availableParallelism(), limits.reactors)
+  const asked = Number(process.env.CANCELPOINT_REACTORS)
+  const isCount = Number.isInteger(asked) && asked >= 1 && asked <= limits.reactorsAtMost
+  return isCount ? asked : Math.min(availableParallelism(), limits.reactors)
 }
 
 const busy = -constants.errno.EAGAIN

@@ -116,7 +116,7 @@ export class Staging {
   }
 
   /**
-   * The first submissions of a turn of the event loop start as soon as this callback and its microtasks are over, and so do those of
+   * The first submissions of a turn of the event loop start as soon as this callback is over, and so do those of
    * the next few callbacks: one who connects again and again waits for no turn. The others start at the turn's end: the timers
    * that go off together make one batch.
    */

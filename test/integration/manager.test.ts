@@ -108,7 +108,7 @@ describe.each(engines)('%s engine', (engine) => {
         countCalls()
         const calls = Array.from({ length: 20 }, () => codeOf(manager.connect(targets.hang)))
         await blockedInConnect(20)
-        // A lane each, or one reactor for all.
+        // A lane each, or a few reactors for all.
         if (engine === 'blocking') expect(threads()).toBeGreaterThanOrEqual(before.threads + 20)
         else expect(threads()).toBeLessThan(before.threads + 20)
         await manager.close()

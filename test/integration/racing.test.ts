@@ -298,7 +298,7 @@ describe.each(engines)('%s engine', (name) => {
       console.log(`CANCELPOINT_SEED=${seed}`)
       const before = held()
       const random = randomFrom(seed)
-      // One reactor makes all the calls that lanes share.
+      // A few reactors make all the calls that lanes share.
       binding.jitter(seed, name === 'blocking' ? 400 : 10)
       const became: Record<string, number> = {}
       const atOnce = 50

@@ -91,7 +91,7 @@ describe.each(engines)('randomised cancels: %s engine', (engine) => {
     const before = settledCounts()
     const random = randomFrom(seed)
     const manager = new ConnectionManager({ engine, lanes: 40 })
-    // One reactor makes all the calls that forty lanes share.
+    // Two reactors make all the calls that forty lanes share.
     binding.jitter(seed, engine === 'nonblocking' ? 10 : 400)
     const became = { aborted: 0, delivered: 0, failed: 0 }
     for (let done = 0; done < cancels; done += atOnce) {

@@ -266,7 +266,7 @@ describe.each(engines)('%s engine', (engine) => {
     )
 
     it(`${aLife[0]}: nothing leaks, hangs or lies`, { timeout: 300_000 }, async () => {
-      // The first to use the reactor starts it, and the last ends it.
+      // The first to use the reactors starts one, and the last ends them.
       await manager.close()
       await failEachCall(aLife)
     })
